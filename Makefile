@@ -1,0 +1,38 @@
+# `make demo` and `make test` need Python >= 3.11 with its venv module (Debian, Ubuntu: apt-get install python3-venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Where pytest finds its work: `make test TESTS=tests/core ARGS=-x`
+TESTS ?= tests
+ARGS ?=
+
+.PHONY: demo test lint perf test-vllm clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "nemotui needs Python >= 3.11 with venv. Debian or Ubuntu: apt-get install python3-venv; or: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed  ## the whole loop on a pretend 2×H100: no GPU, no Docker
+	$(BIN)/nemotui --demo
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+test: lint  ## everything but timings; real parts that are absent are skipped, see .ci/run
+	$(BIN)/pytest -n auto -m 'not perf and not vllm' $(ARGS) $(TESTS)
+
+test-vllm: $(VENV)/.installed  ## the journey on a real vLLM (CPU): docs/real-vllm.md
+	$(BIN)/pytest -m vllm -s $(ARGS) tests/real
+
+perf: $(VENV)/.installed  ## timings, by hand
+	$(BIN)/pytest -m perf -s $(ARGS) tests/perf
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,105 @@
+"""The machine as the driver and the host tell it: frozen snapshots, identity by UUID, unknown is a value.
+
+`nemotui gpus --json` prints a `Machine`; the same document is a `--machine` file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nemotui.core.errors import Problem
+
+GpuState = Literal["ok", "lost", "reset-required", "error"]
+# As `nvidia-smi topo -m` names them, best first: NVLINK, then the worst bridge on the way.
+LinkKind = Literal["NVLINK", "PIX", "PXB", "PHB", "NODE", "SYS"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuProcess:
+    """One holder of GPU memory. The driver lists PIDs of its own namespace; name and user may be unknown."""
+
+    pid: int
+    name: str | None = None
+    user: str | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """One GPU at one moment. A field that is None has its reason in `unknown` (field name to reason in words)."""
+
+    index: int
+    uuid: str
+    name: str
+    pci_bus_id: str | None = None
+    memory_total_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    memory_reserved_bytes: int | None = None
+    compute_capability: str | None = None
+    utilization_percent: int | None = None
+    temperature_c: int | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    sm_clock_mhz: int | None = None
+    throttle_reasons: tuple[str, ...] = ()
+    ecc_uncorrected: int | None = None
+    persistence: bool | None = None
+    mig_enabled: bool | None = None
+    unified_memory: bool = False
+    state: GpuState = "ok"
+    state_reason: str | None = None
+    processes: tuple[GpuProcess, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cuda_total_bytes(self) -> int | None:
+        """The memory that CUDA, and so vLLM's gpu_memory_utilization, counts from: NVML's v2 total minus reserved.
+
+        Exact on a real H200 (150,754,820,096 − 644,939,776 bytes is what torch reports).
+        """
+        if self.memory_total_bytes is None:
+            return None
+        return self.memory_total_bytes - (self.memory_reserved_bytes or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How two GPUs, given by UUID, reach each other. `kind` None: the driver does not say; `nvlinks` counts lanes."""
+
+    a: str
+    b: str
+    kind: LinkKind | None = None
+    nvlinks: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The box around the GPUs. `disk_*` is the file system on which the model cache lies."""
+
+    hostname: str | None = None
+    cpu_count: int | None = None
+    cpu_percent: float | None = None
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    disk_path: str | None = None
+    disk_free_bytes: int | None = None
+    engine_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A whole box: what `nemotui gpus --json` prints and a `--machine` file holds."""
+
+    driver_version: str | None = None
+    cuda_version: str | None = None
+    gpus: tuple[Gpu, ...] = ()
+    links: tuple[Link, ...] = ()
+    host: Host = Host()
+    error: Problem | None = None
+
+    def link(self, a: str, b: str) -> Link | None:
+        """The link between two GPUs by UUID, in either order; None where nothing is known."""
+        return next((link for link in self.links if {link.a, link.b} == {a, b}), None)

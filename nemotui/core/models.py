@@ -1,0 +1,110 @@
+"""What the catalogue says: the model and its variants, the GPU chips, the published benchmark rows.
+
+The figures live as data in `nemotui/catalog/*.toml`, each entry with its source; these are their shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+VariantName = Literal["NVFP4", "FP8", "BF16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One checkpoint of the model. Capabilities are CUDA compute capabilities such as "8.9".
+
+    `min_capability`: below it vLLM refuses. `native_capability`: below it vLLM falls back to weight-only kernels
+    (Marlin), which nobody has published for this model, so a plan there is "experimental".
+    """
+
+    name: VariantName
+    repo: str
+    disk_bytes: int
+    loaded_bytes: int
+    weight_bits: int
+    checkpoint_kv_dtype: Literal["fp8", "bfloat16"]
+    min_capability: str
+    native_capability: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The architecture's numbers that the memory plan and the prediction need. Counts are layers, heads, elements."""
+
+    name: str
+    served_model_name: str
+    parameters: int
+    active_parameters: int
+    attention_layers: int
+    mamba_layers: int
+    moe_layers: int
+    query_heads: int
+    kv_heads: int
+    head_dim: int
+    mamba_heads: int
+    mamba_head_dim: int
+    mamba_state: int
+    mamba_conv_width: int
+    mamba_conv_channels: int
+    max_position: int
+    mtp_bytes: int
+    variants: tuple[Variant, ...]
+    source: str
+
+    def variant(self, name: str) -> Variant | None:
+        """The variant of that name, or None."""
+        return next((v for v in self.variants if v.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A GPU product. `names`: how NVML's name for it begins. FLOPs are dense, per second."""
+
+    name: str
+    names: tuple[str, ...]
+    compute_capability: str
+    memory_total_bytes: int
+    cuda_total_bytes: int
+    bandwidth_bytes_per_s: float
+    bf16_flops: float
+    fp8_flops: float | None
+    fp4_flops: float | None
+    unified_memory: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRow:
+    """One column of the published benchmark: 8192 in, 1024 out, 512 prompts, 32 at once; tokens/s and means in ms."""
+
+    name: str
+    chip: str
+    count: int
+    variant: VariantName
+    tensor_parallel_size: int
+    input_len: int
+    output_len: int
+    num_prompts: int
+    max_concurrency: int
+    output_throughput: float
+    total_token_throughput: float
+    mean_ttft_ms: float
+    mean_itl_ms: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Everything that ships as data, plus what a user's own file adds."""
+
+    model: Model
+    chips: tuple[Chip, ...]
+    published: tuple[PublishedRow, ...]
+
+    def chip(self, gpu_name: str) -> Chip | None:
+        """The chip whose longest listed name begins the driver's name for the GPU; None where none does."""
+        named = [(len(n), c) for c in self.chips for n in c.names if gpu_name.startswith(n)]
+        return max(named, key=lambda pair: pair[0])[1] if named else None

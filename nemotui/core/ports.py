@@ -1,0 +1,162 @@
+"""The seams: what the use cases ask of the outside world. Adapters and the pretend machine both answer them.
+
+Every string that crosses a port towards us is plain already (`core.text`); every method may raise `NemotuiError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from nemotui.core.hardware import Machine
+from nemotui.core.logs import LogLine
+from nemotui.core.plan import ContainerSpec
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests can own it."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class MachineProbe(Protocol):
+    """The GPUs and the host."""
+
+    async def sample(self) -> Machine:
+        """The machine now. Raises `NothingThereError` when there is no driver at all."""
+
+    async def close(self) -> None:
+        """Let go of the driver; never blocks for long, even when a call hangs."""
+
+
+ContainerState = Literal["created", "running", "restarting", "paused", "removing", "exited", "dead"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container as the engine tells it. Times are unix seconds."""
+
+    id: str
+    name: str
+    image: str
+    state: ContainerState
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    bind: str | None = None
+    port: int | None = None
+    labels: Mapping[str, str]
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """The container engine: its version, API version, and whether an NVIDIA runtime is registered."""
+
+    version: str
+    api_version: str
+    nvidia_runtime: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """Bytes fetched so far over all layers known so far; `total_bytes` None until the registry said."""
+
+    current_bytes: int
+    total_bytes: int | None
+    status: str
+
+
+class ContainerRuntime(Protocol):
+    """A container engine; only what a deployment needs."""
+
+    async def info(self) -> EngineInfo:
+        """Raises `NothingThereError` when there is no engine or no permission."""
+
+    async def has_image(self, image: str) -> bool: ...
+
+    def pull(self, image: str) -> AsyncGenerator[PullProgress, None]: ...
+
+    async def start(self, spec: ContainerSpec) -> Container:
+        """Create and start; what a failed start leaves behind is removed."""
+
+    async def containers(self) -> Sequence[Container]:
+        """Those that carry our label, newest first, stopped ones included."""
+
+    async def inspect(self, container_id: str) -> Container: ...
+
+    def logs(
+        self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """Batches of lines, oldest first; with `follow` until the container ends."""
+
+    async def stop(self, container_id: str, *, grace_s: int) -> None: ...
+
+    async def remove(self, container_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """One entry of /v1/models."""
+
+    id: str
+    root: str | None = None
+    max_model_len: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerMetrics:
+    """What /metrics says now, prefix `vllm:`; None where the server does not export it.
+
+    Token counts and cache queries are counters since the server's start; `kv_cache_usage` is 0..1.
+    """
+
+    running: float | None = None
+    waiting: float | None = None
+    kv_cache_usage: float | None = None
+    prompt_tokens: float | None = None
+    generation_tokens: float | None = None
+    prefix_cache_queries: float | None = None
+    prefix_cache_hits: float | None = None
+    preemptions: float | None = None
+    num_gpu_blocks: int | None = None
+    block_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """One server-sent event of a chat stream, parsed: its JSON object, and when its bytes were read (monotonic s)."""
+
+    data: Mapping[str, Any]
+    at: float
+
+
+class ModelServer(Protocol):
+    """An OpenAI-compatible server."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    async def healthy(self) -> bool:
+        """/health answers 200. A refused, reset or dropped connection is False: the server is not up yet."""
+
+    async def models(self) -> Sequence[ServedModel]:
+        """/v1/models. Raises `NothingThereError` when no server answers."""
+
+    async def version(self) -> str | None: ...
+
+    async def metrics(self) -> ServerMetrics: ...
+
+    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[StreamEvent, None]:
+        """POST /v1/chat/completions with `stream`; raises `FailedError` on an error reply or an in-band error."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,38 @@
+"""Text from outside made plain, once, at the adapter: after this it can be drawn anywhere."""
+
+from __future__ import annotations
+
+import re
+
+MAX_LINE = 2000
+
+# CSI, OSC/DCS/SOS/PM/APC (ended by BEL or ST, or unterminated), then any other escape of two or three bytes;
+# the 8-bit C1 introducers of the same are matched too.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# C0 without tab and newline, DEL, C1, the line separators, and the bidirectional controls that reorder a screen.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: str, *, tabs: int = 8) -> str:
+    """Text without escape sequences and control characters; newlines stay, tabs become spaces.
+
+    For text of several lines, such as a model's answer. It does not cap the length.
+    """
+    return _CONTROLS.sub("", _ESCAPES.sub("", text)).expandtabs(tabs)
+
+
+def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
+    """One line as a terminal would show it last: the part after the last `\\r` that has text, made plain, capped.
+
+    Bytes are read as UTF-8 with replacement characters for what is not.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    shown = next((part for part in reversed(text.rstrip("\r\n").split("\r")) if part), "")
+    # Cut before the regular expressions run, with room for what they take away: a line can be megabytes long.
+    line = plain(shown[: limit * 8].replace("\n", " "))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
