@@ -133,11 +133,38 @@ class ServerMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamEvent:
-    """One server-sent event of a chat stream, parsed: its JSON object, and when its bytes were read (monotonic s)."""
+class ToolCallDelta:
+    """A fragment of a tool call: calls are told apart by `index`; `arguments` is a piece of JSON text."""
 
-    data: Mapping[str, Any]
+    index: int
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts as the server reports them; `reasoning_tokens` None where it does not say."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatChunk:
+    """One event of a chat stream. `at` is the monotonic time in seconds right after its bytes were read."""
+
     at: float
+    reasoning: str = ""
+    content: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+    @property
+    def has_token(self) -> bool:
+        """It carries text of the model: not the role chunk, an empty one, or the usage."""
+        return bool(self.reasoning or self.content or self.tool_calls)
 
 
 class ModelServer(Protocol):
@@ -156,7 +183,10 @@ class ModelServer(Protocol):
 
     async def metrics(self) -> ServerMetrics: ...
 
-    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[StreamEvent, None]:
-        """POST /v1/chat/completions with `stream`; raises `FailedError` on an error reply or an in-band error."""
+    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
+        """POST /v1/chat/completions; `body` asks to `stream`. Ends after the last event.
+
+        Raises `FailedError` on an error reply, an error in mid-stream, or a connection that broke.
+        """
 
     async def close(self) -> None: ...
