@@ -1,0 +1,41 @@
+"""Real parts that some tests need: absent they skip here, and fail where CI demands them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+def _docker_engine() -> bool:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=5)
+    except DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except DockerException:
+        return False
+    finally:
+        client.close()
+
+
+_PARTS: dict[str, Callable[[], bool]] = {
+    "gcc": lambda: shutil.which("gcc") is not None,
+    "tmux": lambda: shutil.which("tmux") is not None,
+    "docker engine": _docker_engine,
+}
+
+
+def require(name: str) -> None:
+    """Go on only where the part is there. With NEMOTUI_REQUIRE_REAL=1, as in CI, an absent part is a failure."""
+    if _PARTS[name]():
+        return
+    if os.environ.get("NEMOTUI_REQUIRE_REAL") == "1":
+        pytest.fail(f"{name} is required here (NEMOTUI_REQUIRE_REAL=1) and absent", pytrace=False)
+    pytest.skip(f"{name} is absent")
