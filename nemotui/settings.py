@@ -1,0 +1,111 @@
+"""Settings: defaults < config.toml < NEMOTUI_* < flags, merged once into one frozen object.
+
+Secrets are not settings: an API key comes from a file or from NEMOTUI_API_KEY and is read where it is used.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from platformdirs import user_config_path, user_state_path
+
+from nemotui.core.errors import UsageError
+from nemotui.core.text import plain_line
+
+_CONFIG_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured; each field is a key of config.toml and an environment variable NEMOTUI_<KEY>.
+
+    `hf_cache` follows HF_HOME where nothing else says it. `base_url` None means: the server that nemotui deployed, else the one on `port`.
+    """
+
+    image: str = "vllm/vllm-openai:latest"
+    bind: str = "127.0.0.1"
+    port: int = 8000
+    hf_cache: Path = Path.home() / ".cache/huggingface"
+    vllm_cache: Path = Path.home() / ".cache/vllm"
+    state_dir: Path = Path(user_state_path("nemotui"))
+    base_url: str | None = None
+    model: str | None = None
+    api_key_file: Path | None = None
+    catalog: Path | None = None
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where benchmark runs are stored."""
+        return self.state_dir / "runs"
+
+    @property
+    def log_file(self) -> Path:
+        """Where a traceback goes with NEMOTUI_DEBUG=1."""
+        return self.state_dir / "nemotui.log"
+
+
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None = None) -> Settings:
+    """Merge the four layers. `flags` holds only what was typed; `config` None means the XDG file, if it is there.
+
+    Raises `UsageError` that names the file or variable, the key and, for an unknown key, the nearest valid one.
+    """
+    known = {field.name for field in fields(Settings)}
+    merged = _from_file(config, environ)
+    for key in known:
+        variable = f"NEMOTUI_{key.upper()}"
+        if environ.get(variable):
+            merged |= _validated(variable, {key: environ[variable]})
+    merged |= _validated("the command line", {k: v for k, v in flags.items() if k in known and v is not None})
+    if "hf_cache" not in merged and environ.get("HF_HOME"):
+        merged |= _validated("HF_HOME", {"hf_cache": environ["HF_HOME"]})
+    return Settings(**merged)
+
+
+def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = config or (Path(environ["NEMOTUI_CONFIG"]) if environ.get("NEMOTUI_CONFIG") else None)
+    path = (named or user_config_path("nemotui") / "config.toml").expanduser()
+    if named is None and not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file:
+            data = file.read(_CONFIG_LIMIT + 1)
+        if len(data) > _CONFIG_LIMIT:
+            raise UsageError("config", f"{path} is over {_CONFIG_LIMIT} bytes", "That is no configuration file.")
+        values = tomllib.loads(data.decode())
+    except OSError as error:
+        raise UsageError("config", f"cannot read {path}: {error.strerror}", "Check --config.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError("config", f"{path} is not valid TOML: {plain_line(str(error))}", "Mend that line.") from None
+    known = [field.name for field in fields(Settings)]
+    for key in values.keys() - set(known):
+        near = difflib.get_close_matches(key, known, n=1)
+        fix = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+        raise UsageError("config", f"{path}: unknown key {plain_line(key)!r}", fix)
+    return _validated(str(path), values)
+
+
+def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the types of `Settings`; text such as an environment variable's is read as the type asks."""
+    types = typing.get_type_hints(Settings)
+    result = {}
+    for key, value in values.items():
+        try:
+            result[key] = msgspec.convert(value, types[key], strict=False, dec_hook=_path)
+        except (msgspec.ValidationError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                "config", f"{where}: {key} = {plain_line(str(value), limit=80)!r}: {plain_line(str(error))}", "Mend it."
+            ) from None
+    return result
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, (str, Path)):
+        return Path(value).expanduser()  # RuntimeError for an unknown ~user
+    raise ValueError(f"Expected a path, got `{type(value).__name__}`")
