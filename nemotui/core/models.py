@@ -5,10 +5,19 @@ The figures live as data in `nemotui/catalog/*.toml`, each entry with its source
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 VariantName = Literal["NVFP4", "FP8", "BF16"]
+
+
+def capability(text: str) -> tuple[int, int]:
+    """A CUDA compute capability that can be compared: "8.9" is (8, 9), less than "12.0". Raises `ValueError`."""
+    major, dot, minor = text.partition(".")
+    if not (dot and major.isdecimal() and minor.isdecimal()):
+        raise ValueError(f"compute capability must look like 9.0, not {text!r}")
+    return int(major), int(minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +25,15 @@ class Variant:
     """One checkpoint of the model. Capabilities are CUDA compute capabilities such as "8.9".
 
     `min_capability`: below it vLLM refuses. `native_capability`: below it vLLM falls back to weight-only kernels
-    (Marlin), which nobody has published for this model, so a plan there is "experimental".
+    (Marlin), which nobody has published for this model, so a plan there is "experimental". `loaded_bytes`: what the
+    whole model takes on the GPUs together, without MTP. `weight_bits`: of a routed expert, its scales included.
     """
 
     name: VariantName
     repo: str
     disk_bytes: int
     loaded_bytes: int
-    weight_bits: int
+    weight_bits: float
     checkpoint_kv_dtype: Literal["fp8", "bfloat16"]
     min_capability: str
     native_capability: str
@@ -32,12 +42,19 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The architecture's numbers that the memory plan and the prediction need. Counts are layers, heads, elements."""
+    """The architecture's numbers that the memory plan and the prediction need. Counts are layers, heads, elements.
+
+    Of `parameters`, `routed_parameters` lie in `routed_experts` experts of which each token uses `active_experts`.
+    `mtp_bytes` are the weights that speculative decoding adds.
+    """
 
     name: str
     served_model_name: str
     parameters: int
     active_parameters: int
+    routed_parameters: int
+    routed_experts: int
+    active_experts: int
     attention_layers: int
     mamba_layers: int
     moe_layers: int
@@ -61,7 +78,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
-    """A GPU product. `names`: how NVML's name for it begins. FLOPs are dense, per second."""
+    """A GPU product. `names`: how NVML's name for it begins. FLOPs are dense, per second; None: no such units.
+
+    `memory_total_bytes` is NVML's v2 total, `cuda_total_bytes` what is left of it for CUDA.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -70,10 +90,19 @@ class Chip:
     cuda_total_bytes: int
     bandwidth_bytes_per_s: float
     bf16_flops: float
-    fp8_flops: float | None
-    fp4_flops: float | None
-    unified_memory: bool
+    fp8_flops: float | None = None
+    fp4_flops: float | None = None
+    unified_memory: bool = False
     source: str
+
+    def __post_init__(self) -> None:
+        capability(self.compute_capability)
+        for field in ("memory_total_bytes", "cuda_total_bytes", "bandwidth_bytes_per_s", "bf16_flops"):
+            value = getattr(self, field)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{field} must be more than 0, not {value}")
+        if not self.names or not all(self.names):
+            raise ValueError("names must hold at least one beginning of a GPU's name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,78 @@
+"""The catalogue: facts as data (TOML beside this file), read and checked into the dataclasses of `core.models`."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from nemotui.core.errors import UsageError
+from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant
+
+_T = TypeVar("_T", Model, Chip, PublishedRow)
+
+
+def load_catalog(extra: Path | None = None) -> Catalog:
+    """What ships with nemotui, and the `[[chip]]` entries of a user's own file, which win over ours of the same name.
+
+    Raises `UsageError` naming the file, the entry and the field that is wrong.
+    """
+    ours = resources.files(__name__)
+    model = _parse("model.toml", ours.joinpath("model.toml").read_bytes(), {"model"})
+    chips = _parse("chips.toml", ours.joinpath("chips.toml").read_bytes(), {"chip"})
+    published = _parse("published.toml", ours.joinpath("published.toml").read_bytes(), {"published"})
+    found = {chip.name: chip for chip in _entries("chips.toml", "chip", chips, Chip)}
+    if extra is not None:
+        try:
+            data = extra.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                "catalog", f"{extra} cannot be read: {error.strerror}", "Give a readable TOML file"
+            ) from error
+        found |= {chip.name: chip for chip in _entries(str(extra), "chip", _parse(str(extra), data, {"chip"}), Chip)}
+    return Catalog(
+        model=_entry("model.toml", "model", model["model"], Model),
+        chips=tuple(found.values()),
+        published=tuple(_entries("published.toml", "published", published, PublishedRow)),
+    )
+
+
+def _parse(file: str, data: bytes, tables: set[str]) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError("catalog", f"{file} is not TOML: {error}", "Correct the file") from error
+    if strange := sorted(document.keys() - tables):
+        raise UsageError("catalog", f"{file}: unknown table {strange[0]!r}", f"Known: {', '.join(sorted(tables))}")
+    return document
+
+
+def _entries(file: str, table: str, document: dict[str, Any], kind: type[_T]) -> list[_T]:
+    entries = document.get(table, [])
+    if not isinstance(entries, list):
+        raise UsageError("catalog", f"{file}: {table} must be a list of tables", f"Begin each entry with [[{table}]]")
+    return [_entry(file, f"{table} {number}", entry, kind) for number, entry in enumerate(entries, start=1)]
+
+
+def _entry(file: str, where: str, entry: Any, kind: type[_T]) -> _T:
+    if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+        where = f"{where} ({entry['name']})"
+    try:
+        _known(entry, kind)
+        return msgspec.convert(entry, kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError("catalog", f"{file}: {where}: {error}", "Correct that entry") from error
+
+
+def _known(entry: Any, kind: type[Model | Chip | PublishedRow | Variant]) -> None:
+    """msgspec lets unknown fields of a dataclass pass; here they are a misspelt fact."""
+    if not isinstance(entry, dict):
+        return
+    if strange := sorted(entry.keys() - {field.name for field in fields(kind)}):
+        raise ValueError(f"unknown field {strange[0]!r}")
+    for variant in entry.get("variants", ()):
+        _known(variant, Variant)

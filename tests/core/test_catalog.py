@@ -1,0 +1,109 @@
+"""The catalogue reads, every fact has a source, and a wrong file is named down to the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nemotui.catalog import load_catalog
+from nemotui.core.errors import UsageError
+from nemotui.core.models import capability
+
+OWN_CHIP = """
+[[chip]]
+name = "H100 96GB"
+names = ["NVIDIA GH200 480GB"]
+compute_capability = "9.0"
+memory_total_bytes = 102_000_000_000
+cuda_total_bytes = 101_000_000_000
+bandwidth_bytes_per_s = 4e12
+bf16_flops = 9.89e14
+source = "ours"
+"""
+
+
+def test_every_entry_says_where_it_comes_from() -> None:
+    catalog = load_catalog()
+    sources = [entry.source for entry in (*catalog.model.variants, *catalog.chips, *catalog.published)]
+    assert all([catalog.model.source, *sources])
+
+
+def test_the_parameters_add_up_as_published() -> None:
+    model = load_catalog().model
+    outside_experts = model.parameters - model.routed_parameters
+    active = outside_experts + model.routed_parameters * model.active_experts / model.routed_experts
+    assert active == pytest.approx(model.active_parameters, rel=1e-3)
+    assert model.mamba_conv_channels == 128 * 64 + 2 * 8 * 128
+
+
+def test_every_published_row_names_a_chip_and_a_variant_of_the_catalogue() -> None:
+    catalog = load_catalog()
+    assert len(catalog.published) == 5
+    for row in catalog.published:
+        assert row.chip in {chip.name for chip in catalog.chips}
+        assert catalog.model.variant(row.variant)
+
+
+@pytest.mark.parametrize(
+    ("driver_name", "chip"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100 80GB SXM"),
+        ("NVIDIA H100 PCIe", "H100 80GB PCIe"),
+        ("NVIDIA H200", "H200"),
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB SXM"),
+        ("NVIDIA A100-SXM4-40GB", "A100 40GB SXM"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000 Blackwell"),
+        ("NVIDIA GB10", "GB10"),
+    ],
+)
+def test_a_chip_is_known_by_the_drivers_name(driver_name: str, chip: str) -> None:
+    found = load_catalog().chip(driver_name)
+    assert found is not None
+    assert found.name == chip
+
+
+def test_an_unlisted_name_is_no_chip() -> None:
+    assert load_catalog().chip("NVIDIA GeForce RTX 4090") is None
+
+
+def test_a_users_file_adds_chips_and_wins_over_ours_of_the_same_name(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(OWN_CHIP + OWN_CHIP.replace("H100 96GB", "L40S"))
+    catalog = load_catalog(file)
+    own = catalog.chip("NVIDIA GH200 480GB")
+    assert own is not None
+    assert own.fp8_flops is None
+    assert sum(chip.name == "L40S" for chip in catalog.chips) == 1
+    assert next(chip for chip in catalog.chips if chip.name == "L40S").source == "ours"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (OWN_CHIP.replace("101_000_000_000", '"much"'), ["chip 1 (H100 96GB)", "cuda_total_bytes"]),
+        (OWN_CHIP.replace("4e12", "-4e12"), ["chip 1 (H100 96GB)", "bandwidth_bytes_per_s must be more than 0"]),
+        (OWN_CHIP.replace('"9.0"', '"ninety"'), ["chip 1", "compute capability must look like 9.0"]),
+        (OWN_CHIP.replace("source", "sauce"), ["chip 1", "unknown field 'sauce'"]),
+        (OWN_CHIP.replace('source = "ours"', ""), ["chip 1", "source"]),
+        (OWN_CHIP.replace("[[chip]]", "[chip]"), ["chip must be a list of tables"]),
+        (OWN_CHIP.replace("[[chip]]", "[[chips]]"), ["unknown table 'chips'"]),
+        ("[[chip", ["is not TOML"]),
+    ],
+)
+def test_a_wrong_file_is_named_down_to_the_field(tmp_path: Path, text: str, said: list[str]) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_catalog(file)
+    message = caught.value.problem.message
+    assert all(part in message for part in [str(file), *said]), message
+
+
+def test_an_absent_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load_catalog(tmp_path / "absent.toml")
+
+
+def test_capabilities_compare_as_numbers() -> None:
+    assert capability("8.9") < capability("9.0") < capability("10.0") < capability("12.1")
