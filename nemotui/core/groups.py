@@ -1,0 +1,143 @@
+"""Which GPUs can share one model by tensor parallelism, and why the others cannot.
+
+Equal shares: every member must be the same product with the same memory, and the smallest free memory decides. What
+the driver does not say about a link is "unknown", never "no NVLink".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from nemotui.core.hardware import Gpu, Link, LinkKind, Machine
+
+# Best first, as `nvidia-smi topo -m` explains them; None, what the driver does not say, ranks last.
+_LINKS: dict[LinkKind | None, str] = {
+    "NVLINK": "NVLink",
+    "PIX": "PIX, one PCIe bridge",
+    "PXB": "PXB, several PCIe bridges",
+    "PHB": "PHB, a PCIe host bridge",
+    "NODE": "NODE, host bridges of one NUMA node",
+    "SYS": "SYS, across CPU sockets",
+    None: "unknown",
+}
+_RANK = {kind: rank for rank, kind in enumerate(_LINKS)}
+# Every subset of equal GPUs is tried; no single host has more than 16 (DGX-2), and 16 over 8 is 12,870.
+_MOST = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuGroup:
+    """GPUs that can hold one model together: UUIDs by index, and in sentences why these.
+
+    `worst_link` is that between the two worst connected; None where a link is unknown, and for a single GPU.
+    """
+
+    gpus: tuple[str, ...]
+    worst_link: LinkKind | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuGroups:
+    """Groups that share no GPU, best first; and for each GPU that can be in none the reason, by UUID."""
+
+    groups: tuple[GpuGroup, ...]
+    refusals: Mapping[str, str]
+
+
+def tensor_parallel_groups(machine: Machine, size: int, need_bytes: int | None = None) -> GpuGroups:
+    """The groups of `size` GPUs in this machine, each member with `need_bytes` free where that is given.
+
+    The first is the best: NVLink between all pairs, else the best worst link, then the most NVLinks, then the lowest
+    indices. Each next is the best of what remains, so that data parallelism can take several.
+    """
+    refusals: dict[str, str] = {}
+    kinds: dict[tuple[str, str | None, int | None], list[Gpu]] = {}
+    for gpu in sorted(machine.gpus, key=lambda g: g.index):
+        reason = _refusal(gpu, need_bytes)
+        if reason is None:
+            kinds.setdefault((gpu.name, gpu.compute_capability, gpu.memory_total_bytes), []).append(gpu)
+        else:
+            refusals[gpu.uuid] = reason
+
+    links = {frozenset((link.a, link.b)): link for link in machine.links}
+    found: list[_Candidate] = []
+    for equals in kinds.values():
+        if len(equals) < size:
+            reason = f"{size} equal GPUs are needed, and of this kind only {len(equals)} can be used"
+            refusals.update((gpu.uuid, reason) for gpu in equals)
+        rest = equals[:_MOST]
+        while len(rest) >= size:
+            best = min((_candidate(links, members) for members in combinations(rest, size)), key=_Candidate.rank)
+            found.append(best)
+            rest = [gpu for gpu in rest if gpu not in best.members]
+    groups = (
+        GpuGroup(
+            gpus=tuple(gpu.uuid for gpu in candidate.members),
+            worst_link=candidate.worst,
+            reasons=_reasons(candidate, need_bytes),
+        )
+        for candidate in sorted(found, key=_Candidate.rank)
+    )
+    return GpuGroups(groups=tuple(groups), refusals=refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    members: tuple[Gpu, ...]
+    worst: LinkKind | None
+    nvlinks: int
+
+    def rank(self) -> tuple[int, int, list[int]]:
+        alone = len(self.members) == 1
+        return (0 if alone else _RANK[self.worst], -self.nvlinks, [gpu.index for gpu in self.members])
+
+
+def _candidate(links: Mapping[frozenset[str], Link], members: tuple[Gpu, ...]) -> _Candidate:
+    between = [links.get(frozenset((a.uuid, b.uuid))) for a, b in combinations(members, 2)]
+    kinds = [link.kind if link else None for link in between]
+    return _Candidate(
+        members=members,
+        worst=max(kinds, key=_RANK.__getitem__, default=None),
+        nvlinks=sum(link.nvlinks or 0 for link in between if link),
+    )
+
+
+def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
+    """Why this GPU can be in no group at all, whatever its neighbours are."""
+    if gpu.state != "ok":
+        return f"its state is {gpu.state}" + (f": {gpu.state_reason}" if gpu.state_reason else "")
+    if gpu.mig_enabled:
+        return "MIG is on: it is cut into slices, which cannot share a model"
+    if need_bytes is None:
+        return None
+    if gpu.memory_free_bytes is None:
+        return "how much of its memory is free is unknown: " + gpu.unknown.get("memory_free_bytes", "no reason given")
+    if gpu.memory_free_bytes < need_bytes:
+        return f"{_gib(gpu.memory_free_bytes)} are free, {_gib(need_bytes)} are needed"
+    return None
+
+
+def _reasons(candidate: _Candidate, need_bytes: int | None) -> tuple[str, ...]:
+    first, count = candidate.members[0], len(candidate.members)
+    capability = first.compute_capability or "unknown"
+    memory = "memory unknown" if first.memory_total_bytes is None else f"{_gib(first.memory_total_bytes)} each"
+    reasons = [f"{count} × {first.name}, compute capability {capability}, {memory}"]
+    if need_bytes is not None:
+        least = min(gpu.memory_free_bytes or 0 for gpu in candidate.members)
+        reasons.append(f"the fullest has {_gib(least)} free, {_gib(need_bytes)} are needed")
+    if count > 1:
+        if candidate.worst == "NVLINK":
+            reasons.append("NVLink connects every pair")
+        else:
+            reasons.append(f"the worst link between two of them is {_LINKS[candidate.worst]}")
+        if count > 2 and candidate.worst not in ("NVLINK", None):
+            # vllm: custom_all_reduce.py asks for full NVLink connection above two GPUs (vllm#56128).
+            reasons.append("vLLM does without its custom all-reduce here, which works and is slower")
+    return tuple(reasons)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
