@@ -25,8 +25,9 @@ source = "ours"
 
 def test_every_entry_says_where_it_comes_from() -> None:
     catalog = load_catalog()
-    sources = [entry.source for entry in (*catalog.model.variants, *catalog.chips, *catalog.published)]
-    assert all([catalog.model.source, *sources])
+    sources = [catalog.model.source, *(variant.source for variant in catalog.model.variants)]
+    sources += [*(chip.source for chip in catalog.chips), *(row.source for row in catalog.published)]
+    assert all(sources)
 
 
 def test_the_parameters_add_up_as_published() -> None:
