@@ -1,0 +1,5 @@
+"""`python -m nemotui` is `nemotui`."""
+
+from nemotui.cli import main
+
+main()

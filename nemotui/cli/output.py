@@ -1,0 +1,92 @@
+"""What a verb says: text for people, JSON for scripts, both from the same answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TextIO
+
+import msgspec
+
+from nemotui.core.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verb's result: the JSON document, the same as text, and how it went."""
+
+    document: Mapping[str, Any]
+    text: str = ""
+    exit_code: int = 0
+    error: Problem | None = None
+
+
+class Output:
+    """Standard output and standard error of one verb.
+
+    With `as_json` only JSON reaches standard output: one document, or with `lines` one object a line, the last of
+    them the result. Everything for people goes to standard error then.
+    """
+
+    def __init__(self, *, as_json: bool, lines: bool) -> None:
+        self.as_json = as_json
+        self._lines = lines
+
+    def say(self, text: str) -> None:
+        """A line for people about what is going on."""
+        self._write(sys.stderr if self.as_json else sys.stdout, text + "\n")
+
+    def note(self, text: str) -> None:
+        """A line for people that is never part of what a verb answers."""
+        self._write(sys.stderr, text + "\n")
+
+    def event(self, name: str, fields: Mapping[str, Any]) -> None:
+        """One JSON line of a verb that prints lines; nothing without `--json`."""
+        if self.as_json:
+            self._json({"event": name, **fields})
+
+    def answer(self, answer: Answer) -> None:
+        """The last word."""
+        if self.as_json:
+            document = {**answer.document, "error": asdict(answer.error) if answer.error else None}
+            self._json({"event": "result", **document} if self._lines else document)
+            return
+        if answer.text:
+            self._write(sys.stdout, answer.text + "\n")
+        if answer.error:
+            self._write(sys.stderr, f"nemotui: {answer.error}\n")
+
+    def _json(self, document: Mapping[str, Any]) -> None:
+        data = msgspec.json.encode(document)
+        self._write(sys.stdout, (data if self._lines else msgspec.json.format(data, indent=2)).decode() + "\n")
+
+    @staticmethod
+    def _write(stream: TextIO, text: str) -> None:
+        # A terminal that is not UTF-8 gets question marks, never a traceback.
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+
+
+def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Rows as aligned columns, two spaces apart; the columns listed in `right` are right-aligned."""
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def gib(size: float | None) -> str:
+    """Bytes in GiB, one decimal; "n/a" for what is unknown."""
+    return "n/a" if size is None else f"{size / 2**30:.1f} GiB"
+
+
+def number(value: float | None, unit: str = "", digits: int = 0) -> str:
+    """A figure with its unit; "n/a" for what is unknown."""
+    return "n/a" if value is None else f"{value:,.{digits}f}{unit and ' '}{unit}"

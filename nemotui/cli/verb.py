@@ -1,0 +1,191 @@
+"""How a verb becomes a command: the common flags, the settings, and one place where every ending is handled."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import re
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nemotui.cli.output import Answer, Output
+from nemotui.core.errors import NemotuiError, Problem
+from nemotui.core.text import plain_line
+from nemotui.settings import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One run of a verb: what was configured, on which machine, and where it speaks."""
+
+    settings: Settings
+    out: Output
+    demo: str | None
+    machine: Path | None
+    speed: float
+
+    @property
+    def as_json(self) -> bool:
+        return self.out.as_json
+
+
+def verb(
+    *, example: str, lines: bool = False, machine: bool = False, flags: tuple[Callable[[F], F], ...] = ()
+) -> Callable[[Callable[..., Awaitable[Answer]]], click.Command]:
+    """Make an async function a command. It gets an `Invocation` and its own flags, and returns an `Answer`.
+
+    `lines`: with --json it prints JSON Lines. `machine`: it takes --machine FILE.
+    """
+
+    def decorate(function: Callable[..., Awaitable[Answer]]) -> click.Command:
+        @functools.wraps(function)
+        def body(
+            demo: str | None,
+            config: Path | None,
+            as_json: bool,
+            speed: float,
+            machine_file: Path | None = None,
+            **own: Any,
+        ) -> int:
+            out = Output(as_json=as_json, lines=lines)
+
+            async def act() -> Answer:
+                settings = load_settings(own, os.environ, config)
+                inv = Invocation(settings=settings, out=out, demo=demo, machine=machine_file, speed=speed)
+                return await function(inv, **own)
+
+            answer = _ending(lambda: asyncio.run(act()))
+            if answer.exit_code == 2:
+                # No document for a usage error: the one line on standard error is all there is to say.
+                click.echo(f"nemotui: {answer.error}", err=True)
+            else:
+                out.answer(answer)
+            return answer.exit_code
+
+        command: Callable[..., Any] = body
+        for flag in reversed((*flags, *_common(machine))):
+            command = flag(command)
+        return click.command(epilog=f"Example: {example}")(command)
+
+    return decorate
+
+
+def _ending(act: Callable[[], Answer]) -> Answer:
+    """Run it; whatever happens becomes an answer."""
+    try:
+        return act()
+    except NemotuiError as error:
+        return Answer({}, exit_code=error.exit_code, error=error.problem)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return Answer({}, exit_code=130, error=Problem("interrupted", "interrupted", ""))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return Answer({}, exit_code=1, error=_defect(error))
+
+
+def _defect(error: Exception) -> Problem:
+    """An error that nobody foresaw: said in a line; its traceback goes to the log file, on request only."""
+    said = f"this is a defect of nemotui: {type(error).__name__}: {plain_line(str(error), limit=300)}"
+    if os.environ.get("NEMOTUI_DEBUG") != "1":
+        return Problem("defect", said, "Run it again with NEMOTUI_DEBUG=1 to write the details to a log file.")
+    log = Settings().log_file
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("a", encoding="utf-8") as file:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            file.write(f"{stamp}\n{''.join(traceback.format_exception(error))}\n")
+    except OSError as failure:
+        return Problem("defect", said, f"The log file could not be written: {failure.strerror}.")
+    return Problem("defect", said, f"The details are in {log}.")
+
+
+def _common(machine: bool) -> tuple[Callable[[Any], Any], ...]:
+    flags: tuple[Callable[[Any], Any], ...] = (
+        click.option("--demo", metavar="[PROFILE]", help="Use a pretend machine (default 2xh100)."),
+        click.option(
+            "--speed",
+            type=click.FloatRange(0.01, 1000),
+            default=1.0,
+            help="With --demo: time runs so many times faster.",
+        ),
+        click.option(
+            "--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (default: XDG config)."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
+    )
+    if machine:
+        flags += (
+            click.option(
+                "--machine",
+                "machine_file",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="A machine as `nemotui gpus --json` prints it, instead of this one.",
+            ),
+        )
+    return flags
+
+
+def server_flags(command: F) -> F:
+    """--base-url, --model, --api-key-file: which server, which of its models, with which key."""
+    for flag in (
+        click.option(
+            "--api-key-file", type=click.Path(path_type=Path), metavar="FILE", help="Or NEMOTUI_API_KEY. Never a flag."
+        ),
+        click.option("--model", metavar="NAME", help="Default: the first that the server lists."),
+        click.option(
+            "--base-url", metavar="URL", help="Default: the server that nemotui deployed, else http://127.0.0.1:8000."
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+class Gpus(click.ParamType[tuple[str, ...]]):
+    """Indices or UUIDs, separated by commas."""
+
+    name = "0,1|UUID,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        items = tuple(item.strip() for item in value.split(","))
+        if not all(re.fullmatch(r"\d+|(GPU|MIG)-[0-9a-zA-Z-]+", item) for item in items):
+            self.fail(f"{value!r}: give indices or UUIDs, such as 0,1", param, ctx)
+        return items
+
+
+def plan_flags(command: F) -> F:
+    """The flags that shape a plan, shared by recommend, deploy and up."""
+    for flag in (
+        click.option("--as-published", is_flag=True, help="The published guide's command, unchanged."),
+        click.option("--no-gpu", is_flag=True, help="Ask for no GPU: for a CPU image."),
+        click.option("--name", metavar="NAME", help="Name of the container (default nemotui)."),
+        click.option("--model-path", metavar="PATH_OR_ID", help="A local folder, a mirror, or another model."),
+        click.option("--image", metavar="REF", help="Image of the server (default vllm/vllm-openai:latest)."),
+        click.option("--bind", metavar="ADDRESS", help="Address to listen on (default 127.0.0.1)."),
+        click.option("--port", type=int, metavar="N", help="Port on this host (default 8000)."),
+        click.option("--mtp", type=int, metavar="N", help="Tokens that MTP speculates (default 0: off)."),
+        click.option("--max-num-seqs", type=int, metavar="N", help="Requests in one batch at most."),
+        click.option(
+            "--context", type=int, metavar="TOKENS", help="Longest context, prompt and answer (max_model_len)."
+        ),
+        click.option("--dp", type=int, metavar="N", help="Copies of the model (data parallel size)."),
+        click.option("--gpus", type=Gpus(), help="Only these GPUs."),
+        click.option("--tp", type=int, metavar="N", help="GPUs a copy (tensor parallel size)."),
+        click.option(
+            "--variant", type=click.Choice(["NVFP4", "FP8", "BF16"], case_sensitive=False), help="Only this one."
+        ),
+    ):
+        command = flag(command)
+    return command
