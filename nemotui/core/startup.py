@@ -1,0 +1,224 @@
+"""The start of a vLLM server, read from its log: which phase it is in, since when, how far, and what it found.
+
+Markers: vLLM 0.17, 0.24, 0.32 and 0.33, from their sources and from whole logs of 0.24 (H200) and 0.32 (CPU).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal
+
+from nemotui.core.logs import LogLine
+
+Phase = Literal[
+    "boot", "config", "engine", "download", "weights", "compile", "kernels", "kv_cache", "graphs", "serve", "ready"
+]
+
+# Seconds on a first start, in the order in which the phases begin. Source: vLLM 0.24.0 on an H200, FP8, TP 1, cold
+# caches, whose weights were dummies; `weights` is computed instead: 120 GB from an NVMe disk at 2 GB/s. `kernels` is
+# the warm-up run with its Triton kernels and the profiling of memory. How long a download takes nobody can know.
+TYPICAL_S: Final[Mapping[Phase, float]] = MappingProxyType(
+    {
+        "boot": 16,
+        "config": 17,
+        "engine": 2,
+        "download": 0,
+        "weights": 60,
+        "compile": 25,
+        "kernels": 72,
+        "kv_cache": 1,
+        "graphs": 16,
+        "serve": 2,
+        "ready": 0,
+    }
+)
+PHASES: Final[tuple[Phase, ...]] = tuple(TYPICAL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marker:
+    """A line with `pattern` says that `phase` has begun, once `after` has."""
+
+    phase: Phase
+    pattern: re.Pattern[str]
+    after: Phase = "boot"
+
+
+def _marker(phase: Phase, pattern: str, after: Phase = "boot") -> _Marker:
+    return _Marker(phase, re.compile(pattern), after)
+
+
+# Phases only go forward: the workers of a tensor parallel group write into each other's phases.
+_MARKERS = (
+    _marker("config", r"Resolved architecture:|Using max model len \d"),
+    _marker("engine", r"Initializing a V1 LLM engine \(v"),
+    # vLLM says nothing while it downloads, so it may be doing that from here on.
+    _marker("download", r"Starting to load model |Loading model from scratch"),
+    _marker("weights", r"Time spent downloading weights|Checkpoint size: |Completed \| \d+/\d+|Loading weights took"),
+    # 0.17 sets the block size while it reads the configuration, the others when the weights are there.
+    _marker("compile", r"Model loading took |Setting attention block size", after="download"),
+    _marker("compile", r"Starting torch\.compile|Dynamo bytecode transform|Warming up model for the compilation"),
+    _marker("kernels", r"torch\.compile takes? |torch\.compile took |Warming up .*kernels|profiling/warmup run took"),
+    _marker("kv_cache", r"Available KV cache memory: |KV cache size: |GiB for KV cache"),
+    _marker("graphs", r"Capturing CUDA graph|Graph capturing finished"),
+    _marker("serve", r"init engine \(profile|Supported tasks|Starting vLLM (?:API )?server|Available routes are"),
+    _marker("ready", r"Application startup complete"),
+)
+
+_EAGER = re.compile(r"Enforce eager set|enforce_eager=True")
+_SHARDS = re.compile(r"% Completed \| (\d+)/([1-9]\d*)")  # the bars of the graphs, one a mode, begin again
+# A line as a status: an INFO of vLLM's or a bar, without process, level, time and source; no banner, no route.
+_STATUS = re.compile(
+    r"(?:\(\S+ pid=\d+\) )?(?:INFO \S+ \S+ \[[^\]]+\] )?((?<=\] )(?!Route: ).*[A-Za-z]{3}.*|.*\d+%.*\d/\d.*)"
+)
+_STATUS_LENGTH = 160
+
+_GIB = 1024**3
+_FIGURES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+    {
+        "version": re.compile(r"LLM engine \(v([^)]+)\)"),
+        "weights_gib": re.compile(r"Model loading took ([\d.]+) ?GiB"),
+        "kv_cache_gib": re.compile(r"Available KV cache memory: ([\d.]+) GiB"),
+        "kv_cache_tokens": re.compile(r"KV cache size: ([\d,]+) tokens"),
+        "max_concurrency": re.compile(r"Maximum concurrency for [\d,]+ tokens per request: ([\d.]+)x"),
+        "graphs_gib": re.compile(r"Graph capturing finished in .*took (-?[\d.]+) GiB"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the log says about this start; None until it does. Memory is per GPU.
+
+    `kv_cache_tokens` and `max_concurrency` are vLLM's own figures, for requests of the full context.
+    """
+
+    version: str | None = None
+    weights_bytes: int | None = None
+    kv_cache_bytes: int | None = None
+    kv_cache_tokens: int | None = None
+    max_concurrency: float | None = None
+    graphs_bytes: int | None = None
+
+    def after(self, text: str) -> Figures:
+        """With what this line adds."""
+        found = {name: match[1] for name, pattern in _FIGURES.items() if (match := pattern.search(text))}
+        if not found:
+            return self
+        return replace(
+            self,
+            version=found.get("version", self.version),
+            weights_bytes=_bytes(found.get("weights_gib")) or self.weights_bytes,
+            kv_cache_bytes=_bytes(found.get("kv_cache_gib")) or self.kv_cache_bytes,
+            kv_cache_tokens=_count(found.get("kv_cache_tokens")) or self.kv_cache_tokens,
+            max_concurrency=float(found["max_concurrency"]) if "max_concurrency" in found else self.max_concurrency,
+            graphs_bytes=_bytes(found.get("graphs_gib")) or self.graphs_bytes,
+        )
+
+
+def _bytes(gib: str | None) -> int | None:
+    return None if gib is None else int(float(gib) * _GIB)
+
+
+def _count(digits: str | None) -> int | None:
+    return None if digits is None else int(digits.replace(",", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupTracker:
+    """A start as far as its log has been read. `after(line)` is the next state; nothing here looks at a clock.
+
+    `starts` maps each phase that has begun to its unix time; `started_at` is the container's own start, where known,
+    else the time of the first line that has one. `typical` are the seconds that each phase is expected to take.
+    """
+
+    started_at: float | None = None
+    phase: Phase = "boot"
+    starts: Mapping[Phase, float] = field(default_factory=dict)
+    done_share: float | None = None  # of this phase, where a progress bar tells: 0..1
+    detail: str = ""
+    eager: bool = False  # no compilation, no CUDA graphs
+    figures: Figures = Figures()
+    typical: Mapping[Phase, float] = field(default_factory=lambda: TYPICAL_S)
+
+    def after(self, line: LogLine) -> StartupTracker:
+        """With what this line tells. A line without a time counts for the time of the last phase's start."""
+        text = line.text
+        at = line.time if line.time is not None else max(self.starts.values(), default=self.started_at)
+        if at is None:
+            return self
+        state = self
+        if not self.starts:
+            began = at if self.started_at is None else self.started_at
+            state = replace(state, started_at=began, starts={"boot": began})
+        if self.phase != "ready":
+            state = replace(
+                state._enter(state._phase_of(text), at, text),
+                eager=state.eager or bool(_EAGER.search(text)),
+                detail=status[1].strip()[:_STATUS_LENGTH] if (status := _STATUS.match(text)) else state.detail,
+            )
+            if state.phase == "weights" and (shards := _SHARDS.search(text)):
+                state = replace(state, done_share=int(shards[1]) / int(shards[2]))
+        return replace(state, figures=self.figures.after(text))
+
+    def _phase_of(self, text: str) -> Phase:
+        for marker in _MARKERS:
+            if marker.pattern.search(text) and _order(self.phase) >= _order(marker.after):
+                return "kernels" if marker.phase == "compile" and self.eager else marker.phase
+        return self.phase
+
+    def _enter(self, phase: Phase, at: float, text: str) -> StartupTracker:
+        if _order(phase) <= _order(self.phase):
+            return self
+        starts = dict(self.starts)
+        if self.phase == "download" and "Time spent downloading" not in text:
+            starts["weights"] = starts.pop("download")  # nothing was fetched: all of it was loading
+        starts.setdefault(phase, at)
+        return replace(self, phase=phase, starts=starts, done_share=None)
+
+    def durations(self) -> dict[Phase, float]:
+        """Seconds of each finished phase, in order."""
+        times = list(self.starts.values())
+        return {phase: end - start for (phase, start), end in zip(self.starts.items(), times[1:], strict=False)}
+
+    def elapsed_s(self, now: float) -> float:
+        """Since the start; at `ready`, how long it took."""
+        end = self.starts.get("ready", now)
+        return max(0.0, end - self.started_at) if self.started_at is not None else 0.0
+
+    def fraction(self, now: float) -> float:
+        """How much of the expected time is behind us, 0..1; 1 only when ready."""
+        if self.phase == "ready":
+            return 1.0
+        total = sum(self.typical.values()) or 1.0
+        before = sum(self.typical[phase] for phase in PHASES[: _order(self.phase)])
+        return min(0.99, (before + self.typical[self.phase] * self._share(now)) / total)
+
+    def eta_s(self, now: float) -> float | None:
+        """Seconds to ready; None while nobody can know: files may be arriving, or the phase is far over its time."""
+        if self.phase == "download" or (self.done_share is None and self._overdue(now)):
+            return None
+        rest = sum(self.typical[phase] for phase in PHASES[_order(self.phase) + 1 :] if not self._skips(phase))
+        return rest + self.typical[self.phase] * (1.0 - self._share(now))
+
+    def _share(self, now: float) -> float:
+        if self.done_share is not None:
+            return self.done_share
+        typical = self.typical[self.phase]
+        return min(1.0, self._in_phase(now) / typical) if typical else 0.0
+
+    def _overdue(self, now: float) -> bool:
+        return self._in_phase(now) > 2 * self.typical[self.phase] + 10
+
+    def _in_phase(self, now: float) -> float:
+        return max(0.0, now - self.starts.get(self.phase, now))
+
+    def _skips(self, phase: Phase) -> bool:
+        return self.eager and phase in ("compile", "graphs")
+
+
+def _order(phase: Phase) -> int:
+    return PHASES.index(phase)
