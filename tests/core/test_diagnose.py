@@ -75,7 +75,7 @@ KNOWN = [
         "--port",
     ),
     (
-        'Conflict. The container name "/nemotron" is already in use by container "0a1b". You have to remove (or rename)',
+        'Conflict. The container name "/nemotron" is already in use by container "0a1b"',
         "name_taken",
         "named nemotron",
         "--name",
@@ -117,8 +117,8 @@ KNOWN = [
     ("ValueError: No available memory for the cache blocks. Try increasing", "no_cache_memory", "KV cache", "--tp"),
     (
         "ValueError: To serve at least one request with the models's max seq len (262144), (2.00 GiB KV cache is "
-        "needed, which is larger than the available KV cache memory (1.25 GiB). Based on the available memory, the estimated "
-        "maximum model length is 163840. Try increasing `gpu_memory_utilization`",
+        "needed, which is larger than the available KV cache memory (1.25 GiB). Based on the available memory, "
+        "the estimated maximum model length is 163840. Try increasing `gpu_memory_utilization`",
         "context_too_long",
         "One request of 262144 tokens needs 2.00 GiB of KV cache and there are 1.25 GiB",
         "--context 163840",
