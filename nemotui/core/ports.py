@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ContainerSpec
+
+if TYPE_CHECKING:
+    from nemotui.core.bench import BenchSpec, TimelinePoint
 
 
 class Clock(Protocol):
@@ -190,3 +193,47 @@ class ModelServer(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+class LoadRunner(Protocol):
+    """Benchmark runs: each a process of its own that outlives us, and a directory on disk, by which it is named."""
+
+    async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
+        """Start a run and return its directory. `environment` is kept there: GPUs, image, versions; nothing secret."""
+
+    def follow(self, run: str) -> AsyncGenerator[TimelinePoint, None]:
+        """The run's timeline from its beginning until it has a result; `FailedError` when its process died without."""
+
+    async def result(self, run: str) -> Mapping[str, Any]:
+        """Its result.json; raises what kept the run from measuring (`NothingThereError`: no server)."""
+
+    async def stop(self, run: str) -> None:
+        """Ask the run to end; it keeps what it has measured and writes its result."""
+
+
+RunStatus = Literal["running", "finished", "interrupted", "broken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A run directory as a list shows it. `interrupted`: its process is gone and left no result.
+
+    `broken`: what is there cannot be read, `problem` says why. `result` is None where there is none (yet).
+    """
+
+    name: str
+    path: str
+    status: RunStatus
+    spec: BenchSpec | None = None
+    result: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+
+class RunStore(Protocol):
+    """The runs on disk."""
+
+    async def runs(self) -> Sequence[StoredRun]:
+        """All of them, newest first."""
+
+    async def find(self, name: str) -> StoredRun:
+        """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""

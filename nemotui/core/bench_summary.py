@@ -1,0 +1,258 @@
+"""From requests to figures: `Summary` for the result, exact; `Live` for the screen, cheap. Memory flat in both."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from operator import sub
+from typing import Any
+
+from nemotui.core.bench import BenchSpec, Phase, Quantiles, RequestRecord, TimelinePoint
+from nemotui.core.histogram import Histogram, rounded
+
+PERCENTILES = (50, 90, 95, 99)
+
+# Two token chunks of one stream closer than this were read together (or sent together, as with a parser that bursts):
+# no engine steps so fast. Their gap says nothing then.
+COALESCED_US = 100
+# Above these the clock is not trusted, and a note says which figure to use instead.
+COALESCED_SHARE_LIMIT = 0.01
+LAG_LIMIT_US = 5000
+TOKENS_PER_CHUNK_LIMIT = 1.05
+
+
+class _Quantities:
+    """TTFT, TPOT, ITL and E2EL by one set of definitions."""
+
+    def __init__(self) -> None:
+        self.ttft, self.tpot, self.itl, self.e2el = (Histogram() for _ in range(4))
+
+    def fields(self) -> dict[str, float | None]:
+        return {
+            k: v for name in ("ttft", "tpot", "itl", "e2el") for k, v in _statistics(name, getattr(self, name)).items()
+        }
+
+
+def _ms(us: float | None) -> float | None:
+    return None if us is None else us / 1000
+
+
+def _statistics(name: str, histogram: Histogram) -> dict[str, float | None]:
+    percentiles = dict(zip(PERCENTILES, map(_ms, histogram.percentiles(*PERCENTILES)), strict=True))
+    return {
+        f"mean_{name}_ms": _ms(histogram.mean()),
+        f"median_{name}_ms": percentiles[50],
+        f"std_{name}_ms": _ms(histogram.std()),
+        **{f"p{q}_{name}_ms": value for q, value in percentiles.items()},
+    }
+
+
+class Summary:
+    """Takes finished requests one at a time; failed ones are counted by kind and enter no statistic."""
+
+    def __init__(self, spec: BenchSpec) -> None:
+        self.spec = spec
+        self.completed = 0
+        self.errors: Counter[str] = Counter()
+        self.chunks = 0  # token chunks of completed requests
+        self._ours, self._vllm, self._ttfa = _Quantities(), _Quantities(), Histogram()
+        self._tokens: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()  # completed requests whose usage told this count
+
+    @property
+    def failed(self) -> int:
+        """Requests that the server or the network failed; those we cancelled are not among them."""
+        return self.errors.total() - self.errors["cancelled"]
+
+    def total(self, count: str) -> int | None:
+        """The sum of a `usage` count over completed requests; None when one of them did not tell it."""
+        return self._tokens[count] if self.completed and self._told[count] == self.completed else None
+
+    @property
+    def tokens_per_chunk(self) -> float | None:
+        """Output tokens by `usage` over token chunks."""
+        tokens = self.total("completion_tokens")
+        return tokens / self.chunks if tokens is not None and self.chunks else None
+
+    def add(self, record: RequestRecord) -> None:
+        """Count one request."""
+        if record.failure is not None:
+            self.errors[record.failure.kind] += 1
+            return
+        if record.ttft_us is None or record.e2el_us is None or record.end_us is None:
+            raise ValueError(f"request {record.index} neither failed nor has a token")
+        self.completed += 1
+        self.chunks += len(record.token_us)
+        for count in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens"):
+            if (value := getattr(record, count)) is not None:
+                self._tokens[count] += value
+                self._told[count] += 1
+        # An open loop measures from the moment at which a user would have asked (no coordinated omission).
+        late = 0
+        if self.spec.open_loop and record.sent_s is not None:
+            late = round((record.sent_s - record.scheduled_s) * 1e6)
+        gaps = record.completion_tokens - 1 if record.completion_tokens is not None else 0
+        self._ours.ttft.add(record.ttft_us + late)
+        self._ours.e2el.add(record.e2el_us + late)
+        self._ours.itl.update(_gaps(record.token_us))
+        if record.ttfa_us is not None:
+            self._ttfa.add(record.ttfa_us + late)
+        chunks = sorted(record.token_us + record.other_us)
+        self._vllm.ttft.add(chunks[0])
+        self._vllm.e2el.add(record.end_us)
+        self._vllm.itl.update(_gaps(chunks))
+        if gaps > 0:
+            self._ours.tpot.add(round((record.token_us[-1] - record.token_us[0]) / gaps))
+            self._vllm.tpot.add(round((record.end_us - chunks[0]) / gaps))
+
+    def result(self, duration_s: float, *, lag: Histogram | None = None) -> dict[str, Any]:
+        """The fields of `vllm bench serve --save-result` and ours, all None-able; `lag` is the generator's own."""
+        spec = self.spec
+        tokens_in, tokens_out = self.total("prompt_tokens"), self.total("completion_tokens")
+        tokens = None if tokens_in is None or tokens_out is None else tokens_in + tokens_out
+
+        def rate(count: int | None) -> float | None:
+            return None if not count or duration_s <= 0 else count / duration_s
+
+        totals: dict[str, Any] = {
+            "completed": self.completed,
+            "failed": self.failed,
+            "total_input_tokens": tokens_in,
+            "total_output_tokens": tokens_out,
+            "duration": duration_s,
+            "request_throughput": rate(self.completed),
+            "output_throughput": rate(tokens_out),
+            "total_token_throughput": rate(tokens),
+        }
+        return {
+            "endpoint_type": "openai-chat" if spec.endpoint == "chat" else "openai",
+            "label": spec.label,
+            "model_id": spec.model,
+            "input_len": spec.input_len,
+            "output_len": spec.output_len,
+            "num_prompts": spec.num_prompts,
+            "max_concurrency": spec.max_concurrency,
+            "request_rate": spec.request_rate or "inf",
+            "burstiness": spec.burstiness,
+            "mode": spec.mode,
+            "seed": spec.seed,
+            "warmup": spec.warmup,
+            "time_scale": spec.time_scale,
+            "time_scaled": spec.time_scale != 1,
+            "measured_from": "schedule" if spec.open_loop else "send",
+            **totals,
+            "cancelled": self.errors["cancelled"],
+            "errors": {kind: n for kind, n in sorted(self.errors.items()) if n},
+            "total_reasoning_tokens": self.total("reasoning_tokens"),
+            "total_cached_tokens": self.total("cached_tokens"),
+            **self._ours.fields(),
+            **_statistics("ttfa", self._ttfa),
+            "tokens_per_chunk": self.tokens_per_chunk,
+            "as_vllm": {**totals, **self._vllm.fields()},
+            "clock": self._clock(lag or Histogram()),
+            "metadata": dict(spec.metadata),
+        }
+
+    def _clock(self, lag: Histogram) -> dict[str, Any]:
+        gaps = self._ours.itl
+        close = sum(n for us, n in gaps.counts.items() if us < COALESCED_US)
+        share = close / len(gaps) if len(gaps) else None
+        lag_p99_us = lag.percentile(99)
+        per_chunk = self.tokens_per_chunk
+        notes = []
+        if share is not None and share > COALESCED_SHARE_LIMIT:
+            notes.append(f"{share:.1%} of the chunks came together with the one before: use TPOT instead of ITL")
+        if lag_p99_us is not None and lag_p99_us > LAG_LIMIT_US:
+            notes.append(
+                f"the load generator was late by up to {lag_p99_us / 1000:.1f} ms: TTFT and ITL hold within that"
+            )
+        if per_chunk is not None and per_chunk > TOKENS_PER_CHUNK_LIMIT:
+            notes.append(
+                f"a chunk holds {per_chunk:.2f} tokens on average: ITL is a gap of chunks; TPOT is a token's time"
+            )
+        if self.spec.time_scale != 1:
+            notes.append(f"time scaled: the server runs {self.spec.time_scale:g} times faster than life")
+        return {
+            "source": "user",
+            "trusted": bool(self.completed) and not notes,
+            "coalesced_share": share,
+            "lag_p99_us": lag_p99_us,
+            "notes": notes,
+        }
+
+
+def summarise(spec: BenchSpec, records: Iterable[RequestRecord], duration_s: float) -> Mapping[str, Any]:
+    """The result of finished requests, as after reading them back from requests.jsonl."""
+    summary = Summary(spec)
+    for record in records:
+        summary.add(record)
+    return summary.result(duration_s)
+
+
+def _gaps(times: Iterable[int]) -> Iterable[int]:
+    times = tuple(times)
+    return map(sub, times[1:], times)
+
+
+class Live:
+    """What the screen shows while requests run: fed by each chunk, read by `point` four times a second.
+
+    A request is `due`, then may get its first token, then ends. Feeding appends to a list and no more, since it sits
+    in the path of the clock.
+    """
+
+    WINDOW = 4  # points, so a second
+
+    def __init__(self, summary: Summary) -> None:
+        self._summary = summary
+        self._ttft, self._itl = Histogram(), Histogram()  # the whole run, rounded to 1 %
+        self._recent: deque[tuple[float, int, Histogram, Histogram]] = deque(maxlen=self.WINDOW)
+        self._at = 0.0
+        self.new_ttft_us: list[int] = []
+        self.new_gaps_us: list[int] = []
+        self.due = 0  # not finished
+        self.sent = 0  # of these, sent
+        self.streaming = 0  # of these, with a token
+
+    def point(self, phase: Phase, elapsed_s: float) -> TimelinePoint:
+        """The aggregate now; call it at an even pace."""
+        chunks = len(self.new_ttft_us) + len(self.new_gaps_us)
+        ttft, itl = (Histogram(map(rounded, new)) for new in (self.new_ttft_us, self.new_gaps_us))
+        self.new_ttft_us.clear()
+        self.new_gaps_us.clear()
+        self._ttft.merge(ttft)
+        self._itl.merge(itl)
+        self._recent.append((elapsed_s - self._at, chunks, ttft, itl))
+        self._at = elapsed_s
+        seconds = sum(span for span, *_ in self._recent)
+        window_ttft, window_itl = Histogram(), Histogram()
+        for _, _, ttft, itl in self._recent:
+            window_ttft.merge(ttft)
+            window_itl.merge(itl)
+        # Only `usage`, at the end of a request, says how many tokens a chunk holds.
+        tokens = sum(n for _, n, _, _ in self._recent) * (self._summary.tokens_per_chunk or 1)
+        return TimelinePoint(
+            phase=phase,
+            elapsed_s=round(elapsed_s, 3),
+            done=self._summary.completed,
+            failed=self._summary.failed,
+            in_flight=self.sent,
+            waiting=self.due - self.streaming,
+            output_throughput=round(tokens / seconds, 1) if seconds > 0 else 0.0,
+            ttft=_quantiles(window_ttft),
+            itl=_quantiles(window_itl),
+            ttft_so_far=_quantiles(self._ttft),
+            itl_so_far=_quantiles(self._itl),
+            ttft_histogram=_buckets_ms(self._ttft),
+            itl_histogram=_buckets_ms(self._itl),
+            errors=dict(self._summary.errors),
+        )
+
+
+def _quantiles(histogram: Histogram) -> Quantiles:
+    p50, p99 = histogram.percentiles(50, 99)
+    return Quantiles(p50_ms=_ms(p50), p99_ms=_ms(p99))
+
+
+def _buckets_ms(histogram: Histogram) -> tuple[tuple[float, int], ...]:
+    return tuple((us / 1000, n) for us, n in histogram.buckets())
