@@ -1,0 +1,111 @@
+"""Watching: the machine and the server, sample by sample, whatever state they are in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from nemotui.core.errors import NemotuiError, Problem
+from nemotui.core.hardware import Machine
+from nemotui.core.ports import (
+    Clock,
+    Container,
+    ContainerRuntime,
+    MachineProbe,
+    ModelServer,
+    ServedModel,
+    ServerMetrics,
+)
+
+MACHINE_INTERVAL_S = 1.0  # NVML averages over up to a second: nothing is gained below
+SERVER_INTERVAL_S = 2.0
+_RETRY_S = 30.0  # how often a driver that is not there is asked again
+
+
+async def watch_machine(probe: MachineProbe, clock: Clock) -> AsyncGenerator[Machine | Problem, None]:
+    """The machine once a second; a `Problem` while the driver gives no answer, asked again every half minute."""
+    while True:
+        wait = MACHINE_INTERVAL_S
+        try:
+            yield await probe.sample()
+        except NemotuiError as error:
+            wait = _RETRY_S
+            yield error.problem
+        await clock.sleep(wait)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSample:
+    """The server as it is now.
+
+    `container` is our newest one, running or not; None where there is none or no engine to ask. `base_url` is what
+    was asked. `serving`: /health is 200 and a model is listed. `problem`: why there is nothing to see, when there is
+    nothing.
+    """
+
+    at: float
+    base_url: str
+    container: Container | None = None
+    serving: bool = False
+    models: Sequence[ServedModel] = ()
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    problem: Problem | None = None
+
+
+def container_url(container: Container) -> str:
+    """Where a container of ours answers on this machine."""
+    host = "127.0.0.1" if container.bind in (None, "", "0.0.0.0", "::") else container.bind
+    return f"http://{f'[{host}]' if host and ':' in host else host}:{container.port}"
+
+
+async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str, Container | None, Problem | None]:
+    """Where to look for a server: that of our running container, else `default_url`; our newest container; and why
+    the engine could not be asked, if so (a server may run without an engine).
+    """
+    try:
+        containers = await runtime.containers()
+    except NemotuiError as error:
+        return default_url, None, error.problem
+    running = next((c for c in containers if c.state == "running" and c.port), None)
+    newest = running or (containers[0] if containers else None)
+    return (container_url(running) if running else default_url), newest, None
+
+
+async def watch_server(
+    runtime: ContainerRuntime, connect: Callable[[str], ModelServer], default_url: str, clock: Clock
+) -> AsyncGenerator[ServerSample, None]:
+    """The server that our container runs, else the one at `default_url`, every two seconds."""
+    server: ModelServer | None = None
+    try:
+        while True:
+            url, container, problem = await find_server(runtime, default_url)
+            if server is None or server.base_url != url:
+                if server is not None:
+                    await server.close()
+                server = connect(url)
+            yield await _sample(server, container, problem, clock.now())
+            await clock.sleep(SERVER_INTERVAL_S)
+    finally:
+        if server is not None:
+            await server.close()
+
+
+async def _sample(server: ModelServer, container: Container | None, problem: Problem | None, at: float) -> ServerSample:
+    serving, models, metrics = False, (), ServerMetrics()  # type: bool, Sequence[ServedModel], ServerMetrics
+    if await server.healthy():
+        try:
+            models = await server.models()
+            serving = bool(models)
+            metrics = await server.metrics()
+            problem = None
+        except NemotuiError as error:
+            problem = error.problem
+    return ServerSample(
+        at=at,
+        base_url=server.base_url,
+        container=container,
+        serving=serving,
+        models=models,
+        metrics=metrics,
+        problem=problem,
+    )
