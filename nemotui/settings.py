@@ -24,9 +24,10 @@ _CONFIG_LIMIT = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured; each field is a key of config.toml and an environment variable NEMOTUI_<KEY>.
+    """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>.
 
-    `hf_cache` follows HF_HOME where nothing else says it. `base_url` None means: the server that nemotui deployed, else the one on `port`.
+    `hf_cache` follows HF_HOME where nothing else says it. `base_url` None means: the server that nemotui deployed,
+    else the one on `port`.
     """
 
     image: str = "vllm/vllm-openai:latest"

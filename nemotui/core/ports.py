@@ -5,12 +5,13 @@ Every string that crosses a port towards us is plain already (`core.text`); ever
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
+from nemotui.core.models import Catalog
 from nemotui.core.plan import ContainerSpec
 
 if TYPE_CHECKING:
@@ -237,3 +238,15 @@ class RunStore(Protocol):
 
     async def find(self, name: str) -> StoredRun:
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The outside world as the console and the verbs get it; `server` connects to a base URL."""
+
+    clock: Clock
+    probe: MachineProbe
+    runtime: ContainerRuntime
+    load: LoadRunner
+    catalog: Catalog
+    server: Callable[[str], ModelServer]
