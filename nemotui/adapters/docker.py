@@ -1,0 +1,282 @@
+"""Docker Engine through docker-py: DOCKER_HOST, else the docker command's own context. Nothing here needs its command.
+
+Each call has a client of its own, so that a restarted engine and several threads are nothing special.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from nemotui.adapters import threads
+from nemotui.adapters.docker_streams import log_lines, pull_progress, unix_time
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
+from nemotui.core.failures import explain
+from nemotui.core.logs import LogLine
+from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
+from nemotui.core.ports import Container, ContainerState, EngineInfo, PullProgress
+from nemotui.core.text import plain_line
+
+if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes with the first call
+    from docker import DockerClient
+
+T = TypeVar("T")
+
+_SHORT_S = 10  # the engine answers questions at once
+_START_S = 60  # a start may wait for the NVIDIA hook
+_LINES_AHEAD = 4096
+
+_NO_ENGINE = "start it: sudo systemctl start docker; or install it: https://docs.docker.com/engine/install"
+_NO_PERMISSION = "sudo usermod -aG docker $USER, then log in again; or point DOCKER_HOST to a rootless engine"
+
+
+class DockerEngine:
+    """`ContainerRuntime` on the local Docker Engine. `environ` is where DOCKER_HOST and the secrets are looked up."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+
+    async def info(self) -> EngineInfo:
+        def ask(client: DockerClient) -> EngineInfo:
+            info, version = client.info(), client.version()
+            return EngineInfo(
+                version=plain_line(str(version["Version"])),
+                api_version=plain_line(str(version["ApiVersion"])),
+                nvidia_runtime="nvidia" in info.get("Runtimes", {}),
+            )
+
+        return await self._call(ask)
+
+    async def has_image(self, image: str) -> bool:
+        def ask(client: DockerClient) -> bool:
+            from docker.errors import ImageNotFound
+
+            try:
+                client.images.get(image)
+            except ImageNotFound:
+                return False
+            return True
+
+        return await self._call(ask)
+
+    async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
+        """Cancelling it ends the pull; what was fetched by then stays with the engine."""
+
+        def opened() -> _Stream[PullProgress]:
+            from docker import auth
+            from docker.utils import parse_repository_tag
+
+            repository, tag = parse_repository_tag(image)
+            client = self._client(_SHORT_S)
+            header = auth.get_config_header(client.api, auth.resolve_repository_name(repository)[0])
+            return _Stream(
+                client,
+                lambda chunks: pull_progress(_json_lines(chunks)),
+                "POST",
+                "/images/create",
+                params={"fromImage": repository, "tag": tag or "latest"},
+                headers={"X-Registry-Auth": header} if header else {},
+            )
+
+        async with aclosing(threads.iterate(opened, maxsize=64, close=_Stream.close)) as batches:
+            async for batch in batches:
+                yield batch[-1]
+
+    async def start(self, spec: ContainerSpec) -> Container:
+        def run(client: DockerClient) -> Container:
+            created = client.containers.create(**create_arguments(spec, self._environ))
+            try:
+                created.start()
+            except Exception:
+                with contextlib.suppress(Exception):
+                    created.remove(force=True)  # it would hold the name
+                raise
+            created.reload()
+            return _container(created.attrs)
+
+        return await self._call(run, timeout_s=_START_S)
+
+    async def containers(self) -> Sequence[Container]:
+        def ask(client: DockerClient) -> list[Container]:
+            found = client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+            return [_container(container.attrs) for container in found]  # the engine lists the newest first
+
+        return await self._call(ask)
+
+    async def inspect(self, container_id: str) -> Container:
+        return await self._call(lambda client: _container(client.containers.get(container_id).attrs))
+
+    async def logs(
+        self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
+        params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.9f}"})
+
+        def opened() -> _Stream[LogLine]:
+            return _Stream(self._client(_SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
+
+        async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def stop(self, container_id: str, *, grace_s: int) -> None:
+        # docker-py waits for the grace period on top of its own timeout.
+        await self._call(lambda client: client.containers.get(container_id).stop(timeout=grace_s))
+
+    async def remove(self, container_id: str) -> None:
+        await self._call(lambda client: client.containers.get(container_id).remove(force=True))
+
+    async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = _SHORT_S) -> T:
+        def run() -> T:
+            with _translated(), closing(self._client(timeout_s)) as client:
+                return ask(client)
+
+        return await threads.call(run)
+
+    def _client(self, timeout_s: int) -> DockerClient:
+        import docker
+        from docker.context import ContextAPI
+
+        with _translated():
+            if self._environ.get("DOCKER_HOST"):
+                return docker.from_env(environment=dict(self._environ), timeout=timeout_s)
+            name = self._environ.get("DOCKER_CONTEXT")  # as the docker command, which docker-py does not copy
+            context = ContextAPI.get_context(name)
+            if context is None:
+                raise UsageError(
+                    "unknown_context", f"There is no docker context {name}", "docker context ls shows them"
+                )
+            return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
+
+
+class _Stream(Iterator[T]):
+    """A streaming reply as items; `close` may come from another thread and wakes the one that reads."""
+
+    def __init__(
+        self,
+        client: DockerClient,
+        items: Callable[[Iterable[bytes]], Iterator[T]],
+        method: Literal["GET", "POST"],
+        path: str,
+        **request: Any,
+    ) -> None:
+        from docker.errors import create_api_error_from_http_exception
+        from docker.types import CancellableStream
+        from requests.exceptions import HTTPError
+
+        self._client = client
+        api = client.api
+        try:
+            with _translated():
+                # docker-py's own readers join stdout and stderr, or cannot be cancelled.
+                url = f"{api.base_url}/v{api.api_version}{path}"
+                self._response = api.request(method, url, stream=True, timeout=None, **request)
+                try:
+                    self._response.raise_for_status()
+                except HTTPError as error:
+                    create_api_error_from_http_exception(error)
+        except BaseException:
+            client.close()
+            raise
+        self._bytes = CancellableStream(self._response.iter_content(None), self._response)
+        self._items = items(self._bytes)
+
+    def __next__(self) -> T:
+        return next(self._items)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._bytes.close()
+        self._response.close()
+        self._client.close()
+
+
+def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[str, Any]:
+    """A spec as the arguments of docker-py's `containers.create`; the same container as `core.plan.docker_run`.
+
+    The values of its secret variables come from `environ`; one that is not set there is left out, as `docker run -e
+    NAME` leaves it out.
+    """
+    from docker.types import DeviceRequest, LogConfig
+
+    secrets = {name: environ[name] for name in spec.secret_environment if name in environ}
+    arguments: dict[str, Any] = {
+        "image": spec.image,
+        "command": list(spec.args),
+        "name": spec.name,
+        "detach": True,
+        "ports": {f"{spec.container_port}/tcp": (spec.bind, spec.port)},
+        "environment": dict(spec.environment) | secrets,
+        "volumes": [f"{v.source}:{v.target}:{'ro' if v.read_only else 'rw'}" for v in spec.volumes],
+        "labels": dict(spec.labels),
+        # The engine's default keeps a log without end.
+        "log_config": LogConfig(type=LogConfig.types.JSON, config={"max-size": "50m", "max-file": "3"}),
+    }
+    if spec.ipc_host:
+        arguments["ipc_mode"] = "host"
+    if spec.gpus == ALL_GPUS:
+        arguments["device_requests"] = [DeviceRequest(count=-1, capabilities=[["gpu"]])]
+    elif spec.gpus:
+        arguments["device_requests"] = [DeviceRequest(device_ids=list(spec.gpus), capabilities=[["gpu"]])]
+    return arguments
+
+
+def _container(attrs: Mapping[str, Any]) -> Container:
+    """From the engine's inspect document."""
+    state, config = attrs["State"], attrs["Config"]
+    bindings = [b for bound in (attrs["HostConfig"].get("PortBindings") or {}).values() for b in bound or ()]
+    status = cast(ContainerState, plain_line(state["Status"]))
+    return Container(
+        id=plain_line(attrs["Id"]),
+        name=plain_line(attrs["Name"]).removeprefix("/"),
+        image=plain_line(config["Image"]),
+        state=status,
+        exit_code=int(state["ExitCode"]) if status in ("exited", "dead") else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        started_at=unix_time(state["StartedAt"]),
+        finished_at=unix_time(state["FinishedAt"]),
+        bind=plain_line(bindings[0].get("HostIp") or "") or None if bindings else None,
+        port=int(bindings[0]["HostPort"]) if bindings and bindings[0].get("HostPort") else None,
+        labels={plain_line(name): plain_line(value) for name, value in (config.get("Labels") or {}).items()},
+        args=tuple(plain_line(arg) for arg in config.get("Cmd") or ()),
+    )
+
+
+def _json_lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """What docker-py and requests raise, as our errors."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import ConnectionError as NoConnection
+    from requests.exceptions import Timeout
+
+    try:
+        yield
+    except APIError as error:
+        raise _refused(error) from error
+    except Timeout as error:
+        raise FailedError("engine_slow", "Docker does not answer", "see what it does: journalctl -u docker") from error
+    except (DockerException, NoConnection) as error:
+        if "PermissionError" in str(error):
+            raise NothingThereError("no_permission", "You may not use Docker's socket", _NO_PERMISSION) from error
+        raise NothingThereError("no_engine", "No Docker engine answers", _NO_ENGINE) from error
+
+
+def _refused(error: Any) -> NemotuiError:
+    """An error reply of the engine: a known one explained, else in its own words."""
+    words = plain_line(str(error.explanation or error))
+    if known := explain(words):
+        return FailedError(known.kind, known.cause, known.remedy)
+    if words.startswith("No such container"):
+        return NothingThereError("no_container", words, "nemotui status shows what runs")
+    return FailedError("engine_refused", f"Docker refused: {words}")

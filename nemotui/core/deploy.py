@@ -1,0 +1,275 @@
+"""Deploy: from a container's spec to a server that answers, as events; and the same for one that was started before.
+
+The container's life does not hang on ours: whoever stops listening (Ctrl+C, a closed console) detaches from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nemotui.core.chat import Message, Reply, Sampling, chat_body, reply
+from nemotui.core.diagnose import diagnose
+from nemotui.core.errors import FailedError, NothingThereError, Problem
+from nemotui.core.failures import Diagnosis
+from nemotui.core.logs import LogLine
+from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress
+from nemotui.core.startup import Phase, StartupTracker
+
+POLL_S: Final = 1.0
+_KEPT_LINES: Final = 10_000  # for the diagnosis: a whole failed start is a few hundred
+_GONE: Final = ("exited", "dead", "removing", "created")
+_REMOVED: Final = Diagnosis(kind="removed", cause="The container was removed", remedy="start it again: nemotui deploy")
+_HELLO: Final = "Say hello in one short sentence."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulling:
+    """The image is being fetched."""
+
+    progress: PullProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The container runs; `command` is the `docker run` that makes the same one."""
+
+    container: Container
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """At every batch of log lines, and every second. `fraction` 0..1 of the expected time; `eta_s` None if unknown."""
+
+    phase: Phase
+    fraction: float
+    eta_s: float | None
+    elapsed_s: float
+    detail: str
+    tracker: StartupTracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogBatch:
+    """What the server wrote."""
+
+    lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """It has answered a first question: what was sent, what came back, and the curl line that does the same."""
+
+    container: Container
+    base_url: str
+    elapsed_s: float
+    request: Mapping[str, Any]
+    reply: Reply
+    curl: str
+    tracker: StartupTracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """There is no server; the container, where there is one, is left for its log. `kind` is a word for scripts."""
+
+    kind: str
+    cause: str
+    remedy: str
+    evidence: tuple[str, ...] = ()
+
+
+DeployEvent = Pulling | Created | Starting | LogBatch | Ready | Failed
+
+
+async def deploy(
+    runtime: ContainerRuntime, server: ModelServer, spec: ContainerSpec, clock: Clock
+) -> AsyncGenerator[DeployEvent, None]:
+    """Fetch the image if it is absent, start the container, and follow it to `Ready` or `Failed`, the last event.
+
+    A stopped container of ours with the same name gives way. Raises `NothingThereError` when there is no engine.
+    """
+    try:
+        if not await runtime.has_image(spec.image):
+            async with aclosing(runtime.pull(spec.image)) as pull:
+                async for progress in pull:
+                    yield Pulling(progress=progress)
+        for old in await runtime.containers():
+            if old.name == spec.name and old.state in _GONE:
+                await runtime.remove(old.id)
+        container = await runtime.start(spec)
+    except FailedError as error:
+        problem = error.problem
+        yield Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+        return
+    yield Created(container=container, command=shlex.join(docker_run(spec)))
+    async with aclosing(follow_start(runtime, server, container, clock)) as events:
+        async for event in events:
+            yield event
+
+
+async def follow_start(
+    runtime: ContainerRuntime, server: ModelServer, container: Container, clock: Clock
+) -> AsyncGenerator[Starting | LogBatch | Ready | Failed, None]:
+    """Follow a container that was started before, from the first line of its log, to `Ready` or `Failed`."""
+    tracker = StartupTracker(started_at=container.started_at)
+    began = container.started_at or clock.now()
+    lines: deque[LogLine] = deque(maxlen=_KEPT_LINES)
+    news: asyncio.Queue[_News] = asyncio.Queue(maxsize=64)
+    tasks = [
+        asyncio.create_task(_follow_log(runtime, container.id, clock, news)),
+        asyncio.create_task(_await_server(server, clock, news)),
+    ]
+    try:
+        while True:
+            match await news.get():
+                case tuple() as batch:
+                    lines.extend(batch)
+                    for line in batch:
+                        tracker = tracker.after(line)
+                    yield LogBatch(lines=batch)
+                    yield _starting(tracker, clock.now(), began)
+                case _Answered(models):
+                    yield await _first_reply(server, container, models, tracker, clock, began)
+                    return
+                case Container() as ended:
+                    found = diagnose(lines, ended.exit_code, ended.oom_killed) or _REMOVED
+                    yield Failed(kind=found.kind, cause=found.cause, remedy=found.remedy, evidence=found.evidence)
+                    return
+                case NothingThereError(problem=Problem(kind="no_container")):
+                    yield Failed(kind=_REMOVED.kind, cause=_REMOVED.cause, remedy=_REMOVED.remedy)
+                    return
+                case Exception() as error:
+                    raise error
+                case None:
+                    yield _starting(tracker, clock.now(), began)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The server is healthy and serves these names."""
+
+    models: tuple[str, ...]
+
+
+# Lines, a server that answers, a container that has ended, trouble, or a tick of the clock.
+_News = tuple[LogLine, ...] | _Answered | Container | Exception | None
+
+
+async def _follow_log(runtime: ContainerRuntime, container_id: str, clock: Clock, news: asyncio.Queue[_News]) -> None:
+    """The whole log until the container has ended. A log that breaks off before that is taken up where it broke."""
+    last: float | None = None
+    try:
+        while True:
+            async with aclosing(runtime.logs(container_id, follow=True, since=last)) as batches:
+                async for batch in batches:
+                    # `since` includes the line at that very time.
+                    fresh = tuple(line for line in batch if last is None or line.time is None or line.time > last)
+                    last = max((line.time for line in batch if line.time is not None), default=last)
+                    if fresh:
+                        await news.put(fresh)
+            container = await runtime.inspect(container_id)
+            if container.state in _GONE:
+                await news.put(container)
+                return
+            await clock.sleep(POLL_S)
+    except Exception as error:
+        await news.put(error)
+
+
+async def _await_server(server: ModelServer, clock: Clock, news: asyncio.Queue[_News]) -> None:
+    """Until /health is 200 and /v1/models names its models; a tick for each time that it is not."""
+    try:
+        while True:
+            with suppress(NothingThereError):  # it went away between the two questions
+                if await server.healthy() and (models := await server.models()):
+                    await news.put(_Answered(tuple(model.id for model in models)))
+                    return
+            await news.put(None)
+            await clock.sleep(POLL_S)
+    except Exception as error:
+        await news.put(error)
+
+
+async def _first_reply(
+    server: ModelServer,
+    container: Container,
+    models: tuple[str, ...],
+    tracker: StartupTracker,
+    clock: Clock,
+    began: float,
+) -> Ready | Failed:
+    """The published guide's own check: one small question through the server's port."""
+    elapsed_s = max(0.0, clock.now() - began)
+    name = served_name(container.args) or models[0]
+    if name not in models:
+        return Failed(
+            kind="wrong_model",
+            cause=f"The server answers, but serves {', '.join(models)} and not {name}",
+            remedy="something else answers on this port: choose another with --port",
+        )
+    messages, sampling = [Message(role="user", content=_HELLO)], Sampling(max_tokens=32)
+    answer = Reply(mode="off", sent_at=clock.monotonic())
+    try:
+        async with aclosing(reply(server, name, messages, "off", sampling, clock)) as deltas:
+            async for delta in deltas:
+                answer = delta.reply
+    except (FailedError, NothingThereError) as error:
+        problem = error.problem
+        return Failed(kind=problem.kind, cause=f"The server is up, but: {problem.message}", remedy=problem.fix)
+    request = chat_body(name, messages, "off", sampling)
+    return Ready(
+        container=container,
+        base_url=server.base_url,
+        elapsed_s=elapsed_s,
+        request=request,
+        reply=answer,
+        curl=curl(server.base_url, request),
+        tracker=tracker,
+    )
+
+
+def served_name(args: tuple[str, ...]) -> str | None:
+    """The name under which `vllm serve` with these arguments serves its model in /v1/models, if it can be told.
+
+    Without `--served-model-name` it is the model itself: `--model`, or the first argument.
+    """
+    for flag in ("--served-model-name", "--model"):
+        for argument, value in zip(args, (*args[1:], ""), strict=True):
+            if argument == flag and value:
+                return value
+            if argument.startswith(f"{flag}="):
+                return argument.removeprefix(f"{flag}=")
+    return args[0] if args and not args[0].startswith("-") else None
+
+
+def curl(base_url: str, request: Mapping[str, Any]) -> str:
+    """The same request, for a shell; one answer instead of a stream, which reads better there."""
+    body = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
+    url = shlex.quote(f"{base_url.removesuffix('/')}/v1/chat/completions")
+    return f"curl {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
+
+
+def _starting(tracker: StartupTracker, now: float, began: float) -> Starting:
+    return Starting(
+        phase=tracker.phase,
+        fraction=tracker.fraction(now),
+        eta_s=tracker.eta_s(now),
+        elapsed_s=max(0.0, now - began),
+        detail=tracker.detail,
+        tracker=tracker,
+    )
