@@ -1,0 +1,130 @@
+"""The pretend machines, by name: what their probe would find before anything runs on them."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from itertools import combinations
+from typing import Any
+
+from nemotui.catalog import load_catalog
+from nemotui.core.errors import UsageError
+from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, LinkKind, Machine
+from nemotui.core.models import Catalog, Chip
+
+DEFAULT_PROFILE = "2xh100"
+_CPU_ONLY_CHIP = "H100 80GB SXM"  # what the pretend server's speed is taken from on a machine without a GPU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One machine of profiles.toml. `busy_bytes` is memory that somebody else holds, by GPU index."""
+
+    name: str
+    chips: tuple[str, ...]
+    link: LinkKind | None = None
+    busy_bytes: Mapping[int, int] = field(default_factory=dict)
+    lost: tuple[int, ...] = ()
+    cpu_count: int = 192
+    memory_total_bytes: int = 2_000_000_000_000
+    disk_free_bytes: int = 3_000_000_000_000
+
+    def chip(self, catalog: Catalog) -> Chip:
+        """The chip that the pretend server runs on."""
+        return _chip(catalog, self.chips[0] if self.chips else _CPU_ONLY_CHIP)
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
+
+
+PROFILES: tuple[str, ...] = tuple(_document()["profile"])
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of that name; `UsageError` with the nearest names for an unknown one."""
+    table = _document()["profile"].get(name)
+    if table is None:
+        near = difflib.get_close_matches(name, PROFILES, n=3, cutoff=0.4)
+        raise UsageError(
+            "profile",
+            f"there is no pretend machine {name!r}",
+            f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(PROFILES)}",
+        )
+    return Profile(
+        name=name,
+        chips=tuple(table["chips"]),
+        link=table.get("link"),
+        busy_bytes={int(index): size for index, size in table.get("busy_bytes", {}).items()},
+        lost=tuple(table.get("lost", ())),
+        **{key: table[key] for key in ("cpu_count", "memory_total_bytes") if key in table},
+    )
+
+
+def load_machine(name: str) -> Machine:
+    """The machine, idle, as `nemotui gpus` would print it; `none` has no GPU and no driver."""
+    profile, document, catalog = load_profile(name), _document(), load_catalog()
+    gpus = tuple(_gpu(profile, index, _chip(catalog, chip)) for index, chip in enumerate(profile.chips))
+    lanes = document["nvlinks"]
+    links = tuple(
+        Link(a=a.uuid, b=b.uuid, kind=profile.link, nvlinks=lanes[chip] if profile.link == "NVLINK" else None)
+        for (a, chip), (b, _) in combinations(zip(gpus, profile.chips, strict=True), 2)
+    )
+    return Machine(
+        driver_version=document["driver_version"] if gpus else None,
+        cuda_version=document["cuda_version"] if gpus else None,
+        gpus=gpus,
+        links=links,
+        host=Host(
+            hostname=f"pretend-{name}",
+            cpu_count=profile.cpu_count,
+            cpu_percent=2.0,
+            memory_total_bytes=profile.memory_total_bytes,
+            memory_available_bytes=profile.memory_total_bytes * 95 // 100,
+            disk_path="/root/.cache/huggingface",
+            disk_free_bytes=profile.disk_free_bytes,
+            engine_version="pretend",
+        ),
+    )
+
+
+def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
+    identity = f"GPU-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{profile.name}.{index}.nemotui')}"
+    name, bus = chip.names[0], f"00000000:{0x19 + 0x10 * index:02X}:00.0"
+    if index in profile.lost:
+        reason = "GPU is lost: it has fallen off the bus (Xid 79)"
+        return Gpu(index=index, uuid=identity, name=name, pci_bus_id=bus, state="lost", state_reason=reason)
+    held = profile.busy_bytes.get(index, 0)
+    limit = _document()["power_limit_w"].get(chip.name)
+    return Gpu(
+        index=index,
+        uuid=identity,
+        name=name,
+        pci_bus_id=bus,
+        memory_total_bytes=chip.memory_total_bytes,
+        memory_free_bytes=chip.cuda_total_bytes - held,
+        memory_used_bytes=held,
+        memory_reserved_bytes=chip.memory_total_bytes - chip.cuda_total_bytes,
+        compute_capability=chip.compute_capability,
+        utilization_percent=97 if held else 0,
+        temperature_c=62 if held else 31 + index % 3,
+        power_w=None if limit is None else round(limit * (0.7 if held else 0.1), 1),
+        power_limit_w=limit,
+        sm_clock_mhz=1980 if held else 345,
+        ecc_uncorrected=None if chip.unified_memory else 0,
+        persistence=True,
+        mig_enabled=False,
+        unified_memory=chip.unified_memory,
+        processes=(GpuProcess(pid=4242, name="python3", user="alice", memory_bytes=held),) if held else (),
+        unknown={} if limit is not None else {"power_limit_w": "not supported on this board"},
+    )
+
+
+def _chip(catalog: Catalog, name: str) -> Chip:
+    return next(chip for chip in catalog.chips if chip.name == name)

@@ -1,0 +1,35 @@
+"""What one pretend server is told, in one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nemotui.core.memory import MemoryPlan
+from nemotui.sim.batching import Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """A pretend `vllm serve`. Times are divided by `speed`; `timing` is for speed 1; lengths are tokens.
+
+    `served_model_names`: the first is what replies carry, any of them is accepted.
+    """
+
+    model: str
+    served_model_names: tuple[str, ...]
+    timing: Timing
+    memory: MemoryPlan
+    max_model_len: int = 262144
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int = 8192
+    tensor_parallel_size: int = 1
+    reasoning_parser: bool = True
+    tool_parser: bool = True
+    api_key: str | None = None
+    version: str = "0.33.0"
+    speed: float = 1.0
+
+    @property
+    def kv_cache_tokens(self) -> int:
+        """The capacity as vLLM logs it: how many requests of the full length fit, times that length."""
+        return int(self.memory.live_requests(self.max_model_len) * self.max_model_len)
