@@ -6,11 +6,12 @@ import re
 
 MAX_LINE = 2000
 
-# CSI, OSC/DCS/SOS/PM/APC (ended by BEL or ST, or unterminated), then any other escape of two or three bytes;
-# the 8-bit C1 introducers of the same are matched too.
+# CSI, OSC/DCS/SOS/PM/APC (ended by BEL or ST, else by the end of the line: one that never ends must not take the rest
+# of an answer with it), then any other escape of two or three bytes; the 8-bit C1 introducers of the same are matched
+# too.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
 # C0 without tab and newline, DEL, C1, the line separators, and the bidirectional controls that reorder a screen.
@@ -32,7 +33,10 @@ def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    shown = next((part for part in reversed(text.rstrip("\r\n").split("\r")) if part), "")
-    # Cut before the regular expressions run, with room for what they take away: a line can be megabytes long.
-    line = plain(shown[: limit * 8].replace("\n", " "))
+    line = ""
+    for part in reversed(text.rstrip("\r\n").split("\r")):
+        # Cut before the regular expressions run, with room for what they take away: a line can be megabytes long.
+        line = plain(part[: limit * 8].replace("\n", " "))
+        if line:
+            break
     return line if len(line) <= limit else line[: limit - 1] + "…"
