@@ -175,11 +175,12 @@ async def _follow_log(runtime: ContainerRuntime, container_id: str, clock: Clock
     last: float | None = None
     try:
         while True:
-            async with aclosing(runtime.logs(container_id, follow=True, since=last)) as batches:
+            seen = last
+            async with aclosing(runtime.logs(container_id, follow=True, since=seen)) as batches:
                 async for batch in batches:
-                    # `since` includes the line at that very time.
-                    fresh = tuple(line for line in batch if last is None or line.time is None or line.time > last)
-                    last = max((line.time for line in batch if line.time is not None), default=last)
+                    # `since` includes the lines at that very time.
+                    fresh = tuple(line for line in batch if seen is None or line.time is None or line.time > seen)
+                    last = max((line.time for line in fresh if line.time is not None), default=last)
                     if fresh:
                         await news.put(fresh)
             container = await runtime.inspect(container_id)
@@ -249,11 +250,10 @@ def served_name(args: tuple[str, ...]) -> str | None:
     Without `--served-model-name` it is the model itself: `--model`, or the first argument.
     """
     for flag in ("--served-model-name", "--model"):
-        for argument, value in zip(args, (*args[1:], ""), strict=True):
-            if argument == flag and value:
-                return value
-            if argument.startswith(f"{flag}="):
-                return argument.removeprefix(f"{flag}=")
+        if joined := [arg.removeprefix(f"{flag}=") for arg in args if arg.startswith(f"{flag}=")]:
+            return joined[0]
+        if flag in args[:-1]:
+            return args[args.index(flag) + 1]
     return args[0] if args and not args[0].startswith("-") else None
 
 

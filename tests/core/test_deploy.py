@@ -1,0 +1,326 @@
+"""The deployment as events, over a runtime and a server that a test writes the script for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from nemotui.core.deploy import (
+    Created,
+    DeployEvent,
+    Failed,
+    LogBatch,
+    Pulling,
+    Ready,
+    Starting,
+    curl,
+    deploy,
+    served_name,
+)
+from nemotui.core.errors import FailedError, NothingThereError
+from nemotui.core.logs import LogLine
+from nemotui.core.plan import LABEL, ContainerSpec, docker_run
+from nemotui.core.ports import ChatChunk, Container, EngineInfo, PullProgress, ServedModel, ServerMetrics
+from tests.core.logfiles import captured, written
+
+pytestmark = pytest.mark.anyio
+
+SPEC = ContainerSpec(
+    name="nemotron",
+    image="vllm/vllm-openai:v0.33.0",
+    args=("nvidia/X", "--served-model-name", "nemotron-super"),
+    labels=((LABEL, "nemotron"),),
+)
+RUNNING = Container(
+    id="0a1b", name="nemotron", image=SPEC.image, state="running", started_at=1000.0, labels={}, args=SPEC.args
+)
+DOWN = "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above."
+
+
+class Clock:
+    """Starts at 1000 s and moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Runtime:
+    """An engine that runs one container, whose log is `logs`: one list for each time that it is asked for."""
+
+    logs_: list[list[LogLine]] = field(default_factory=lambda: [[]])
+    ends: Container | None = None  # without it its log stays open for ever
+    removed: bool = False
+    images: tuple[str, ...] = (SPEC.image,)
+    present: list[Container] = field(default_factory=list)
+    start_error: Exception | None = None
+    pull_error: Exception | None = None
+    log_closed: int = 0
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
+    since: list[float | None] = field(default_factory=list)
+    inspected: list[Container] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    async def info(self) -> EngineInfo:
+        raise NotImplementedError
+
+    async def has_image(self, image: str) -> bool:
+        return image in self.images
+
+    async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
+        yield PullProgress(current_bytes=5, total_bytes=10, status="Downloading")
+        if self.pull_error:
+            raise self.pull_error
+
+    async def start(self, spec: ContainerSpec) -> Container:
+        self.calls.append("start")
+        if self.start_error:
+            raise self.start_error
+        return RUNNING
+
+    async def containers(self) -> Sequence[Container]:
+        return self.present
+
+    async def inspect(self, container_id: str) -> Container:
+        if self.inspected:
+            return self.inspected.pop(0)
+        if self.ends is None:
+            raise NothingThereError("no_container", f"No such container: {container_id}")
+        return self.ends
+
+    async def logs(
+        self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        assert follow
+        self.since.append(since)
+        self.followed.set()
+        try:
+            for line in self.logs_.pop(0):
+                yield (line,)
+                await asyncio.sleep(0)
+            if self.ends is None and not self.inspected and not self.removed:
+                await asyncio.Event().wait()
+        finally:
+            self.log_closed += 1
+
+    async def stop(self, container_id: str, *, grace_s: int) -> None:
+        self.calls.append("stop")
+
+    async def remove(self, container_id: str) -> None:
+        self.calls.append(f"remove {container_id}")
+
+
+@dataclass
+class Server:
+    """A server that becomes healthy at the n-th question; `up_after` None is never."""
+
+    up_after: int | None = None
+    serves: tuple[str, ...] = ("nemotron-super",)
+    chat_error: Exception | None = None
+    asked: int = 0
+    bodies: list[Mapping[str, Any]] = field(default_factory=list)
+
+    base_url: str = "http://127.0.0.1:8000"
+
+    async def healthy(self) -> bool:
+        self.asked += 1
+        return self.up_after is not None and self.asked >= self.up_after
+
+    async def models(self) -> Sequence[ServedModel]:
+        return [ServedModel(id=name) for name in self.serves]
+
+    async def version(self) -> str | None:
+        return None
+
+    async def metrics(self) -> ServerMetrics:
+        return ServerMetrics()
+
+    async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
+        self.bodies.append(body)
+        if self.chat_error:
+            raise self.chat_error
+        yield ChatChunk(at=1.0, content="Hello")
+        yield ChatChunk(at=2.0, content=" there.", finish_reason="stop")
+
+    async def close(self) -> None:
+        return None
+
+
+async def run(runtime: Runtime, server: Server) -> list[DeployEvent]:
+    return [event async for event in deploy(runtime, server, SPEC, Clock())]
+
+
+async def test_a_start_from_the_image_on_disk_to_the_first_answer() -> None:
+    server = Server(up_after=4)
+    events = await run(Runtime(logs_=[captured("h200-vllm-0.24-fp8-startup.log")[:8]]), server)
+
+    created, ready = events[0], events[-1]
+    assert created == Created(container=RUNNING, command=shlex.join(docker_run(SPEC)))
+    assert isinstance(ready, Ready)
+    assert ready.base_url == "http://127.0.0.1:8000"
+    assert ready.elapsed_s == 3.0  # three unhealthy answers, a second apart
+    assert ready.reply.content == "Hello there."
+    assert ready.request == server.bodies[0]
+    assert ready.request["model"] == "nemotron-super"
+    assert ready.request["chat_template_kwargs"] == {"enable_thinking": False}
+    assert not any(isinstance(event, Pulling) for event in events)
+
+
+async def test_an_absent_image_is_fetched_first() -> None:
+    events = await run(Runtime(images=()), Server(up_after=1))
+
+    assert events[0] == Pulling(progress=PullProgress(current_bytes=5, total_bytes=10, status="Downloading"))
+    assert isinstance(events[1], Created)
+
+
+TAKEN = FailedError("port_taken", "The port is taken", "choose another with --port")
+
+
+@pytest.mark.parametrize("runtime", [Runtime(images=(), pull_error=TAKEN), Runtime(start_error=TAKEN)])
+async def test_what_the_engine_refuses_is_a_failure_with_its_fix(runtime: Runtime) -> None:
+    events = await run(runtime, Server())
+
+    assert events[-1] == Failed(kind="port_taken", cause="The port is taken", remedy="choose another with --port")
+    assert not any(isinstance(event, Created) for event in events)
+
+
+async def test_no_engine_is_raised_because_there_is_nothing_to_act_on() -> None:
+    with pytest.raises(NothingThereError):
+        await run(Runtime(start_error=NothingThereError("no_engine", "No Docker engine answers")), Server())
+
+
+async def test_a_stopped_container_of_ours_gives_way_and_a_running_one_does_not() -> None:
+    stopped = replace(RUNNING, id="old", state="exited", exit_code=0)
+    other = replace(stopped, id="other", name="another")
+    runtime = Runtime(present=[stopped, other, replace(RUNNING, id="alive")])
+
+    await run(runtime, Server(up_after=1))
+
+    assert runtime.calls == ["remove old", "start"]
+
+
+async def test_a_container_that_ends_is_diagnosed_from_its_log() -> None:
+    ended = replace(RUNNING, state="exited", exit_code=1)
+    log = captured("vllm-cpu-failed-startup-moe.log")
+    events = await run(Runtime(logs_=[log[:]], ends=ended), Server())
+
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.kind == "unknown_error"
+    assert failed.cause == "NotImplementedError: is_act_and_mul=False is supported only for CUDA, XPU and ROCm for now"
+    assert sum(len(event.lines) for event in events if isinstance(event, LogBatch)) == len(log)
+
+
+async def test_a_container_that_is_removed_meanwhile() -> None:
+    runtime = Runtime(logs_=[written("one", 1001.0)], removed=True)
+
+    assert (await run(runtime, Server()))[-1] == Failed(
+        kind="removed", cause="The container was removed", remedy="start it again: nemotui deploy"
+    )
+
+
+async def test_a_log_that_breaks_off_is_taken_up_where_it_broke() -> None:
+    one, two, three = written("one", 1001.0) + written("two", 1002.0) + written("three", 1003.0)
+    runtime = Runtime(
+        logs_=[[one, two], [two, three]], inspected=[RUNNING], ends=replace(RUNNING, state="exited", exit_code=1)
+    )
+
+    events = await run(runtime, Server())
+
+    assert [line.text for event in events if isinstance(event, LogBatch) for line in event.lines] == [
+        "one",
+        "two",
+        "three",
+    ]
+    assert runtime.since == [None, 1002.0]
+
+
+async def test_progress_comes_with_every_batch_and_every_second() -> None:
+    load = written("(EngineCore pid=9) INFO 11-23 15:03:02 [r.py:1] Starting to load model X", 1001.0)
+    starting = [event for event in await run(Runtime(logs_=[load]), Server(up_after=4)) if isinstance(event, Starting)]
+
+    assert len(starting) == 4  # one batch, three seconds without an answer
+    assert starting[-1].phase == "download"
+    assert starting[-1].elapsed_s == 3.0
+    assert starting[-1].tracker.starts == {"boot": 1000.0, "download": 1001.0}
+
+
+async def test_a_server_under_another_name_is_not_ours() -> None:
+    failed = (await run(Runtime(), Server(up_after=1, serves=("llama",))))[-1]
+
+    assert isinstance(failed, Failed)
+    assert failed.kind == "wrong_model"
+    assert failed.cause == "The server answers, but serves llama and not nemotron-super"
+
+
+async def test_a_server_that_cannot_answer_its_first_question_has_failed() -> None:
+    failed = (await run(Runtime(), Server(up_after=1, chat_error=FailedError("http_500", "it says no", "look"))))[-1]
+
+    assert failed == Failed(kind="http_500", cause="The server is up, but: it says no", remedy="look")
+
+
+async def test_leaving_detaches_and_closes_the_log_without_stopping_the_server() -> None:
+    runtime = Runtime(logs_=[written("one", 1001.0)])
+    async with aclosing(deploy(runtime, Server(), SPEC, Clock())) as events:
+        async for event in events:
+            if isinstance(event, LogBatch):
+                break
+
+    assert runtime.log_closed == 1
+    assert runtime.calls == ["start"]
+
+
+async def test_being_cancelled_detaches_too() -> None:
+    runtime = Runtime()
+
+    async def follow() -> None:
+        async for _ in deploy(runtime, Server(), SPEC, Clock()):
+            pass
+
+    task = asyncio.create_task(follow())
+    await runtime.followed.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert runtime.log_closed == 1
+    assert runtime.calls == ["start"]
+
+
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        (("nvidia/X", "--served-model-name", "nemotron-super"), "nemotron-super"),
+        (("nvidia/X", "--served-model-name=nemotron-super"), "nemotron-super"),
+        (("--model", "nvidia/X", "--port", "8000"), "nvidia/X"),
+        (("nvidia/X", "--port", "8000"), "nvidia/X"),
+        (("--port", "8000"), None),
+        ((), None),
+    ],
+)
+def test_the_name_a_server_serves_under(args: tuple[str, ...], name: str | None) -> None:
+    assert served_name(args) == name
+
+
+def test_the_curl_line_is_the_same_request_for_a_shell() -> None:
+    line = shlex.split(curl("http://127.0.0.1:8000", {"model": "m", "stream": True, "messages": [{"content": "it's"}]}))
+
+    assert line[:2] == ["curl", "http://127.0.0.1:8000/v1/chat/completions"]
+    assert json.loads(line[-1]) == {"model": "m", "messages": [{"content": "it's"}]}
