@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from nemotui.core.chat import Mode
 from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.models import PublishedRow
 
 if TYPE_CHECKING:
     from nemotui.core.ports import LoadRunner
 
-Mode = Literal["full", "low", "off"]
 Endpoint = Literal["chat", "completions"]
 Phase = Literal["prepare", "warmup", "run"]
 FailureKind = Literal[

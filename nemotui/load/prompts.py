@@ -1,0 +1,110 @@
+"""Prompts of an exact length in tokens without a tokenizer of our own: the server says which words are one token."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from nemotui.core.bench import BenchSpec
+from nemotui.core.chat import template_kwargs
+from nemotui.load.words import WORDS
+
+# Answers with the token ids of a text, or None where the server cannot say.
+Tokenize = Callable[[str], Awaitable[Sequence[int] | None]]
+
+# Every prompt begins with so many words of its own, which keeps it out of any prefix cache; the rest comes from
+# a stock of tails that fits this memory, so that a run of any length stays flat.
+HEAD_WORDS = 16
+TAILS_BYTES = 32 * 1024 * 1024
+_STARTERS = 32  # words tried for the first place
+_MARK = "PROMPT"
+
+
+class Prompts:
+    """The bodies of a run's requests. Same specification and vocabulary, same prompts.
+
+    `approximate` says why the length may be off, None where it is exact.
+    """
+
+    def __init__(self, spec: BenchSpec, model: str, first: str, words: Sequence[str], approximate: str | None) -> None:
+        self.approximate = approximate
+        self._spec, self._model, self._first = spec, model, first
+        # 256 words, so that a random byte is a random word: a prompt of 8,192 is made in a fraction of a millisecond.
+        self._table = [words[i % len(words)] for i in range(256)]
+        self._head = min(HEAD_WORDS, spec.input_len) - 1
+        tail = spec.input_len - 1 - self._head
+        stock = max(1, min(spec.num_prompts, TAILS_BYTES // (6 * (tail + 1))))
+        self._tails = [self._text(f"{spec.seed} tail {i}", tail) for i in range(stock)]
+        self._before, self._after = self._frame(spec.output_len)
+
+    def text(self, index: int) -> str:
+        """The prompt of a request."""
+        head = self._text(f"{self._spec.seed} head {index}", self._head)
+        return f"{self._first}{head}{self._tails[index % len(self._tails)]}"
+
+    def body(self, index: int, output_len: int | None = None) -> bytes:
+        """The JSON body of a request; `output_len` other than the specification's for a warm-up."""
+        before, after = (self._before, self._after) if output_len is None else self._frame(output_len)
+        return b"".join((before, self.text(index).encode(), after))
+
+    def _text(self, seed: str, count: int) -> str:
+        return "".join(f" {word}" for word in map(self._table.__getitem__, random.Random(seed).randbytes(count)))
+
+    def _frame(self, output_len: int) -> tuple[bytes, bytes]:
+        """The body around the prompt, whose words need no escaping. Sampling as the model's card asks in every mode."""
+        body: dict[str, Any] = {
+            "model": self._model,
+            "max_tokens": output_len,
+            "ignore_eos": True,
+            "temperature": 1.0,
+            "top_p": 0.95,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self._spec.endpoint == "chat":
+            body["chat_template_kwargs"] = template_kwargs(self._spec.mode)
+            body["messages"] = [{"role": "user", "content": _MARK}]
+        else:
+            body["prompt"] = _MARK
+        # The prompt is last, so that no name in front of it can be taken for the mark behind it.
+        before, _, after = msgspec.json.encode(body).rpartition(_MARK.encode())
+        return before, after
+
+
+async def prepare(spec: BenchSpec, model: str, tokenize: Tokenize) -> Prompts:
+    """Prompts for this server: exact where it can count tokens, of the same words and said to be approximate else."""
+    words = await single_tokens(WORDS, tokenize)
+    if words is None:
+        return Prompts(spec, model, WORDS[0], WORDS, "the server cannot count tokens (/tokenize): see the totals")
+    if words:
+        for first in words[:_STARTERS]:
+            if len(await tokenize(first) or ()) == 1:
+                prompts = Prompts(spec, model, first, words, None)
+                if len(await tokenize(prompts.text(0)) or ()) == spec.input_len:
+                    return prompts
+                break
+    return Prompts(
+        spec, model, WORDS[0], words or WORDS, "the server's vocabulary does not split into words: see the totals"
+    )
+
+
+async def single_tokens(words: Sequence[str], tokenize: Tokenize) -> list[str] | None:
+    """Those of `words` that are one token each after a space; None where the server cannot say. One request.
+
+    Each word is sent twice in a row: where its ids repeat, there it ends.
+    """
+    ids = await tokenize("".join(f" {word} {word}" for word in words))
+    if ids is None:
+        return None
+    singles, at = [], 0
+    for word in words:
+        size = next((n for n in range(1, len(word) + 2) if ids[at : at + n] == ids[at + n : at + 2 * n]), None)
+        if size is None:
+            return []
+        if size == 1:
+            singles.append(word)
+        at += 2 * size
+    return singles if at == len(ids) else []

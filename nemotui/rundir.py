@@ -1,0 +1,190 @@
+"""A benchmark on disk: the one place that knows its file names, and how they are written and read.
+
+    <utc time>-<label>/
+      spec.json         what was asked
+      environment.json  on what: GPUs, image, versions
+      state.json        the process that writes this directory
+      requests.jsonl    a `RequestRecord` a line, appended as requests finish
+      timeline.jsonl    a `TimelinePoint` a line, four a second
+      result.json       the summary; it is the last to be written: a directory that has it is finished
+      load.log          what the process said
+
+Whole files appear at once or not at all. A line that its writer did not finish is not there yet for a reader.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
+
+Status = Literal["running", "finished", "interrupted"]
+Row = TypeVar("Row")
+
+LABEL_LENGTH = 60
+
+
+class RunDirectory:
+    """One run. Reading raises `OSError` where a file is not there, `ValueError` where it is not what it should be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, folder: Path, spec: BenchSpec, environment: Mapping[str, Any], *, now: float) -> RunDirectory:
+        """A new directory in `folder`, which is made too, readable by its owner alone. `now` is unix seconds."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        label = spec.label or f"{spec.input_len}x{spec.output_len}"
+        name = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', label).strip('-.')[:LABEL_LENGTH] or 'run'}"
+        directory = cls(_make_new(folder, name))
+        directory._replace("environment.json", environment)
+        directory._replace("spec.json", spec)
+        return directory
+
+    @property
+    def log(self) -> Path:
+        """Where the process writes what it has to say."""
+        return self.path / "load.log"
+
+    def spec(self) -> BenchSpec:
+        """What was asked; fields that this version does not know are ignored."""
+        return _read(self.path / "spec.json", BenchSpec)
+
+    def environment(self) -> dict[str, Any]:
+        """On what it ran."""
+        return _read(self.path / "environment.json", dict[str, Any])
+
+    def claim(self, pid: int) -> None:
+        """Note the process that writes this directory."""
+        self._replace("state.json", {"pid": pid, "start_ticks": _start_ticks(pid)})
+
+    def pid(self) -> int | None:
+        """The process that writes this directory, while it lives."""
+        try:
+            state = _read(self.path / "state.json", dict[str, int | None])
+        except (OSError, ValueError):
+            return None
+        pid, ticks = state.get("pid"), state.get("start_ticks")
+        # A number alone may have gone to another process since; the time at which that one started tells them apart.
+        return pid if pid is not None and ticks is not None and _start_ticks(pid) == ticks else None
+
+    def status(self) -> Status:
+        """Finished: it has a result. Interrupted: none, and nobody is left to write one."""
+        # Asked before the result is looked for: a process that ends in between has written it.
+        running = self.pid() is not None
+        if (self.path / "result.json").exists():
+            return "finished"
+        return "running" if running else "interrupted"
+
+    def result(self) -> dict[str, Any]:
+        """The summary."""
+        return _read(self.path / "result.json", dict[str, Any])
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Finish the run."""
+        self._replace("result.json", result)
+
+    def requests(self) -> Iterator[RequestRecord]:
+        """The requests that have finished so far."""
+        rows, _ = _rows(self.path / "requests.jsonl", RequestRecord, 0)
+        return rows
+
+    def timeline(self, offset: int = 0) -> tuple[Iterator[TimelinePoint], int]:
+        """The aggregates from `offset` on, and the offset at which to go on later."""
+        return _rows(self.path / "timeline.jsonl", TimelinePoint, offset)
+
+    def last_words(self) -> str:
+        """The last line of the process's log, raw; empty when it said nothing."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+                lines = log.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+    def _replace(self, name: str, content: object) -> None:
+        """Write a whole file so that a reader, even after a power cut, sees all of it or the one before."""
+        part = self.path / f".{name}.part"
+        with part.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path / name)
+
+
+class RunWriter:
+    """The two growing files of a run; each line reaches the kernel before the call returns."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._requests = (directory.path / "requests.jsonl").open("ab", buffering=0)
+        self._timeline = (directory.path / "timeline.jsonl").open("ab", buffering=0)
+
+    def request(self, record: RequestRecord) -> None:
+        """Append a finished request."""
+        self._requests.write(self._encode(record) + b"\n")
+
+    def point(self, point: TimelinePoint) -> None:
+        """Append an aggregate."""
+        self._timeline.write(self._encode(point) + b"\n")
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._requests.close()
+        self._timeline.close()
+
+
+def _make_new(folder: Path, name: str) -> Path:
+    number = 1
+    while True:
+        path = folder / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _read(path: Path, kind: type[Row]) -> Row:
+    return msgspec.json.decode(path.read_bytes(), type=kind)
+
+
+def _rows(path: Path, kind: type[Row], offset: int) -> tuple[Iterator[Row], int]:
+    """The whole lines of a file from `offset`; one that cannot be read is passed over. No file yet: no lines."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        data = b""
+    whole = data[: data.rfind(b"\n") + 1]
+    decoder = msgspec.json.Decoder(kind)
+
+    def decoded() -> Iterator[Row]:
+        for line in whole.splitlines():
+            try:
+                yield decoder.decode(line)
+            except ValueError:
+                continue
+
+    return decoded(), offset + len(whole)
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc(5), stat field 22); None when it is gone or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    state, *fields = stat[stat.rindex(")") + 2 :].split()  # the name before it may hold anything
+    return None if state in "ZX" else int(fields[18])
