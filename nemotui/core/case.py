@@ -1,0 +1,98 @@
+"""What is judged: one variant on so many GPUs of one kind, as the flags, the catalogue and the driver know it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nemotui.core.groups import GpuGroups, tensor_parallel_groups
+from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.memory import DEFAULT_UTILIZATION, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
+from nemotui.core.models import Catalog, Chip, Variant, capability
+from nemotui.core.plan import DERIVED_MAX_MODEL_LEN
+from nemotui.core.request import PlanRequest
+
+_FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question to judge. `kind`: the GPUs of one product, by index; `total`: the bytes CUDA sees on the smallest.
+
+    `capability` is (0, 0) where unknown.
+    """
+
+    machine: Machine
+    catalog: Catalog
+    request: PlanRequest
+    variant: Variant
+    tp: int
+    kind: tuple[Gpu, ...]
+    chip: Chip | None
+    total: int | None
+    capability: tuple[int, int]
+
+    @property
+    def dp(self) -> int:
+        return self.request.data_parallel_size or 1
+
+    @property
+    def context(self) -> int:
+        return self.request.context or DERIVED_MAX_MODEL_LEN
+
+    @property
+    def mtp(self) -> int:
+        return self.request.mtp or 0
+
+    @property
+    def unified(self) -> bool:
+        return any(gpu.unified_memory for gpu in self.kind)
+
+    @property
+    def utilization(self) -> float:
+        return UNIFIED_UTILIZATION if self.unified and not self.request.as_published else DEFAULT_UTILIZATION
+
+    @property
+    def kv_dtype(self) -> KvDtype:
+        if self.request.as_published:  # it leaves the choice to the checkpoint
+            return self.variant.checkpoint_kv_dtype
+        return "fp8" if self.capability >= _FP8_KV_CAPABILITY else "bfloat16"
+
+    def memory(self, total: int, *, tp: int | None = None, mtp: int | None = None) -> MemoryPlan:
+        """The memory plan on GPUs of `total` bytes; `tp` and `mtp` ask what another choice would give."""
+        return plan_memory(
+            self.catalog.model,
+            self.variant,
+            total=total,
+            tensor_parallel_size=self.tp if tp is None else tp,
+            kv_dtype=self.kv_dtype,
+            utilization=self.utilization,
+            mtp_tokens=self.mtp if mtp is None else mtp,
+        )
+
+    def groups(self, need_bytes: int | None = None) -> GpuGroups:
+        """The groups of these GPUs, each with `need_bytes` free where that is given."""
+        return tensor_parallel_groups(Machine(gpus=self.kind, links=self.machine.links), self.tp, need_bytes)
+
+
+def make_case(
+    machine: Machine, catalog: Catalog, request: PlanRequest, variant: Variant, tp: int, kind: Sequence[Gpu]
+) -> Case:
+    """Put together what the driver says and, where it does not, what the catalogue knows of the chip."""
+    chip = catalog.chip(kind[0].name)
+    totals = [gpu.cuda_total_bytes for gpu in kind if gpu.memory_reserved_bytes is not None or chip is None]
+    known = [total for total in totals if total is not None]
+    said = next((gpu.compute_capability for gpu in kind if gpu.compute_capability), None)
+    said = said or (chip.compute_capability if chip else None)
+    return Case(
+        machine=machine,
+        catalog=catalog,
+        request=request,
+        variant=variant,
+        tp=tp,
+        kind=tuple(kind),
+        chip=chip,
+        # The catalogue knows what CUDA sees of a chip where the driver does not say how much it keeps for itself.
+        total=min(known) if known else chip.cuda_total_bytes if chip else None,
+        capability=capability(said) if said else (0, 0),
+    )

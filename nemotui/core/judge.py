@@ -1,0 +1,181 @@
+"""One row of the recommendation: this variant on so many GPUs of one kind. Would it start, why, and how fast?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nemotui.core.case import Case, make_case
+from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.models import Catalog, Variant, capability
+from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, GPU_IMAGE, PUBLISHED_IMAGE, Plan
+from nemotui.core.predict import Prediction, predict, published_row
+from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
+from nemotui.core.request import PlanRequest
+
+Verdict = Literal["fits", "tight", "experimental", "no"]
+
+_PUBLISHED_FAULTS = (
+    "the published command has no reasoning and no tool parser: thinking lands in the answer, tools get HTTP 400",
+    "the published command listens on every address without a key, and its image is not pinned",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One row. `gpus` are UUIDs; `reasons` whole sentences; `would_fit_if` what would turn a "no" into a plan.
+
+    Verdicts: "fits" satisfies every inequality of the memory plan with what is free now; "tight" does so with little
+    to spare; "experimental" is admitted by vLLM's source and published by nobody; "no" would not start. `plan` is None
+    for "no", unless the published command was asked for as it is. `memory` is per GPU, None where the GPU's memory is
+    unknown; `predicted` is None where the chip is unknown or nothing would run.
+    """
+
+    variant: str
+    model: str
+    tensor_parallel_size: int
+    data_parallel_size: int
+    gpus: tuple[str, ...]
+    verdict: Verdict
+    published: bool
+    reasons: tuple[str, ...]
+    would_fit_if: str | None
+    memory: MemoryPlan | None
+    max_num_seqs: int | None
+    max_model_len: int
+    predicted: Prediction | None
+    plan: Plan | None
+
+
+def judge(
+    machine: Machine, catalog: Catalog, request: PlanRequest, variant: Variant, tp: int, kind: Sequence[Gpu]
+) -> Recommendation:
+    """The row for `variant` on `tp` (times the copies asked for) of these GPUs, which are all of one product."""
+    case = make_case(machine, catalog, request, variant, tp, kind)
+    memory = None if case.total is None else case.memory(case.total)
+    max_num_seqs = _max_num_seqs(case, memory)
+    free = case.groups(memory.budget if memory else None)
+    refusals = [r for r in (gate(case), room(case, memory, max_num_seqs), place(case, memory, free)) if r]
+
+    # A row that is refused for want of free memory still says which GPUs it is about.
+    groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]
+    members = {uuid for group in groups for uuid in group.gpus} if len(groups) == case.dp else set()
+    gpus = tuple(gpu.uuid for gpu in case.kind if gpu.uuid in members)
+    row = published_row(catalog, case.chip, variant, tp) if case.chip and case.dp == 1 else None
+    verdict: Verdict = "no"
+    predicted = None
+    reasons = [refusal.reason for refusal in refusals]
+    if memory and max_num_seqs and not refusals:
+        verdict = _verdict(case, memory)
+        reasons = [reason for group in groups for reason in group.reasons] + _arithmetic(case, memory, max_num_seqs)
+        if row:
+            reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
+        if case.chip:
+            predicted = predict(
+                catalog,
+                case.chip,
+                variant,
+                memory,
+                tensor_parallel_size=tp,
+                data_parallel_size=case.dp,
+                max_num_seqs=max_num_seqs,
+            )
+    if request.as_published:
+        reasons += _PUBLISHED_FAULTS
+    return Recommendation(
+        variant=variant.name,
+        model=request.model_path or variant.repo,
+        tensor_parallel_size=tp,
+        data_parallel_size=case.dp,
+        gpus=gpus,
+        verdict=verdict,
+        published=row is not None,
+        reasons=tuple(reasons),
+        would_fit_if=_help(refusals),
+        memory=memory,
+        max_num_seqs=max_num_seqs,
+        max_model_len=case.context,
+        predicted=predicted,
+        plan=_plan(case, gpus, max_num_seqs) if max_num_seqs and (not refusals or request.as_published) else None,
+    )
+
+
+def _help(refusals: Sequence[Refusal]) -> str | None:
+    """What would lift all of them, as one sentence; None where one cannot be lifted."""
+    helps = [refusal.would_fit_if for refusal in refusals if refusal.would_fit_if]
+    if not helps or len(helps) < len(refusals):
+        return None
+    return ", and ".join([helps[0], *(text.removeprefix("fits ") for text in helps[1:])])
+
+
+def _max_num_seqs(case: Case, memory: MemoryPlan | None) -> int | None:
+    if case.request.as_published and case.total is not None:
+        # vLLM 0.33's own default: arg_utils.py get_batch_defaults; A100 and GB10 get the smaller.
+        large = case.total >= 70 * GIB and not case.unified and case.capability != (8, 0)
+        return 1024 if large else 256
+    return case.request.max_num_seqs or (memory.max_num_seqs if memory else 0) or None
+
+
+def _verdict(case: Case, memory: MemoryPlan) -> Verdict:
+    if case.capability < capability(case.variant.native_capability):
+        return "experimental"
+    return "tight" if memory.tight else "fits"
+
+
+def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
+    """The sentences that show the memory plan, and what is particular about it."""
+    reasons = [
+        f"of each GPU weights take {gib(memory.weights)}, vLLM about {gib(memory.overhead)}, and requests"
+        f" {gib(memory.pool)} of {gib(memory.budget)}: {memory.blocks:,} blocks",
+        f"{memory.live_requests(TYPICAL_TOKENS):.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
+        f" or {memory.live_requests(case.context):.1f} of {case.context:,}",
+    ]
+    if memory.tight:
+        reasons.append(
+            f"little room: less than a tenth of the memory, or than {TYPICAL_REQUESTS} such requests at once"
+        )
+    if case.capability < capability(case.variant.native_capability):
+        native = case.variant.native_capability
+        reasons.append(
+            f"{case.variant.name} runs natively from compute capability {native}; on {dotted(case.capability)} vLLM"
+            " falls back to Marlin kernels, and nobody has published that"
+        )
+    if case.kv_dtype == "bfloat16":
+        reasons.append("the KV cache is bfloat16: FP8 needs compute capability 8.9")
+    if max_num_seqs > SAFE_SHARE * memory.blocks:
+        reasons.append(f"--max-num-seqs {max_num_seqs} is close to the estimated {memory.blocks} blocks")
+    if case.context > DERIVED_MAX_MODEL_LEN:
+        reasons.append(f"a context above {DERIVED_MAX_MODEL_LEN:,} tokens is not verified by us")
+    if case.mtp:
+        reasons.append("the expectation is without speculation, whose gain depends on the text")
+    if case.request.model_path:
+        reasons.append(f"reckoned as {case.variant.repo}; {case.request.model_path} may differ")
+    return reasons
+
+
+def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
+    request, published = case.request, case.request.as_published
+    return Plan(
+        name=request.name or "nemotui",
+        image=PUBLISHED_IMAGE if published else request.image or GPU_IMAGE,
+        model=request.model_path or case.variant.repo,
+        served_model_name=case.catalog.model.served_model_name,
+        variant=case.variant.name,
+        tensor_parallel_size=case.tp,
+        data_parallel_size=case.dp,
+        gpus=ALL_GPUS if published else gpus,
+        max_model_len=case.context,
+        max_num_seqs=max_num_seqs,
+        gpu_memory_utilization=case.utilization,
+        kv_cache_dtype=None if published else case.kv_dtype,
+        mtp_tokens=case.mtp,
+        bind="0.0.0.0" if published else request.bind,
+        port=request.port,
+        model_mount=request.model_mount,
+        hf_cache=request.hf_cache,
+        vllm_cache=request.vllm_cache,
+        as_published=published,
+        extra_args=request.extra_args,
+    )

@@ -1,0 +1,121 @@
+"""Why a case would not start, each with the change that would help: the variant's gate, the memory, the free GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nemotui.core.case import Case
+from nemotui.core.groups import GpuGroups
+from nemotui.core.hardware import Gpu
+from nemotui.core.memory import GIB, MemoryPlan
+from nemotui.core.models import capability
+from nemotui.core.request import tensor_parallel_sizes
+
+_SHORTER_CONTEXTS = (131_072, 65_536, 32_768, 16_384, 8_192, 4_096)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why not, in one sentence, and what would help; None where nothing that we know of would."""
+
+    reason: str
+    would_fit_if: str | None = None
+
+
+def gate(case: Case) -> Refusal | None:
+    """Does vLLM run this variant on this GPU at all?"""
+    if case.capability == (0, 0):
+        return Refusal(reason=f"the compute capability of {case.kind[0].name} is unknown")
+    if case.capability < capability(case.variant.min_capability):
+        need, have = case.variant.min_capability, dotted(case.capability)
+        return Refusal(reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}")
+    return None
+
+
+def room(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) -> Refusal | None:
+    """Do the weights, one request of the whole context and the batch fit into an empty GPU?"""
+    if memory is None:
+        why = next((gpu.unknown[f] for gpu in case.kind for f in gpu.unknown if f == "memory_total_bytes"), "")
+        return Refusal(reason="the GPU's memory is unknown" + (f": {why}" if why else ""))
+    takes = f"weights take {gib(memory.weights)} and vLLM about {gib(memory.overhead)} of each GPU"
+    if not memory.blocks:
+        over = f"of which it may use {gib(memory.budget)}: nothing is left for requests"
+        return Refusal(reason=f"{takes}, {over}", would_fit_if=_more_room(case, memory))
+    if not memory.fits(case.context):
+        need = f"one request of {case.context:,} tokens needs {memory.blocks_for(case.context)} blocks"
+        left = f"what is left of {gib(memory.budget)} holds {memory.blocks}"
+        return Refusal(reason=f"{takes}; {need}, {left}", would_fit_if=_more_room(case, memory))
+    if max_num_seqs is not None and max_num_seqs > memory.blocks:
+        return Refusal(
+            reason=f"vLLM refuses to start: {max_num_seqs} sequences at once, and memory for {memory.blocks} blocks",
+            would_fit_if=f"fits with --max-num-seqs {memory.max_num_seqs}",
+        )
+    return None
+
+
+def place(case: Case, memory: MemoryPlan | None, free: GpuGroups) -> Refusal | None:
+    """Are there enough GPUs that are well and free now? `free`: the groups with room for what vLLM takes."""
+    if len(free.groups) >= case.dp or memory is None:
+        return None
+    need = case.tp * case.dp
+    usable = [gpu for gpu in case.kind if gpu.state == "ok" and not gpu.mig_enabled]
+    busy = [gpu for gpu in usable if not _is_free(gpu, memory)]
+    out = [gpu for gpu in case.kind if gpu not in usable]
+    reason = "; ".join(f"GPU {gpu.index}: {free.refusals[gpu.uuid]}" for gpu in (*busy, *out))
+    if len(usable) < need:
+        return Refusal(reason=reason, would_fit_if=f"fits if {_names(out)} could be used" if out else None)
+    # The GPUs that hold least are the easiest to free.
+    missing = need - (len(usable) - len(busy))
+    wanted = sorted(busy, key=lambda gpu: gpu.memory_used_bytes or 0)[:missing]
+    wanted.sort(key=lambda gpu: gpu.index)
+    holders = "; ".join(_holders(gpu) for gpu in wanted)
+    return Refusal(
+        reason=reason or f"{need} equal GPUs are needed",
+        would_fit_if=f"fits if {_names(wanted)} were free: {holders}" if wanted else None,
+    )
+
+
+def _more_room(case: Case, memory: MemoryPlan) -> str | None:
+    """The smallest change that makes it fit: a shorter context, no speculation, more GPUs."""
+    for context in _SHORTER_CONTEXTS:
+        if context < case.context and memory.fits(context):
+            return f"fits with --context {context}"
+    if case.mtp and case.memory(memory.total, mtp=0).fits(case.context):
+        return "fits with --mtp 0"
+    free = sum(_is_free(gpu, memory) for gpu in case.kind)
+    for tp in tensor_parallel_sizes(case.catalog.model):
+        if tp > case.tp and case.memory(memory.total, tp=tp).fits(case.context):
+            need = tp * case.dp
+            if need <= free:
+                return f"fits with --tp {tp}"
+            return f"needs {need} of this GPU" + (", all of them free" if need <= len(case.kind) else "")
+    return None
+
+
+def _is_free(gpu: Gpu, memory: MemoryPlan) -> bool:
+    return gpu.state == "ok" and not gpu.mig_enabled and (gpu.memory_free_bytes or 0) >= memory.budget
+
+
+def _names(gpus: list[Gpu]) -> str:
+    return " and ".join(f"GPU {gpu.index}" for gpu in gpus)
+
+
+def _holders(gpu: Gpu) -> str:
+    if not gpu.processes:
+        held = "what" if gpu.memory_used_bytes is None else gib(gpu.memory_used_bytes)
+        return f"{held} on GPU {gpu.index} is held by nobody that the driver lists"
+    return ", ".join(
+        f"{process.name or 'a process'} pid {process.pid} holds"
+        f" {'memory' if process.memory_bytes is None else gib(process.memory_bytes)}"
+        for process in gpu.processes
+    )
+
+
+def dotted(of: tuple[int, int]) -> str:
+    """A compute capability as it is written."""
+    return f"{of[0]}.{of[1]}"
+
+
+def gib(count: int) -> str:
+    """Bytes as the reader knows GPU memory."""
+    return f"{count / GIB:.1f} GiB"

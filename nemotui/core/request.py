@@ -1,0 +1,142 @@
+"""What the plan flags ask for, and the refusal of what cannot be meant: each wrong flag by name, with what to give."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from nemotui.core.errors import NothingThereError, UsageError
+from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.models import Model, VariantName
+
+LONGEST_CONTEXT = 1_048_576  # NVIDIA's own longest
+MOST_MTP_TOKENS = 7  # the longest draft that NVIDIA reports
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")  # what Docker accepts
+_VARIANTS: tuple[VariantName, ...] = ("NVFP4", "FP8", "BF16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """The plan flags, as typed; None where nothing was said and we choose.
+
+    `gpus` are indices or UUIDs (or beginnings of UUIDs that fit one GPU). `model_mount` is the host folder that
+    `model_path` names, where it is one. `hf_cache` and `vllm_cache` are host folders.
+    """
+
+    variant: str | None = None
+    tensor_parallel_size: int | None = None
+    data_parallel_size: int | None = None
+    gpus: tuple[str, ...] | None = None
+    context: int | None = None
+    max_num_seqs: int | None = None
+    mtp: int | None = None
+    port: int = 8000
+    bind: str = "127.0.0.1"
+    image: str | None = None
+    model_path: str | None = None
+    model_mount: str | None = None
+    name: str | None = None
+    no_gpu: bool = False
+    as_published: bool = False
+    hf_cache: str | None = None
+    vllm_cache: str | None = None
+    extra_args: tuple[str, ...] = ()
+
+
+def check_request(request: PlanRequest, model: Model) -> None:
+    """Raise `UsageError` for a flag that is wrong on any machine."""
+    tp = request.tensor_parallel_size
+    if tp is not None and (tp < 1 or model.query_heads % tp):
+        sizes = ", ".join(str(size) for size in tensor_parallel_sizes(model))
+        raise _wrong(f"--tp {tp} does not divide the model's {model.query_heads} attention heads", f"Use {sizes}")
+    _within("--dp", request.data_parallel_size, 1, 64)
+    _within("--context", request.context, 1, LONGEST_CONTEXT)
+    _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
+    _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
+    _within("--port", request.port, 1, 65_535)
+    if request.variant is not None and request.variant not in _VARIANTS:
+        raise _wrong(f"--variant {request.variant} is none of this model's", f"Use {', '.join(_VARIANTS)}")
+    try:
+        ipaddress.ip_address(request.bind)
+    except ValueError:
+        raise _wrong(f"--bind {request.bind} is not an IP address", "Use 127.0.0.1, or 0.0.0.0 for all") from None
+    if request.name is not None and not _NAME.fullmatch(request.name):
+        raise _wrong(f"--name {request.name!r} is no name for a container", "Use letters, digits and . _ -")
+    # A value that begins with a dash would be read as a flag by docker or by vLLM.
+    for flag, value in (("--image", request.image), ("--model-path", request.model_path)):
+        if value is not None and (not value.strip() or value.startswith("-")):
+            raise _wrong(f"{flag} {value!r} names nothing", f"Give {flag} a name or a path")
+    chosen = (request.data_parallel_size, request.context, request.max_num_seqs, request.mtp)
+    if request.as_published and any(value is not None for value in chosen):
+        fix = "Leave out --dp, --context, --max-num-seqs and --mtp, or --as-published"
+        raise _wrong("--as-published is the published command unchanged", fix)
+    if request.no_gpu and (request.gpus or request.as_published):
+        raise _wrong("--no-gpu goes with neither --gpus nor --as-published", "Leave out one of them")
+
+
+def variants_asked(request: PlanRequest) -> tuple[VariantName, ...]:
+    """The variants to plan for: the one asked for, the one that the model's path names, else all.
+
+    Raises `UsageError` where another model's path does not tell which it is.
+    """
+    if request.variant is not None:
+        return tuple(name for name in _VARIANTS if name == request.variant)
+    if request.model_path is None:
+        return _VARIANTS
+    named = tuple(name for name in _VARIANTS if name.lower() in request.model_path.lower())
+    if len(named) != 1:
+        raise _wrong(
+            f"--model-path {request.model_path} does not say which variant it is",
+            f"Add --variant {' or '.join(_VARIANTS)}",
+        )
+    return named
+
+
+def tensor_parallel_sizes(model: Model) -> tuple[int, ...]:
+    """The sizes within one host that divide the model's heads."""
+    return tuple(size for size in (1, 2, 4, 8) if model.query_heads % size == 0)
+
+
+def gpus_asked(request: PlanRequest, machine: Machine) -> tuple[Gpu, ...]:
+    """The GPUs to plan on, by index: those asked for, else all.
+
+    Raises `NothingThereError` where the machine has none, `UsageError` for one that is not there and for sizes that
+    need more than there are.
+    """
+    if not machine.gpus:
+        fix = "Try --demo, or --no-gpu with a CPU image"
+        raise NothingThereError("no_gpu", "there is no NVIDIA GPU to plan for", fix)
+    gpus = sorted(machine.gpus, key=lambda gpu: gpu.index)
+    if request.gpus is not None:
+        asked = [_find(gpus, text) for text in request.gpus]
+        if len({gpu.uuid for gpu in asked}) < len(asked) or not asked:
+            raise _wrong(f"--gpus {','.join(request.gpus)} names a GPU twice or none at all", "Name each GPU once")
+        gpus = sorted(asked, key=lambda gpu: gpu.index)
+    tp, dp = request.tensor_parallel_size or 1, request.data_parallel_size or 1
+    if tp * dp > len(gpus):
+        need = f"--tp {tp} with --dp {dp} needs" if dp > 1 else f"--tp {tp} needs"
+        have = f"{'there are' if request.gpus is None else 'named are'} {len(gpus)}"
+        raise _wrong(f"{need} {tp * dp} GPUs, and {have}", f"Use at most {len(gpus)} GPUs in all")
+    return tuple(gpus)
+
+
+def _find(gpus: list[Gpu], text: str) -> Gpu:
+    if text.isdecimal():
+        found = [gpu for gpu in gpus if gpu.index == int(text)]
+    else:
+        found = [gpu for gpu in gpus if gpu.uuid == text] or [gpu for gpu in gpus if gpu.uuid.startswith(text)]
+    if len(found) != 1 or not text:
+        known = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
+        what = "fits several GPUs" if len(found) > 1 else "is no GPU of this machine"
+        raise _wrong(f"--gpus {text!r} {what}", f"There are: {known}")
+    return found[0]
+
+
+def _within(flag: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise _wrong(f"{flag} {value} is out of range", f"Use {low} to {high}")
+
+
+def _wrong(message: str, fix: str) -> UsageError:
+    return UsageError("usage", message, fix)
