@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
+from nemotui.core.errors import NemotuiError
 
 Status = Literal["running", "finished", "interrupted"]
 Row = TypeVar("Row")
@@ -48,6 +49,10 @@ class RunDirectory:
         directory._replace("environment.json", environment)
         directory._replace("spec.json", spec)
         return directory
+
+    def exists(self) -> bool:
+        """Whether this is a run directory at all."""
+        return (self.path / "spec.json").is_file()
 
     @property
     def log(self) -> Path:
@@ -156,7 +161,10 @@ def _make_new(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path, kind: type[Row]) -> Row:
-    return msgspec.json.decode(path.read_bytes(), type=kind)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except NemotuiError as error:  # a specification that this version refuses
+        raise ValueError(str(error)) from None
 
 
 def _rows(path: Path, kind: type[Row], offset: int) -> tuple[Iterator[Row], int]:
