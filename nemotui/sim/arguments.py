@@ -41,11 +41,13 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     `UsageError` for an unknown profile or row; argparse ends the process on a flag without its value.
     """
     parser = _parser(environment)
-    given, _ = parser.parse_known_args(argv)
+    # The model is a word of its own only as the first: after an unknown flag nobody can tell it from that flag's value.
+    first, rest = (argv[0], argv[1:]) if argv and not argv[0].startswith("-") else (None, argv)
+    given, _ = parser.parse_known_args(rest)
     catalog, profile = load_catalog(), load_profile(given.profile)
     row = _row(catalog, given.row) if given.row else None
     chip = profile.chip(catalog) if row is None else next(c for c in catalog.chips if c.name == row.chip)
-    model = given.model_tag or given.model
+    model = first or given.model
     tp = given.tensor_parallel_size or 1
     if model is None:
         shape = row or next(
@@ -107,7 +109,6 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         return environment.get(ENVIRONMENT + name, default)
 
     parser = argparse.ArgumentParser(prog="vllm serve", allow_abbrev=False)
-    parser.add_argument("model_tag", nargs="?")
     parser.add_argument("--model")
     parser.add_argument("--served-model-name", nargs="+")
     # vLLM listens everywhere unless told; a pretend server does so only inside a container.

@@ -11,7 +11,7 @@ from nemotui.core.startup import Phase
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The phase in which it ends, and the last line of the traceback."""
+    """The last phase that is still gone through, and the last line of the traceback."""
 
     phase: Phase
     text: str
@@ -32,19 +32,19 @@ def start_failure(
             )
     if memory.weights > memory.total:
         return Failure(
-            "weights",
+            "engine",
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.62 GiB. GPU 0 has a total capacity of "
             f"{total:.2f} GiB of which 1.12 GiB is free.",
         )
     if memory.blocks == 0:
         return Failure(
-            "kv_cache",
+            "kernels",
             "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when "
             "initializing the engine.",
         )
     if max_num_seqs > memory.blocks:
         return Failure(
-            "graphs",
+            "kv_cache",
             f"ValueError: max_num_seqs ({max_num_seqs}) exceeds available Mamba cache blocks ({memory.blocks}). Each "
             "decode request requires one Mamba cache block, so CUDA graph capture cannot proceed.",
         )
@@ -52,7 +52,7 @@ def start_failure(
         needed = memory.blocks_for(max_model_len) * memory.block_bytes / GIB
         longest = (memory.blocks - memory.state_blocks_per_request) * memory.block_tokens
         return Failure(
-            "kv_cache",
+            "kernels",
             f"ValueError: To serve at least one request with the model's max seq len ({max_model_len}), "
             f"{needed:.2f} GiB KV cache is needed, which is larger than the available KV cache memory "
             f"({memory.pool / GIB:.2f} GiB). Based on the available memory, the estimated maximum model length is "

@@ -77,13 +77,13 @@ def script(
     total = sum(TYPICAL_S.values())
     for phase, lines in _phases(settings, disk_bytes, host, port, given, start_seconds / total).items():
         share = TYPICAL_S[phase] / total
-        if failure is not None and failure.phase == phase:
-            yield from failure_lines(at + share / 2, failure)
-            return
         for number, line in enumerate(lines):
             # The first line opens the phase; the others are spread over it.
             yield Entry(at + share * number / len(lines), *line)
         at += share
+        if failure is not None and failure.phase == phase:
+            yield from failure_lines(at, failure)
+            return
 
 
 def failure_lines(at: float, failure: Failure) -> Iterator[Entry]:

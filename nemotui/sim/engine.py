@@ -1,0 +1,270 @@
+"""The pretend container engine: each container is a child process that runs the pretend server, and ends with us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import secrets
+import socket
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field, replace
+
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
+from nemotui.core.failures import explain
+from nemotui.core.logs import LogLine, Stream
+from nemotui.core.memory import MemoryPlan
+from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
+from nemotui.core.ports import Clock, Container, EngineInfo, PullProgress
+from nemotui.core.text import plain_line
+from nemotui.sim.arguments import parse
+from nemotui.sim.machines import load_machine
+
+_IMAGE_BYTES = 9_600_000_000  # about what vllm/vllm-openai weighs compressed
+_PULL_STEPS = 20
+_LINE_END = re.compile(rb"[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupancy:
+    """What a running container does to the GPUs: the probe's source. `started_at` is unix time."""
+
+    gpus: tuple[str, ...]
+    pid: int
+    started_at: float
+    start_seconds: float
+    memory: MemoryPlan
+    base_url: str
+
+
+@dataclass(slots=True, eq=False)
+class _Child:
+    """One container. Its log is kept whole; a new line or its end is told by `changed`, which is then replaced."""
+
+    container: Container
+    occupancy: Occupancy
+    process: asyncio.subprocess.Process
+    lines: list[LogLine] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: asyncio.Task[None] | None = None
+
+    def tell(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class PretendEngine:
+    """A `ContainerRuntime`. `speed` divides the server's times; a start's log takes `start_seconds`.
+
+    `close` ends what runs; so does the end of this process, however it comes.
+    """
+
+    def __init__(self, profile: str, clock: Clock, *, speed: float = 1.0, start_seconds: float = 8.0) -> None:
+        self._profile = profile
+        self._machine = load_machine(profile)
+        self._clock = clock
+        self._speed = speed
+        self._start_seconds = start_seconds
+        self._images: set[str] = set()
+        self._children: dict[str, _Child] = {}
+
+    async def info(self) -> EngineInfo:
+        """An engine is always there; an NVIDIA runtime only where there are GPUs."""
+        return EngineInfo(version="28.5.1", api_version="1.51", nvidia_runtime=bool(self._machine.gpus))
+
+    async def has_image(self, image: str) -> bool:
+        """Nothing is, until it was pulled."""
+        return image in self._images
+
+    async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
+        """A short pretended pull, no longer than half a start."""
+        yield PullProgress(current_bytes=0, total_bytes=None, status=f"Pulling from {image.rpartition(':')[0]}")
+        for step in range(1, _PULL_STEPS + 1):
+            await self._clock.sleep(min(3.0, self._start_seconds / 2) / _PULL_STEPS)
+            current = _IMAGE_BYTES * step // _PULL_STEPS
+            yield PullProgress(current_bytes=current, total_bytes=_IMAGE_BYTES, status="Downloading")
+        self._images.add(image)
+
+    async def start(self, spec: ContainerSpec) -> Container:
+        """Spawn the server. Refusals are `FailedError`, in the words and kinds of the real engine."""
+        if any(child.container.name == spec.name for child in self._children.values()):
+            raise _refused(f'Conflict. The container name "/{spec.name}" is already in use by container "…"')
+        gpus = self._gpus(spec)
+        _check_port(spec)
+        argv = [
+            *spec.args,
+            *("--host", spec.bind, "--port", str(spec.port), "--profile", self._profile),
+            *("--speed", str(self._speed), "--start-seconds", str(self._start_seconds), "--exit-with-parent"),
+            *("--visible-gpus", ",".join(gpus)),
+        ]
+        environment = {**os.environ, **dict(spec.environment)}
+        arguments = parse(argv, environment)  # the child reads them again; here a wrong one is told at once
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nemotui.sim", "serve", *argv),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl+C in our terminal is for us
+        )
+        started_at = self._clock.now()
+        container = Container(
+            id=secrets.token_hex(32),
+            name=spec.name,
+            image=spec.image,
+            state="running",
+            started_at=started_at,
+            bind=spec.bind,
+            port=spec.port,
+            labels=dict(spec.labels),
+            args=spec.args,
+        )
+        host = "127.0.0.1" if spec.bind in ("0.0.0.0", "") else spec.bind
+        occupancy = Occupancy(
+            gpus=gpus[: arguments.settings.tensor_parallel_size],
+            pid=process.pid,
+            started_at=started_at,
+            start_seconds=self._start_seconds,
+            memory=arguments.settings.memory,
+            base_url=f"http://[{host}]:{spec.port}" if ":" in host else f"http://{host}:{spec.port}",
+        )
+        child = self._children[container.id] = _Child(container, occupancy, process)
+        child.keeper = asyncio.create_task(self._keep(child))
+        return container
+
+    async def containers(self) -> Sequence[Container]:
+        """Ours, newest first."""
+        return [c.container for c in reversed(self._children.values()) if LABEL in c.container.labels]
+
+    async def inspect(self, container_id: str) -> Container:
+        return self._child(container_id).container
+
+    async def logs(
+        self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """Any number of readers at once, each from its own beginning."""
+        child = self._child(container_id)
+        lines = child.lines
+        position = 0 if tail is None else max(0, len(lines) - tail)
+        while True:
+            changed, ended = child.changed, child.container.state != "running"
+            batch = tuple(line for line in lines[position:] if since is None or (line.time or 0.0) >= since)
+            position = len(lines)
+            if batch:
+                yield batch
+            elif ended or not follow:
+                return
+            else:
+                await changed.wait()
+
+    async def stop(self, container_id: str, *, grace_s: int) -> None:
+        """SIGTERM, and SIGKILL when the grace is over."""
+        child = self._child(container_id)
+        if child.container.state == "running":
+            child.process.terminate()
+            try:
+                await asyncio.wait_for(child.process.wait(), grace_s)
+            except TimeoutError:
+                child.process.kill()
+        if child.keeper is not None:
+            await child.keeper
+
+    async def remove(self, container_id: str) -> None:
+        """A running one is killed first."""
+        child = self._child(container_id)
+        if child.container.state == "running":
+            child.process.kill()
+        if child.keeper is not None:
+            await child.keeper
+        del self._children[container_id]
+
+    async def close(self) -> None:
+        """End and forget everything."""
+        for container_id in list(self._children):
+            await self.remove(container_id)
+
+    def occupancies(self) -> Sequence[Occupancy]:
+        """What the running containers hold."""
+        return [c.occupancy for c in self._children.values() if c.container.state == "running"]
+
+    def _child(self, container_id: str) -> _Child:
+        child = self._children.get(container_id)
+        if child is None:
+            raise NothingThereError(
+                "no_container", f"No such container: {container_id}", "nemotui status shows what runs"
+            )
+        return child
+
+    def _gpus(self, spec: ContainerSpec) -> tuple[str, ...]:
+        """The UUIDs that the container sees, refused where the NVIDIA hook would."""
+        usable = {gpu.uuid for gpu in self._machine.gpus if gpu.state == "ok"}
+        if not spec.gpus:
+            return ()
+        if not usable:
+            raise _refused('could not select device driver "" with capabilities: [[gpu]]')
+        if spec.gpus == ALL_GPUS:
+            return tuple(gpu.uuid for gpu in self._machine.gpus if gpu.uuid in usable)
+        for uuid in spec.gpus:
+            if uuid not in usable:
+                raise _refused(
+                    "failed to create shim task: OCI runtime create failed: error running hook #0: "
+                    f"error running hook: exit status 1, stdout: , stderr: nvidia-container-cli: device error: {uuid}: unknown device: unknown"
+                )
+        return spec.gpus
+
+    async def _keep(self, child: _Child) -> None:
+        """Read both streams to their ends, then note how it ended."""
+        assert child.process.stdout is not None
+        assert child.process.stderr is not None
+        await asyncio.gather(
+            self._read(child, child.process.stdout, "stdout"), self._read(child, child.process.stderr, "stderr")
+        )
+        code = await child.process.wait()
+        child.container = replace(
+            child.container,
+            state="exited",
+            exit_code=code if code >= 0 else 128 - code,  # by a signal: as a shell counts it
+            finished_at=self._clock.now(),
+        )
+        child.tell()
+
+    async def _read(self, child: _Child, source: asyncio.StreamReader, stream: Stream) -> None:
+        rest = b""
+        while chunk := await source.read(65536):
+            *whole, rest = _LINE_END.split(rest + chunk)
+            self._append(child, whole, stream)
+        self._append(child, [rest], stream)
+
+    def _append(self, child: _Child, texts: Sequence[bytes], stream: Stream) -> None:
+        now = self._clock.now()
+        lines = [LogLine(plain_line(text), now, stream) for text in texts if text]
+        if lines:
+            child.lines.extend(lines)
+            child.tell()
+
+
+def _check_port(spec: ContainerSpec) -> None:
+    family = socket.AF_INET6 if ":" in spec.bind else socket.AF_INET
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((spec.bind, spec.port))
+        except OSError as error:
+            words = (
+                "address already in use" if error.errno == errno.EADDRINUSE else (error.strerror or "failed").lower()
+            )
+            raise _refused(
+                f"driver failed programming external connectivity on endpoint {spec.name}: Error starting userland "
+                f"proxy: listen tcp4 {spec.bind}:{spec.port}: bind: {words}"
+            ) from error
+
+
+def _refused(words: str) -> NemotuiError:
+    """As the Docker adapter tells the same refusal."""
+    known = explain(words)
+    if known is not None:
+        return FailedError(known.kind, known.cause, known.remedy)
+    return FailedError("engine_refused", f"Docker refused: {words}")

@@ -1,0 +1,96 @@
+"""The probe of a pretend machine: its GPUs fill while a server loads, and work while it answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import httpx
+
+from nemotui.core.errors import NothingThereError
+from nemotui.core.hardware import Gpu, GpuProcess, Machine
+from nemotui.core.ports import Clock
+from nemotui.core.startup import PHASES, TYPICAL_S, Phase
+from nemotui.sim.engine import Occupancy, PretendEngine
+from nemotui.sim.machines import load_machine
+
+_FULL_BATCH = 32  # running requests at which the pretend GPU is fully busy
+_RUNNING = re.compile(rb"^vllm:num_requests_running\{[^}]*\} (\S+)", re.MULTILINE)
+
+
+class PretendProbe:
+    """A `MachineProbe`. Without an engine the machine stays idle."""
+
+    def __init__(self, profile: str, clock: Clock, engine: PretendEngine | None = None) -> None:
+        self._idle = load_machine(profile)
+        self._clock = clock
+        self._engine = engine
+        self._client: httpx.AsyncClient | None = None
+
+    async def sample(self) -> Machine:
+        """The machine now; `NothingThereError` for the profile that has no driver."""
+        if self._idle.driver_version is None:
+            raise NothingThereError(
+                "no_driver", "There is no NVIDIA driver on this machine", "install the NVIDIA driver, R580 or newer"
+            )
+        machine = self._idle
+        for occupancy in self._engine.occupancies() if self._engine else ():
+            share = (self._clock.now() - occupancy.started_at) / max(occupancy.start_seconds, 1e-9)
+            running = await self._running(occupancy) if share >= 1 else 0.0
+            gpus = tuple(
+                occupied(gpu, occupancy, rank=occupancy.gpus.index(gpu.uuid), share=share, running=running)
+                if gpu.uuid in occupancy.gpus
+                else gpu
+                for gpu in machine.gpus
+            )
+            machine = replace(machine, gpus=gpus)
+        return machine
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _running(self, occupancy: Occupancy) -> float:
+        """Requests in the batch, as the server's own /metrics say; 0 when it does not answer."""
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=1.0, trust_env=False)
+        try:
+            page = (await self._client.get(f"{occupancy.base_url}/metrics")).content
+        except httpx.HTTPError:
+            return 0.0
+        found = _RUNNING.search(page)
+        return float(found[1]) if found else 0.0
+
+
+def occupied(gpu: Gpu, occupancy: Occupancy, *, rank: int, share: float, running: float) -> Gpu:
+    """The GPU while a server has it: `share` of the start is over (1 and more: it serves), so many requests run."""
+    plan = occupancy.memory
+    loaded = plan.weights * _ramp(share, _begin("weights"), _begin("compile"))
+    pool = plan.budget - plan.weights if share >= _begin("kv_cache") else 0
+    held = int(loaded) + pool
+    if share >= 1:
+        busy = min(1.0, 0.5 + running / (2 * _FULL_BATCH)) if running else 0.0
+    else:
+        busy = 0.9 if share >= _begin("kernels") else 0.1
+    used = (gpu.memory_used_bytes or 0) + held
+    limit = gpu.power_limit_w
+    process = GpuProcess(pid=occupancy.pid, name=f"VLLM::Worker_TP{rank}", user="root", memory_bytes=held)
+    return replace(
+        gpu,
+        memory_used_bytes=used,
+        memory_free_bytes=None if gpu.memory_free_bytes is None else max(0, gpu.memory_free_bytes - held),
+        utilization_percent=max(gpu.utilization_percent or 0, round(100 * busy)),
+        temperature_c=None if gpu.temperature_c is None else gpu.temperature_c + round(38 * busy),
+        power_w=gpu.power_w if limit is None else round(limit * (0.1 + 0.8 * busy), 1),
+        sm_clock_mhz=1980 if busy else gpu.sm_clock_mhz,
+        processes=(*gpu.processes, process),
+    )
+
+
+def _begin(phase: Phase) -> float:
+    """The share of a start at which this phase begins."""
+    return sum(TYPICAL_S[p] for p in PHASES[: PHASES.index(phase)]) / sum(TYPICAL_S.values())
+
+
+def _ramp(x: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (x - low) / (high - low)))
