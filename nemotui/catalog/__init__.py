@@ -31,7 +31,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
             data = extra.read_bytes()
         except OSError as error:
             raise UsageError(
-                "catalog", f"{extra} cannot be read: {error.strerror}", "Give a readable TOML file"
+                "catalog", f"{extra} cannot be read: {error.strerror}", "Give a readable TOML file."
             ) from error
         found |= {chip.name: chip for chip in _entries(str(extra), "chip", _parse(str(extra), data, {"chip"}), Chip)}
     return Catalog(
@@ -45,16 +45,16 @@ def _parse(file: str, data: bytes, tables: set[str]) -> dict[str, Any]:
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError("catalog", f"{file} is not TOML: {error}", "Correct the file") from error
+        raise UsageError("catalog", f"{file} is not TOML: {error}", "Correct the file.") from error
     if strange := sorted(document.keys() - tables):
-        raise UsageError("catalog", f"{file}: unknown table {strange[0]!r}", f"Known: {', '.join(sorted(tables))}")
+        raise UsageError("catalog", f"{file}: unknown table {strange[0]!r}", f"Known: {', '.join(sorted(tables))}.")
     return document
 
 
 def _entries(file: str, table: str, document: dict[str, Any], kind: type[_T]) -> list[_T]:
     entries = document.get(table, [])
     if not isinstance(entries, list):
-        raise UsageError("catalog", f"{file}: {table} must be a list of tables", f"Begin each entry with [[{table}]]")
+        raise UsageError("catalog", f"{file}: {table} must be a list of tables", f"Begin each entry with [[{table}]].")
     return [_entry(file, f"{table} {number}", entry, kind) for number, entry in enumerate(entries, start=1)]
 
 
@@ -65,7 +65,7 @@ def _entry(file: str, where: str, entry: Any, kind: type[_T]) -> _T:
         _known(entry, kind)
         return msgspec.convert(entry, kind)
     except (msgspec.ValidationError, ValueError) as error:
-        raise UsageError("catalog", f"{file}: {where}: {error}", "Correct that entry") from error
+        raise UsageError("catalog", f"{file}: {where}: {error}", "Correct that entry.") from error
 
 
 def _known(entry: Any, kind: type[Model | Chip | PublishedRow | Variant]) -> None:

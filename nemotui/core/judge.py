@@ -57,7 +57,9 @@ def judge(
     memory = None if case.total is None else case.memory(case.total)
     max_num_seqs = _max_num_seqs(case, memory)
     free = case.groups(memory.budget if memory else None)
-    refusals = [r for r in (gate(case), room(case, memory, max_num_seqs), place(case, memory, free)) if r]
+    no_room = room(case, memory, max_num_seqs)
+    no_place = None if no_room and no_room.more_gpus else place(case, memory, free)
+    refusals = [refusal for refusal in (gate(case), no_room, no_place) if refusal]
 
     # A row that is refused for want of free memory still says which GPUs it is about.
     groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]

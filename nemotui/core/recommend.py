@@ -41,7 +41,7 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
             rows += sorted(judged, key=_order)[:1]
     if not rows:
         what = f"{(request.tensor_parallel_size or 1) * dp} GPUs of one product are needed, and these are all different"
-        raise UsageError("usage", what, "Use a smaller --tp or --dp")
+        raise UsageError("usage", what, "Use a smaller --tp or --dp.")
     return tuple(sorted(rows, key=_order))
 
 
@@ -49,7 +49,7 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
     """The plan for a CPU image: what was asked, and nothing that only a GPU understands."""
     check_request(request, catalog.model)
     if request.image is None or request.model_path is None:
-        fix = "Name them: --image REF --model-path PATH_OR_ID"
+        fix = "Name them: --image REF --model-path PATH_OR_ID."
         raise UsageError("usage", "--no-gpu needs a CPU image and a model that a CPU can run", fix)
     return Plan(
         name=request.name or "nemotui",

@@ -16,10 +16,14 @@ _SHORTER_CONTEXTS = (131_072, 65_536, 32_768, 16_384, 8_192, 4_096)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why not, in one sentence, and what would help; None where nothing that we know of would."""
+    """Why not, in one sentence, and what would help; None where nothing that we know of would.
+
+    `more_gpus`: the help is another number of GPUs, so that which of them are free for this number is beside the point.
+    """
 
     reason: str
     would_fit_if: str | None = None
+    more_gpus: bool = False
 
 
 def gate(case: Case) -> Refusal | None:
@@ -38,13 +42,10 @@ def room(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) -> Ref
         why = next((gpu.unknown[f] for gpu in case.kind for f in gpu.unknown if f == "memory_total_bytes"), "")
         return Refusal(reason="the GPU's memory is unknown" + (f": {why}" if why else ""))
     takes = f"weights take {gib(memory.weights)} and vLLM about {gib(memory.overhead)} of each GPU"
-    if not memory.blocks:
-        over = f"of which it may use {gib(memory.budget)}: nothing is left for requests"
-        return Refusal(reason=f"{takes}, {over}", would_fit_if=_more_room(case, memory))
     if not memory.fits(case.context):
         need = f"one request of {case.context:,} tokens needs {memory.blocks_for(case.context)} blocks"
         left = f"what is left of {gib(memory.budget)} holds {memory.blocks}"
-        return Refusal(reason=f"{takes}; {need}, {left}", would_fit_if=_more_room(case, memory))
+        return _more_room(case, memory, reason=f"{takes}; {need}, {left}")
     if max_num_seqs is not None and max_num_seqs > memory.blocks:
         return Refusal(
             reason=f"vLLM refuses to start: {max_num_seqs} sequences at once, and memory for {memory.blocks} blocks",
@@ -75,21 +76,20 @@ def place(case: Case, memory: MemoryPlan | None, free: GpuGroups) -> Refusal | N
     )
 
 
-def _more_room(case: Case, memory: MemoryPlan) -> str | None:
-    """The smallest change that makes it fit: a shorter context, no speculation, more GPUs."""
+def _more_room(case: Case, memory: MemoryPlan, *, reason: str) -> Refusal:
+    """With the smallest change that makes it fit: a shorter context, no speculation, more GPUs."""
     for context in _SHORTER_CONTEXTS:
         if context < case.context and memory.fits(context):
-            return f"fits with --context {context}"
+            return Refusal(reason=reason, would_fit_if=f"fits with --context {context}")
     if case.mtp and case.memory(memory.total, mtp=0).fits(case.context):
-        return "fits with --mtp 0"
+        return Refusal(reason=reason, would_fit_if="fits with --mtp 0")
     free = sum(_is_free(gpu, memory) for gpu in case.kind)
     for tp in tensor_parallel_sizes(case.catalog.model):
         if tp > case.tp and case.memory(memory.total, tp=tp).fits(case.context):
             need = tp * case.dp
-            if need <= free:
-                return f"fits with --tp {tp}"
-            return f"needs {need} of this GPU" + (", all of them free" if need <= len(case.kind) else "")
-    return None
+            more = f"needs {need} of this GPU" + (", all of them free" if need <= len(case.kind) else "")
+            return Refusal(reason=reason, would_fit_if=f"fits with --tp {tp}" if need <= free else more, more_gpus=True)
+    return Refusal(reason=reason)
 
 
 def _is_free(gpu: Gpu, memory: MemoryPlan) -> bool:

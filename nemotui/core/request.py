@@ -105,7 +105,7 @@ def gpus_asked(request: PlanRequest, machine: Machine) -> tuple[Gpu, ...]:
     need more than there are.
     """
     if not machine.gpus:
-        fix = "Try --demo, or --no-gpu with a CPU image"
+        fix = "Try --demo, or --no-gpu with a CPU image."
         raise NothingThereError("no_gpu", "there is no NVIDIA GPU to plan for", fix)
     gpus = sorted(machine.gpus, key=lambda gpu: gpu.index)
     if request.gpus is not None:
@@ -139,4 +139,4 @@ def _within(flag: str, value: int | None, low: int, high: int) -> None:
 
 
 def _wrong(message: str, fix: str) -> UsageError:
-    return UsageError("usage", message, fix)
+    return UsageError("usage", message, f"{fix}.")

@@ -1,0 +1,327 @@
+"""What nemotui recommends on which machine, in which order, and what it says where nothing fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nemotui.core.errors import NothingThereError, UsageError
+from nemotui.core.hardware import Machine
+from nemotui.core.memory import GIB
+from nemotui.core.plan import ALL_GPUS, PUBLISHED_IMAGE, container_spec
+from nemotui.core.recommend import (
+    PlanRequest,
+    Recommendation,
+    plan_without_gpu,
+    recommend,
+    recommendation_json,
+)
+from tests.core.machines import CATALOG, machine
+
+H100, H200, B200, A100, A100_40 = "H100 80GB SXM", "H200", "B200", "A100 80GB SXM", "A100 40GB SXM"
+ANYTHING = PlanRequest()
+
+
+def rows(of: Machine, request: PlanRequest = ANYTHING) -> tuple[Recommendation, ...]:
+    return recommend(of, CATALOG, request)
+
+
+def short(row: Recommendation) -> str:
+    return f"{row.variant} TP{row.tensor_parallel_size} {row.verdict}"
+
+
+def row(of: Machine, variant: str, tp: int, request: PlanRequest = ANYTHING) -> Recommendation:
+    return next(r for r in rows(of, request) if (r.variant, r.tensor_parallel_size) == (variant, tp))
+
+
+class TestOrder:
+    @pytest.mark.parametrize(
+        ("chips", "first"),
+        [
+            ((B200, B200), ["NVFP4 TP2 fits", "FP8 TP2 fits", "NVFP4 TP1 fits"]),
+            ((B200,), ["NVFP4 TP1 fits", "FP8 TP1 fits"]),
+            ((H100, H100), ["FP8 TP2 fits", "NVFP4 TP2 experimental"]),
+            ((A100,) * 4, ["BF16 TP4 fits", "NVFP4 TP4 experimental"]),
+            ((H200,), ["FP8 TP1 tight", "NVFP4 TP1 experimental"]),
+            ((A100_40,) * 8, ["BF16 TP8 tight"]),
+            (("RTX PRO 6000 Blackwell",), ["NVFP4 TP1 fits"]),
+            (("GB10",), ["NVFP4 TP1 fits"]),
+            (("L40S",) * 4, ["FP8 TP4 fits", "NVFP4 TP4 experimental"]),
+        ],
+    )
+    def test_best_first(self, chips: tuple[str, ...], first: list[str]) -> None:
+        assert [short(r) for r in rows(machine(*chips))][: len(first)] == first
+
+    def test_published_rows_come_first_among_those_that_fit(self) -> None:
+        found = rows(machine(*(B200,) * 8))
+        fitting = [r.published for r in found if r.verdict == "fits"]
+        assert fitting == sorted(fitting, reverse=True)
+        assert found[0].published
+        assert sum(fitting) == 3
+
+    def test_verdicts_never_mix(self) -> None:
+        order = ["fits", "tight", "experimental", "no"]
+        ranks = [order.index(r.verdict) for r in rows(machine(*(H200,) * 8))]
+        assert ranks == sorted(ranks)
+
+
+class TestTwoH100:
+    best = rows(machine(H100, H100))[0]
+
+    def test_the_plan(self) -> None:
+        plan = self.best.plan
+        assert plan is not None
+        assert plan.gpus == ("GPU-0000", "GPU-1000")
+        assert plan.max_model_len == 262_144
+        assert plan.max_num_seqs == 256
+        assert plan.kv_cache_dtype == "fp8"
+        assert plan.gpu_memory_utilization == 0.92
+
+    def test_the_reasons_have_numbers(self) -> None:
+        assert self.best.reasons == (
+            "2 × NVIDIA H100 80GB HBM3, compute capability 9.0, 79.6 GiB each",
+            "the fullest has 79.1 GiB free, 72.8 GiB are needed",
+            "NVLink connects every pair",
+            "of each GPU weights take 57.0 GiB, vLLM about 6.0 GiB, and requests 9.8 GiB of 72.8 GiB: 618 blocks",
+            "52 requests of 9,216 tokens run at once, or 14.7 of 262,144",
+            "published: 1,116 output tokens/s (2×H100 FP8)",
+        )
+
+    def test_its_json(self) -> None:
+        document = recommendation_json(self.best)
+        assert document["memory"] == {
+            "total_bytes_per_gpu": 84_979_744_768,
+            "weights_bytes_per_gpu": 61_200_000_000,
+            "kv_cache_bytes_per_gpu": 78_181_365_186 - 61_200_000_000 - 6 * GIB,
+            "blocks": 618,
+            "state_bytes_per_sequence": 40 * (5120 * 3 * 2 + 64 * 64 * 128 * 4),
+            "overhead_bytes_per_gpu": 6 * GIB,
+        }
+        assert document["predicted"]["source"] == "published"
+        assert document["predicted"]["output_throughput"] == pytest.approx((1116 / 1.1, 1116 * 1.1))
+        assert document["command"][:3] == ["docker", "run", "-d"]
+        assert set(document) >= {
+            *("variant", "model", "tensor_parallel_size", "gpus", "verdict", "published", "reasons", "would_fit_if"),
+            *("memory", "max_num_seqs", "max_model_len", "predicted", "command"),
+        }
+
+
+class TestNothingFits:
+    def test_one_h100_says_why_and_what_would_help(self) -> None:
+        found = rows(machine(H100))
+        assert [short(r) for r in found] == ["NVFP4 TP1 no", "FP8 TP1 no", "BF16 TP1 no"]
+        assert found[0].reasons == (
+            "weights take 69.5 GiB and vLLM about 4.0 GiB of each GPU;"
+            " one request of 262,144 tokens needs 42 blocks, what is left of 72.8 GiB holds 0",
+        )
+        assert [r.would_fit_if for r in found] == [
+            "needs 2 of this GPU",
+            "needs 2 of this GPU",
+            "needs 4 of this GPU",
+        ]
+        assert all(r.plan is None and r.predicted is None for r in found)
+        assert recommendation_json(found[0])["command"] == []
+
+    def test_a_busy_gpu_is_named_with_its_holder(self) -> None:
+        busy = row(machine(H100, H100, held={1: 38 * GIB}), "FP8", 2)
+        assert short(busy) == "FP8 TP2 no"
+        assert busy.gpus == ("GPU-0000", "GPU-1000")
+        assert busy.reasons == ("GPU 1: 41.1 GiB are free, 72.8 GiB are needed",)
+        assert busy.would_fit_if == "fits if GPU 1 were free: python pid 4242 holds 38.0 GiB"
+
+    def test_other_gpus_are_taken_where_one_is_busy(self) -> None:
+        best = rows(machine(H100, H100, H100, held={0: 38 * GIB}))[0]
+        assert (short(best), best.gpus) == ("FP8 TP2 fits", ("GPU-1000", "GPU-2000"))
+
+    def test_a_lost_gpu_is_named(self) -> None:
+        refused = row(machine(*(H100,) * 4, lost=(3,)), "BF16", 4)
+        assert refused.would_fit_if == "fits if GPU 3 could be used"
+        assert "GPU 3: its state is lost" in refused.reasons[0]
+
+    def test_a_shorter_context_is_offered(self) -> None:
+        refused = row(machine(*(A100_40,) * 8), "BF16", 8, PlanRequest(context=1_048_576))
+        assert refused.verdict == "no"
+        # 542 blocks of 1,040 tokens, of which ten hold a request's states
+        assert refused.would_fit_if == "fits with --context 131072"
+
+    def test_less_speculation_is_offered(self) -> None:
+        # 220 blocks without it; the weights of MTP and nine states a request leave too few.
+        refused = row(machine(*(A100_40,) * 4), "FP8", 4, PlanRequest(mtp=7, context=4096))
+        assert refused.verdict == "no"
+        assert refused.would_fit_if == "fits with --mtp 0"
+
+    def test_more_sequences_than_blocks_are_refused_as_vllm_would(self) -> None:
+        refused = row(machine(H100, H100), "FP8", 2, PlanRequest(max_num_seqs=1024))
+        assert refused.reasons == ("vLLM refuses to start: 1024 sequences at once, and memory for 618 blocks",)
+        assert refused.would_fit_if == "fits with --max-num-seqs 256"
+
+    def test_several_troubles_are_said_together(self) -> None:
+        refused = row(machine(H100, H100, held={0: 40 * GIB}), "FP8", 2, PlanRequest(max_num_seqs=1024))
+        assert len(refused.reasons) == 2
+        assert refused.would_fit_if == (
+            "fits with --max-num-seqs 256, and if GPU 0 were free: python pid 4242 holds 40.0 GiB"
+        )
+
+    def test_an_old_gpu_is_gated(self) -> None:
+        old = machine(H100, H100)
+        gpus = tuple(replace(gpu, compute_capability="7.0") for gpu in old.gpus)
+        refused = row(replace(old, gpus=gpus), "FP8", 2)
+        assert refused.reasons[0] == "FP8 needs compute capability 8.0, and this GPU has 7.0"
+        assert refused.would_fit_if is None
+
+    def test_unknown_memory_is_no_plan(self) -> None:
+        strange = machine(H100)
+        gpu = replace(
+            strange.gpus[0],
+            name="NVIDIA Nothing",
+            memory_total_bytes=None,
+            memory_reserved_bytes=None,
+            unknown={"memory_total_bytes": "not supported"},
+        )
+        refused = rows(replace(strange, gpus=(gpu,)))[0]
+        assert refused.memory is None
+        assert refused.reasons == ("the GPU's memory is unknown: not supported",)
+
+
+class TestSettings:
+    def test_ampere_keeps_its_kv_cache_in_bfloat16(self) -> None:
+        best = rows(machine(*(A100,) * 4))[0]
+        assert best.plan is not None
+        assert best.plan.kv_cache_dtype == "bfloat16"
+        assert "the KV cache is bfloat16: FP8 needs compute capability 8.9" in best.reasons
+
+    def test_memory_shared_with_the_host_is_used_less(self) -> None:
+        best = rows(machine("GB10"))[0]
+        assert best.plan is not None
+        assert best.plan.gpu_memory_utilization == 0.8
+        assert best.memory is not None
+        assert best.memory.blocks == pytest.approx(701, rel=0.01)
+
+    def test_the_catalogue_helps_where_the_driver_does_not_say_what_it_keeps(self) -> None:
+        said = machine(H200)
+        silent = replace(said, gpus=(replace(said.gpus[0], memory_reserved_bytes=None),))
+        assert rows(silent)[0].memory == rows(said)[0].memory
+
+    def test_flags_narrow_the_rows(self) -> None:
+        found = rows(machine(*(H200,) * 4), PlanRequest(variant="FP8", tensor_parallel_size=2, gpus=("2", "GPU-3000")))
+        assert [(short(r), r.gpus) for r in found] == [("FP8 TP2 fits", ("GPU-2000", "GPU-3000"))]
+
+    def test_copies_take_disjoint_groups(self) -> None:
+        found = rows(machine(*(H200,) * 4), PlanRequest(variant="FP8", tensor_parallel_size=2, data_parallel_size=2))
+        plan = found[0].plan
+        assert plan is not None
+        assert plan.gpus == ("GPU-0000", "GPU-1000", "GPU-2000", "GPU-3000")
+        assert (plan.tensor_parallel_size, plan.data_parallel_size) == (2, 2)
+
+    def test_a_long_context_is_not_verified_by_us(self) -> None:
+        long = row(machine(B200, B200), "NVFP4", 2, PlanRequest(context=1_000_000))
+        assert long.verdict == "fits"
+        assert "a context above 262,144 tokens is not verified by us" in long.reasons
+
+    def test_mtp_leaves_fewer_blocks(self) -> None:
+        plain, speculated = (row(machine(H100, H100), "FP8", 2, PlanRequest(mtp=n)) for n in (0, 3))
+        assert plain.memory is not None
+        assert speculated.memory is not None
+        assert (plain.memory.blocks, speculated.memory.blocks) == (618, 391)
+        assert speculated.verdict == "tight"
+
+    def test_a_mixed_box_uses_the_kind_that_does_best(self) -> None:
+        found = rows(machine(H100, "L40S", "L40S", "RTX PRO 6000 Blackwell", link="PHB"))
+        assert (short(found[0]), found[0].gpus) == ("NVFP4 TP1 fits", ("GPU-3000",))
+
+    def test_an_unlisted_chip_is_planned_by_what_the_driver_says(self) -> None:
+        known = machine(H200)
+        unknown = rows(replace(known, gpus=(replace(known.gpus[0], name="NVIDIA H999"),)))[0]
+        assert short(unknown) == "FP8 TP1 tight"
+        assert unknown.predicted is None
+
+    def test_a_local_folder_is_mounted_and_named_as_it_was_given(self) -> None:
+        request = PlanRequest(model_path="/data/nemotron-FP8", model_mount="/data/nemotron-FP8")
+        found = rows(machine(H100, H100), request)
+        assert {r.variant for r in found} == {"FP8"}
+        assert found[0].plan is not None
+        assert container_spec(found[0].plan).volumes[0].target == "/data/nemotron-FP8"
+        assert found[0].model == "/data/nemotron-FP8"
+
+
+def test_as_published_is_shown_though_it_dies_on_two_h100() -> None:
+    found = row(machine(H100, H100), "FP8", 2, PlanRequest(as_published=True))
+    assert found.verdict == "no"
+    assert found.reasons[0] == "vLLM refuses to start: 1024 sequences at once, and memory for 618 blocks"
+    assert any("tool parser" in reason for reason in found.reasons)
+    assert found.plan is not None
+    assert found.plan.image == PUBLISHED_IMAGE
+    assert found.plan.gpus == ALL_GPUS
+    assert "--max-num-seqs" not in container_spec(found.plan).args
+
+
+def test_as_published_starts_on_two_b200() -> None:
+    found = rows(machine(B200, B200), PlanRequest(as_published=True))[0]
+    assert short(found) == "NVFP4 TP2 fits"
+
+
+class TestWithoutGpu:
+    request = PlanRequest(
+        no_gpu=True,
+        image="vllm/vllm-openai:cpu-test",
+        model_path="/models/tiny-nemotron-h-chat",
+        context=4096,
+        extra_args=("--enforce-eager",),
+    )
+
+    def test_the_plan(self) -> None:
+        plan = plan_without_gpu(self.request, CATALOG)
+        assert plan.gpus == ()
+        assert plan.model == "/models/tiny-nemotron-h-chat"
+        assert plan.served_model_name == "nemotron-super"
+        assert plan.max_model_len == 4096
+        assert plan.kv_cache_dtype is None
+        assert plan.model_mount is None
+
+    def test_it_needs_an_image_and_a_model(self) -> None:
+        with pytest.raises(UsageError, match="--image REF --model-path"):
+            plan_without_gpu(replace(self.request, model_path=None), CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (PlanRequest(tensor_parallel_size=3), "--tp 3 does not divide the model's 32 attention heads. Use 1, 2, 4, 8."),
+        (PlanRequest(tensor_parallel_size=0), "--tp 0"),
+        (PlanRequest(tensor_parallel_size=4), "--tp 4 needs 4 GPUs, and there are 2"),
+        (PlanRequest(tensor_parallel_size=2, data_parallel_size=2), "--tp 2 with --dp 2 needs 4 GPUs"),
+        (PlanRequest(tensor_parallel_size=2, gpus=("1",)), "--tp 2 needs 2 GPUs, and named are 1"),
+        (PlanRequest(gpus=("7",)), "--gpus '7' is no GPU of this machine. There are: 0 (GPU-0000), 1 (GPU-1000)."),
+        (PlanRequest(gpus=("GPU-",)), "--gpus 'GPU-' fits several GPUs"),
+        (PlanRequest(gpus=("0", "GPU-0000")), "names a GPU twice"),
+        (PlanRequest(gpus=()), "none at all"),
+        (PlanRequest(context=0), "--context 0 is out of range. Use 1 to 1048576."),
+        (PlanRequest(context=10**9), "--context 1000000000 is out of range"),
+        (PlanRequest(max_num_seqs=0), "--max-num-seqs 0 is out of range"),
+        (PlanRequest(mtp=8), "--mtp 8 is out of range. Use 0 to 7."),
+        (PlanRequest(port=70_000), "--port 70000 is out of range"),
+        (PlanRequest(data_parallel_size=0), "--dp 0 is out of range"),
+        (PlanRequest(bind="everywhere"), "--bind everywhere is not an IP address"),
+        (PlanRequest(name="a b"), "--name 'a b' is no name for a container"),
+        (PlanRequest(image="--privileged"), "--image '--privileged' names nothing"),
+        (PlanRequest(variant="INT4"), "--variant INT4 is none of this model's"),
+        (PlanRequest(model_path="/data/model"), "--model-path /data/model does not say which variant it is"),
+        (PlanRequest(no_gpu=True, gpus=("0",)), "--no-gpu goes with neither --gpus nor --as-published"),
+        (PlanRequest(as_published=True, context=4096), "--as-published is the published command unchanged"),
+    ],
+)
+def test_a_wrong_flag_is_refused_with_what_to_give(request_: PlanRequest, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        rows(machine(H100, H100), request_)
+    assert said in str(caught.value)
+
+
+def test_gpus_that_differ_cannot_share_a_model() -> None:
+    with pytest.raises(UsageError, match="2 GPUs of one product are needed"):
+        rows(machine(H100, H200), PlanRequest(tensor_parallel_size=2))
+
+
+def test_a_machine_without_a_gpu_is_nothing_to_act_on() -> None:
+    with pytest.raises(NothingThereError, match="no NVIDIA GPU"):
+        rows(Machine())
