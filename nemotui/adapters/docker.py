@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -141,16 +142,34 @@ class DockerEngine:
         import docker
         from docker.context import ContextAPI
 
-        with _translated():
-            if self._environ.get("DOCKER_HOST"):
+        if host := self._environ.get("DOCKER_HOST"):
+            _knock(host)
+            with _translated():
                 return docker.from_env(environment=dict(self._environ), timeout=timeout_s)
-            name = self._environ.get("DOCKER_CONTEXT")  # as the docker command, which docker-py does not copy
-            context = ContextAPI.get_context(name)
-            if context is None:
-                raise UsageError(
-                    "unknown_context", f"There is no docker context {name}", "docker context ls shows them"
-                )
+        name = self._environ.get("DOCKER_CONTEXT")  # as the docker command, which docker-py does not copy
+        context = ContextAPI.get_context(name)
+        if context is None:
+            raise UsageError("unknown_context", f"There is no docker context {name}", "docker context ls shows them")
+        _knock(context.Host or "unix:///var/run/docker.sock")
+        with _translated():
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
+
+
+def _knock(host: str) -> None:
+    """Whether somebody listens on a Unix socket, and to us: docker-py hides the reason, and leaks the socket."""
+    scheme, _, path = host.partition("://")
+    if scheme != "unix":
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_SHORT_S)
+        try:
+            probe.connect(path)
+        except PermissionError as error:
+            raise NothingThereError(
+                "no_permission", f"You may not use Docker's socket {path}", _NO_PERMISSION
+            ) from error
+        except OSError as error:
+            raise NothingThereError("no_engine", f"No Docker engine answers on {path}", _NO_ENGINE) from error
 
 
 class _Stream(Iterator[T]):
@@ -267,8 +286,6 @@ def _translated() -> Iterator[None]:
     except Timeout as error:
         raise FailedError("engine_slow", "Docker does not answer", "see what it does: journalctl -u docker") from error
     except (DockerException, NoConnection) as error:
-        if "PermissionError" in str(error):
-            raise NothingThereError("no_permission", "You may not use Docker's socket", _NO_PERMISSION) from error
         raise NothingThereError("no_engine", "No Docker engine answers", _NO_ENGINE) from error
 
 

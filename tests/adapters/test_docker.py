@@ -1,0 +1,181 @@
+"""What the engine's documents and streams become, without an engine."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from nemotui.adapters.docker import DockerEngine, create_arguments
+from nemotui.adapters.docker_streams import log_lines, pull_progress, unix_time
+from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.logs import LogLine
+from nemotui.core.plan import ALL_GPUS, ContainerSpec, Volume
+from nemotui.core.ports import PullProgress
+
+SPEC = ContainerSpec(name="nemotron", image="vllm/vllm-openai:v0.33.0", args=("nvidia/X", "--port", "8000"))
+T0 = 1795503413.0  # 2026-11-24T06:56:53Z
+
+
+def frame(stream: int, payload: bytes, second: int = 53) -> bytes:
+    stamped = b"2026-11-24T06:56:%02d.000000000Z " % second + payload
+    return struct.pack(">BxxxI", stream, len(stamped)) + stamped
+
+
+def test_frames_become_lines_with_stream_and_time() -> None:
+    chunks = [frame(1, b"out\n"), frame(2, b"err\r\n", 54)]
+
+    assert list(log_lines(chunks)) == [LogLine("out", T0, "stdout"), LogLine("err", T0 + 1, "stderr")]
+
+
+def test_chunks_may_be_cut_anywhere() -> None:
+    whole = frame(1, "größe\n".encode()) + frame(2, b"two\n")
+
+    assert list(log_lines(whole[i : i + 1] for i in range(len(whole)))) == list(log_lines([whole]))
+
+
+def test_a_line_over_several_frames_is_one_line_with_the_first_time_and_streams_stay_apart() -> None:
+    chunks = [frame(1, b"be"), frame(2, b"other\n"), frame(1, b"gin", 55), frame(1, b"ning\n", 56), frame(1, b"open")]
+
+    assert [(line.text, line.time) for line in log_lines(chunks)] == [
+        ("other", T0),
+        ("beginning", T0),
+        ("open", T0),
+    ]
+
+
+def test_a_progress_line_keeps_its_last_state_and_escapes_are_gone() -> None:
+    chunks = [frame(2, b"\r 10%\r 50%\r100%\n"), frame(1, b"\x1b[31mred\x1b[0m\x1b]0;title\x07 \xff\n")]
+
+    assert [line.text for line in log_lines(chunks)] == ["100%", "red \ufffd"]
+
+
+def test_a_line_that_never_ends_is_cut() -> None:
+    lines = list(log_lines(frame(1, b"x" * 16384) for _ in range(130)))  # 2 MiB and two frames
+
+    assert len(lines) == 2
+    assert all(line.text.endswith("…") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-11-24T06:56:53.795570123Z", T0 + 0.79557),
+        ("2026-11-24T07:56:53+01:00", T0),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("soon", None),
+    ],
+)
+def test_the_engines_times(text: str, time: float | None) -> None:
+    assert unix_time(text) == (None if time is None else pytest.approx(time, abs=1e-5))
+
+
+def test_a_pull_counts_bytes_over_its_layers() -> None:
+    events: list[dict[str, object]] = [
+        {"status": "Pulling from vllm/vllm-openai", "id": "v9.9.9"},
+        {"status": "Pulling fs layer", "progressDetail": {}, "id": "a"},
+        {"status": "Downloading", "progressDetail": {"current": 163840, "total": 13415854}, "id": "a"},
+        {"status": "Downloading", "progressDetail": {"current": 10, "total": 100}, "id": "b"},
+        {"status": "Download complete", "progressDetail": {}, "id": "a"},
+        {"status": "Extracting", "progressDetail": {"current": 5, "total": 13415854}, "id": "a"},
+        {"status": "Already exists", "progressDetail": {}, "id": "c"},
+    ]
+
+    assert [(p.current_bytes, p.total_bytes) for p in pull_progress(events)] == [
+        (0, None),
+        (0, None),
+        (163840, 13415854),
+        (163850, 13415954),
+        (13415864, 13415954),
+        (13415864, 13415954),
+        (13415864, 13415954),
+    ]
+    assert list(pull_progress(events[:1])) == [
+        PullProgress(current_bytes=0, total_bytes=None, status="Pulling from vllm/vllm-openai")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("write /var/lib/docker/tmp/x: no space left on device", "disk_full"),
+        ("\x1b[31munexpected EOF", "pull_failed"),
+    ],
+)
+def test_a_pull_that_fails_says_why(error: str, kind: str) -> None:
+    with pytest.raises(FailedError) as raised:
+        list(pull_progress([{"errorDetail": {"message": error}, "error": error}]))
+
+    assert raised.value.problem.kind == kind
+    assert "\x1b" not in str(raised.value)
+
+
+def test_a_spec_as_the_engine_takes_it() -> None:
+    spec = ContainerSpec(
+        name="nemotron",
+        image="i",
+        args=("nvidia/X",),
+        gpus=("GPU-a", "GPU-b"),
+        bind="127.0.0.1",
+        port=8001,
+        volumes=(
+            Volume(source="/cache", target="/root/.cache/huggingface"),
+            Volume(source="/m", target="/m", read_only=True),
+        ),
+        environment=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
+        secret_environment=("HF_TOKEN", "VLLM_API_KEY"),
+        labels=(("nemotui", "nemotron"),),
+    )
+
+    arguments = create_arguments(spec, {"HF_TOKEN": "hf_x", "OTHER": "no"})
+
+    assert arguments["ports"] == {"8000/tcp": ("127.0.0.1", 8001)}
+    assert arguments["environment"] == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "HF_TOKEN": "hf_x"}
+    assert arguments["volumes"] == ["/cache:/hf:rw", "/m:/m:ro"]
+    assert arguments["ipc_mode"] == "host"
+    assert arguments["labels"] == {"nemotui": "nemotron"}
+    (request,) = arguments["device_requests"]
+    assert (request["DeviceIDs"], request["Count"], request["Capabilities"]) == (["GPU-a", "GPU-b"], 0, [["gpu"]])
+    # A machine may refuse them, and `--ipc=host` is enough.
+    assert not {"init", "ulimits", "runtime", "shm_size", "privileged"} & set(arguments)
+
+
+def test_all_gpus_or_none() -> None:
+    from dataclasses import replace
+
+    (every,) = create_arguments(replace(SPEC, gpus=ALL_GPUS), {})["device_requests"]
+
+    assert every["Count"] == -1
+    assert "device_requests" not in create_arguments(SPEC, {})
+
+
+@pytest.mark.anyio
+async def test_an_absent_engine_and_a_forbidden_one_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NothingThereError) as absent:
+        await DockerEngine({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}).info()
+
+    assert absent.value.problem.kind == "no_engine"
+    assert "systemctl start docker" in absent.value.problem.fix
+
+
+@pytest.mark.anyio
+async def test_a_socket_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("nemotui.adapters.docker.socket.socket.connect", refuse)  # root may use every real one
+    with pytest.raises(NothingThereError) as forbidden:
+        await DockerEngine({"DOCKER_HOST": "unix:///run/docker.sock"}).info()
+
+    assert forbidden.value.problem.kind == "no_permission"
+    assert "usermod -aG docker" in forbidden.value.problem.fix
+
+
+@pytest.mark.anyio
+async def test_an_unknown_context_is_a_usage_error() -> None:
+    with pytest.raises(UsageError) as raised:
+        await DockerEngine({"DOCKER_CONTEXT": "nemotui-test-none"}).info()
+
+    assert raised.value.problem.kind == "unknown_context"

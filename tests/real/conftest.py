@@ -1,0 +1,70 @@
+"""A real engine with images of our own making, once a session; the tests of one engine share one xdist group."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from docker import DockerClient
+
+from tests.real import image
+from tests.real.parts import require
+
+REPOSITORY = "nemotui-test/server"
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[DockerClient]:
+    """docker-py itself: to prepare, and to look behind our adapter."""
+    require("docker engine")
+    import docker
+
+    with contextlib.closing(docker.from_env(timeout=300)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def server_image(docker_client: DockerClient) -> Iterator[str]:
+    """An image that serves as `vllm serve` does, in about a second."""
+    tag = f"{REPOSITORY}:{uuid.uuid4().hex[:8]}"
+    image.build(docker_client, tag)
+    yield tag
+    docker_client.images.remove(tag, force=True)
+
+
+@pytest.fixture
+def script_image(docker_client: DockerClient, server_image: str) -> Iterator[Callable[[str], str]]:
+    """Images that run a Python text instead of a server."""
+    tags: list[str] = []
+
+    def build(script: str) -> str:
+        tag = f"{REPOSITORY}:{uuid.uuid4().hex[:8]}"
+        image.build_script(docker_client, server_image, tag, script)
+        tags.append(tag)
+        return tag
+
+    yield build
+    for tag in tags:
+        docker_client.images.remove(tag, force=True)
+
+
+@pytest.fixture
+def name(docker_client: DockerClient) -> Iterator[str]:
+    """A container's name; whatever holds it afterwards is removed."""
+    from docker.errors import NotFound
+
+    chosen = f"nemotui-test-{uuid.uuid4().hex[:8]}"
+    yield chosen
+    with contextlib.suppress(NotFound):
+        docker_client.containers.get(chosen).remove(force=True)
+
+
+@pytest.fixture
+def port() -> int:
+    """A port of the loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
