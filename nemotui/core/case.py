@@ -12,7 +12,7 @@ from nemotui.core.models import Catalog, Chip, Variant, capability
 from nemotui.core.plan import DERIVED_MAX_MODEL_LEN
 from nemotui.core.request import PlanRequest
 
-_FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
+FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Case:
     def kv_dtype(self) -> KvDtype:
         if self.request.as_published:  # it leaves the choice to the checkpoint
             return self.variant.checkpoint_kv_dtype
-        return "fp8" if self.capability >= _FP8_KV_CAPABILITY else "bfloat16"
+        return "fp8" if self.capability >= FP8_KV_CAPABILITY else "bfloat16"
 
     def memory(self, total: int, *, tp: int | None = None, mtp: int | None = None) -> MemoryPlan:
         """The memory plan on GPUs of `total` bytes; `tp` and `mtp` ask what another choice would give."""

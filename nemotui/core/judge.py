@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nemotui.core.case import Case, make_case
+from nemotui.core.case import FP8_KV_CAPABILITY, Case, make_case
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import Catalog, Variant, capability
@@ -65,7 +65,9 @@ def judge(
     groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]
     members = {uuid for group in groups for uuid in group.gpus} if len(groups) == case.dp else set()
     gpus = tuple(gpu.uuid for gpu in case.kind if gpu.uuid in members)
-    row = published_row(catalog, case.chip, variant, tp) if case.chip and case.dp == 1 else None
+    row = None
+    if case.chip and case.dp == 1 and not case.mtp:  # as it was measured
+        row = published_row(catalog, case.chip, variant, tp)
     verdict: Verdict = "no"
     predicted = None
     reasons = [refusal.reason for refusal in refusals]
@@ -76,13 +78,14 @@ def judge(
             reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
         if case.chip:
             predicted = predict(
-                catalog,
+                catalog.model,
                 case.chip,
                 variant,
                 memory,
                 tensor_parallel_size=tp,
                 data_parallel_size=case.dp,
                 max_num_seqs=max_num_seqs,
+                row=row,
             )
     if request.as_published:
         reasons += _PUBLISHED_FAULTS
@@ -144,7 +147,7 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
             f"{case.variant.name} runs natively from compute capability {native}; on {dotted(case.capability)} vLLM"
             " falls back to Marlin kernels, and nobody has published that"
         )
-    if case.kv_dtype == "bfloat16":
+    if case.kv_dtype == "bfloat16" and case.capability < FP8_KV_CAPABILITY:
         reasons.append("the KV cache is bfloat16: FP8 needs compute capability 8.9")
     if max_num_seqs > SAFE_SHARE * memory.blocks:
         reasons.append(f"--max-num-seqs {max_num_seqs} is close to the estimated {memory.blocks} blocks")

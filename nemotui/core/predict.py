@@ -62,7 +62,7 @@ class Prediction:
 
 
 def predict(
-    catalog: Catalog,
+    model: Model,
     chip: Chip,
     variant: Variant,
     memory: MemoryPlan,
@@ -70,18 +70,21 @@ def predict(
     tensor_parallel_size: int,
     data_parallel_size: int = 1,
     max_num_seqs: int,
+    row: PublishedRow | None = None,
 ) -> Prediction:
-    """What the published benchmark would give on this plan, without speculation."""
+    """What the published benchmark would give on this plan, without speculation.
+
+    `row` is what was published of just this plan, which holds as long as all its requests run at once here too.
+    """
     clients = TYPICAL_REQUESTS / data_parallel_size
     at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
-    row = published_row(catalog, chip, variant, tensor_parallel_size)
-    if row and data_parallel_size == 1 and at_once == clients:
+    if row and at_once == row.max_concurrency:
         found = Expectation(
             output_throughput=row.output_throughput, mean_ttft_ms=row.mean_ttft_ms, mean_itl_ms=row.mean_itl_ms
         )
         return _prediction(found, _PUBLISHED_BAND, "published")
     found = compute(
-        catalog.model,
+        model,
         chip,
         variant,
         memory,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemotui.core.case import Case
+from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.groups import GpuGroups
 from nemotui.core.hardware import Gpu
 from nemotui.core.memory import GIB, MemoryPlan
@@ -33,6 +33,11 @@ def gate(case: Case) -> Refusal | None:
     if case.capability < capability(case.variant.min_capability):
         need, have = case.variant.min_capability, dotted(case.capability)
         return Refusal(reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}")
+    if case.kv_dtype == "fp8" and case.capability < FP8_KV_CAPABILITY:
+        have = dotted(case.capability)
+        return Refusal(
+            reason=f"this checkpoint asks for an FP8 KV cache, which compute capability {have} does not have"
+        )
     return None
 
 

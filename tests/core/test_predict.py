@@ -7,7 +7,7 @@ import pytest
 from nemotui.catalog import load_catalog
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan, plan_memory
 from nemotui.core.models import Chip, PublishedRow, Variant
-from nemotui.core.predict import Prediction, compute, predict
+from nemotui.core.predict import Prediction, compute, predict, published_row
 
 CATALOG = load_catalog()
 ROWS = {row.name: row for row in CATALOG.published}
@@ -31,13 +31,14 @@ def memory(chip: Chip, variant: Variant, tp: int) -> MemoryPlan:
 def predicted(chip_name: str, variant_name: str, tp: int, *, dp: int = 1, max_num_seqs: int = 256) -> Prediction:
     chip, variant = chip_named(chip_name), variant_named(variant_name)
     return predict(
-        CATALOG,
+        CATALOG.model,
         chip,
         variant,
         memory(chip, variant, tp),
         tensor_parallel_size=tp,
         data_parallel_size=dp,
         max_num_seqs=max_num_seqs,
+        row=published_row(CATALOG, chip, variant, tp) if dp == 1 else None,
     )
 
 

@@ -226,6 +226,13 @@ class TestSettings:
         assert (plain.memory.blocks, speculated.memory.blocks) == (618, 391)
         assert speculated.verdict == "tight"
 
+    def test_nothing_was_published_with_speculation(self) -> None:
+        plain, speculated = (row(machine(B200, B200), "NVFP4", 2, PlanRequest(mtp=n)) for n in (0, 3))
+        assert plain.predicted is not None
+        assert speculated.predicted is not None
+        assert (plain.published, plain.predicted.source) == (True, "published")
+        assert (speculated.published, speculated.predicted.source) == (False, "computed")
+
     def test_a_mixed_box_uses_the_kind_that_does_best(self) -> None:
         found = rows(machine(H100, "L40S", "L40S", "RTX PRO 6000 Blackwell", link="PHB"))
         assert (short(found[0]), found[0].gpus) == ("NVFP4 TP1 fits", ("GPU-3000",))
@@ -254,6 +261,11 @@ def test_as_published_is_shown_though_it_dies_on_two_h100() -> None:
     assert found.plan.image == PUBLISHED_IMAGE
     assert found.plan.gpus == ALL_GPUS
     assert "--max-num-seqs" not in container_spec(found.plan).args
+
+
+def test_as_published_asks_ampere_for_what_it_lacks() -> None:
+    found = row(machine(*(A100,) * 4), "FP8", 4, PlanRequest(as_published=True))
+    assert found.reasons[0] == "this checkpoint asks for an FP8 KV cache, which compute capability 8.0 does not have"
 
 
 def test_as_published_starts_on_two_b200() -> None:
