@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ class Output:
     def __init__(self, *, as_json: bool, lines: bool) -> None:
         self.as_json = as_json
         self._lines = lines
+        self._pending = False  # a progress line stands there without its newline
 
     def say(self, text: str) -> None:
         """A line for people about what is going on."""
@@ -40,6 +42,13 @@ class Output:
     def note(self, text: str) -> None:
         """A line for people that is never part of what a verb answers."""
         self._write(sys.stderr, text + "\n")
+
+    def progress(self, text: str) -> None:
+        """A line that the next one replaces; only where a person watches, so that it never fills a log."""
+        if not self.as_json and sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            self._pending = True
+            self._write(sys.stderr, f"\r\x1b[2K{text[:width]}", keep=True)
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """One JSON line of a verb that prints lines; nothing without `--json`."""
@@ -61,8 +70,11 @@ class Output:
         data = msgspec.json.encode(document)
         self._write(sys.stdout, (data if self._lines else msgspec.json.format(data, indent=2)).decode() + "\n")
 
-    @staticmethod
-    def _write(stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO, text: str, *, keep: bool = False) -> None:
+        if self._pending and not keep:
+            self._pending = False
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
         # A terminal that is not UTF-8 gets question marks, never a traceback.
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding))
@@ -80,13 +92,3 @@ def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
         ).rstrip()
         for row in cells
     )
-
-
-def gib(size: float | None) -> str:
-    """Bytes in GiB, one decimal; "n/a" for what is unknown."""
-    return "n/a" if size is None else f"{size / 2**30:.1f} GiB"
-
-
-def number(value: float | None, unit: str = "", digits: int = 0) -> str:
-    """A figure with its unit; "n/a" for what is unknown."""
-    return "n/a" if value is None else f"{value:,.{digits}f}{unit and ' '}{unit}"

@@ -8,7 +8,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,11 +39,17 @@ class Invocation:
 
 
 def verb(
-    *, example: str, lines: bool = False, machine: bool = False, flags: tuple[Callable[[F], F], ...] = ()
+    *,
+    example: str,
+    lines: bool = False,
+    machine: bool = False,
+    flags: tuple[Callable[[F], F], ...] = (),
+    empty: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Answer]]], click.Command]:
     """Make an async function a command. It gets an `Invocation` and its own flags, and returns an `Answer`.
 
-    `lines`: with --json it prints JSON Lines. `machine`: it takes --machine FILE.
+    `lines`: with --json it prints JSON Lines. `machine`: it takes --machine FILE. `empty`: what its document still
+    holds when an error ends it.
     """
 
     def decorate(function: Callable[..., Awaitable[Answer]]) -> click.Command:
@@ -63,7 +69,7 @@ def verb(
                 inv = Invocation(settings=settings, out=out, demo=demo, machine=machine_file, speed=speed)
                 return await function(inv, **own)
 
-            answer = _ending(lambda: asyncio.run(act()))
+            answer = _ending(lambda: asyncio.run(act()), empty or {})
             if answer.exit_code == 2:
                 # No document for a usage error: the one line on standard error is all there is to say.
                 click.echo(f"nemotui: {answer.error}", err=True)
@@ -79,18 +85,18 @@ def verb(
     return decorate
 
 
-def _ending(act: Callable[[], Answer]) -> Answer:
+def _ending(act: Callable[[], Answer], empty: Mapping[str, Any]) -> Answer:
     """Run it; whatever happens becomes an answer."""
     try:
         return act()
     except NemotuiError as error:
-        return Answer({}, exit_code=error.exit_code, error=error.problem)
+        return Answer(empty, exit_code=error.exit_code, error=error.problem)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return Answer({}, exit_code=130, error=Problem("interrupted", "interrupted", ""))
+        return Answer(empty, exit_code=130, error=Problem("interrupted", "interrupted", ""))
     except BrokenPipeError:
         raise
     except Exception as error:
-        return Answer({}, exit_code=1, error=_defect(error))
+        return Answer(empty, exit_code=1, error=_defect(error))
 
 
 def _defect(error: Exception) -> Problem:

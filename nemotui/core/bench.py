@@ -24,7 +24,7 @@ FailureKind = Literal[
 ]  # "cancelled" is our own doing (the run was stopped) and is not counted as failed
 
 # What `--preset` fills in; `published` is the shape of the published table.
-PRESETS: Mapping[str, Mapping[str, int]] = {
+PRESETS: Mapping[str, Mapping[str, Any]] = {
     "published": {"input_len": 8192, "output_len": 1024, "num_prompts": 512, "max_concurrency": 32},
     "quick": {"input_len": 1024, "output_len": 128, "num_prompts": 32, "max_concurrency": 8},
 }

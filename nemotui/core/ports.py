@@ -248,5 +248,6 @@ class Backends:
     probe: MachineProbe
     runtime: ContainerRuntime
     load: LoadRunner
+    runs: RunStore
     catalog: Catalog
     server: Callable[[str], ModelServer]

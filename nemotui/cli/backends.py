@@ -1,0 +1,173 @@
+"""What a verb acts on: the real machine, one from a file, or a pretend one; the same ports in each case."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from pathlib import Path
+
+from nemotui.catalog import load_catalog
+from nemotui.cli.verb import Invocation
+from nemotui.core.deploy import Failed, Ready, deploy
+from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer
+from nemotui.core.recommend import PlanRequest, Recommendation, recommend
+from nemotui.core.watch import find_server
+
+_KEY_LIMIT = 4096
+_DEMO_START_S = 6.0  # a pretend start, every phase of it
+
+
+@asynccontextmanager
+async def backends(
+    inv: Invocation, *, start_s: float = _DEMO_START_S, runs_dir: Path | None = None
+) -> AsyncGenerator[Backends, None]:
+    """The backends of this invocation, closed at the end.
+
+    `start_s`: how long a pretend start takes. `runs_dir`: where runs are stored, if not in the state directory.
+    """
+    from nemotui.adapters.clock import SystemClock
+    from nemotui.adapters.load import LoadProcess
+    from nemotui.adapters.runs import RunsFolder
+
+    settings, clock = inv.settings, SystemClock()
+    key = api_key(settings.api_key_file)
+
+    def server(base_url: str) -> ModelServer:
+        from nemotui.adapters.vllm import VllmServer
+
+        return VllmServer(base_url, api_key=key)
+
+    async with AsyncExitStack() as stack:
+        probe, runtime = _box(inv, clock, stack, start_s)
+        stack.push_async_callback(probe.close)
+        yield Backends(
+            clock=clock,
+            probe=probe,
+            runtime=runtime,
+            load=LoadProcess(runs_dir or settings.runs_dir, clock, api_key=key),
+            runs=RunsFolder(runs_dir or settings.runs_dir),
+            catalog=load_catalog(settings.catalog),
+            server=server,
+        )
+
+
+def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -> tuple[MachineProbe, ContainerRuntime]:
+    """The machine and its engine: pretend ones, or this machine's (or a file's) and the local Docker Engine."""
+    if inv.demo is not None:
+        from nemotui.sim.engine import PretendEngine
+        from nemotui.sim.probe import PretendProbe
+
+        engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
+        stack.push_async_callback(engine.close)
+        return PretendProbe(inv.demo, clock, engine), engine
+    from nemotui.adapters.docker import DockerEngine
+
+    if inv.machine is not None:
+        from nemotui.adapters.machine_file import FileProbe, read_machine
+
+        return FileProbe(read_machine(inv.machine)), DockerEngine()
+    from nemotui.adapters.host import HostProbe
+    from nemotui.adapters.nvml import NvmlProbe
+
+    return NvmlProbe(HostProbe(inv.settings.hf_cache), clock), DockerEngine()
+
+
+@asynccontextmanager
+async def serving(
+    inv: Invocation, *, runs_dir: Path | None = None
+) -> AsyncGenerator[tuple[Backends, ModelServer, str], None]:
+    """The server that a verb talks to, and the model's served name: --base-url, else ours, else the default port.
+
+    With --demo and no --base-url a pretend server is started and lives as long as the verb.
+    """
+    async with backends(inv, start_s=0.5, runs_dir=runs_dir) as b:
+        if inv.settings.base_url is not None:
+            url = inv.settings.base_url
+        elif inv.demo is not None:
+            url = await start_pretend(inv, b)
+        else:
+            url, _, _ = await find_server(b.runtime, local_url(inv))
+        server = b.server(url)
+        try:
+            yield b, server, inv.settings.model or await first_model(server)
+        finally:
+            await server.close()
+
+
+async def first_model(server: ModelServer) -> str:
+    """The first name that the server lists."""
+    models = await server.models()
+    if not models:
+        raise NothingThereError("no_model", f"{server.base_url} serves no model", "Name one with --model.")
+    return models[0].id
+
+
+def local_url(inv: Invocation) -> str:
+    """Where a server is looked for when nothing says where."""
+    return f"http://127.0.0.1:{inv.settings.port}"
+
+
+async def deployed(runtime: ContainerRuntime, name: str | None, *, running: bool = False) -> Container:
+    """Our newest container, or that of a name; raises `NothingThereError` where there is none."""
+    for container in await runtime.containers():
+        if name in (None, container.name) and (not running or container.state == "running"):
+            return container
+    what = (
+        f"no container of ours is called {name!r}"
+        if name
+        else f"no container of ours {'runs' if running else 'is here'}"
+    )
+    raise NothingThereError("no_container", what, "See `nemotui status`, or start one with `nemotui deploy`.")
+
+
+async def start_pretend(inv: Invocation, b: Backends) -> str:
+    """Start the best plan of the pretend machine and wait until it serves; its base URL."""
+    spec = best(recommend(await b.probe.sample(), b.catalog, PlanRequest(port=pretend_port(inv))))
+    server = b.server(f"http://127.0.0.1:{spec.port}")
+    try:
+        async with aclosing(deploy(b.runtime, server, spec, b.clock)) as events:
+            async for event in events:
+                if isinstance(event, Ready):
+                    return event.base_url
+                if isinstance(event, Failed):
+                    raise FailedError(event.kind, event.cause, event.remedy)
+    finally:
+        await server.close()
+    raise FailedError("deploy_failed", "the pretend server did not start")
+
+
+def pretend_port(inv: Invocation) -> int:
+    """The configured port, or a free one where somebody has that: a demonstration shall not fail on a busy port."""
+    for port in (inv.settings.port, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as listener:
+            return int(listener.getsockname()[1])
+    return inv.settings.port
+
+
+def best(plans: Sequence[Recommendation]) -> ContainerSpec:
+    """The container of the first plan that can run; raises `FailedError` with the reason where none can."""
+    for plan in plans:
+        if plan.plan is not None and plan.verdict != "no":
+            return container_spec(plan.plan)
+    reason = plans[0].reasons[0] if plans else "there is no GPU to plan for"
+    raise FailedError("nothing_fits", reason, (plans[0].would_fit_if if plans else None) or "See `nemotui recommend`.")
+
+
+def api_key(path: Path | None) -> str | None:
+    """The server's key from a file, else from NEMOTUI_API_KEY; it is never printed."""
+    if path is None:
+        return os.environ.get("NEMOTUI_API_KEY") or None
+    try:
+        with path.open("rb") as file:
+            text = file.read(_KEY_LIMIT + 1).decode("ascii").strip()
+    except OSError as error:
+        raise UsageError("api_key_file", f"cannot read {path}: {error.strerror}", "Check --api-key-file.") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(text) > _KEY_LIMIT or not text.isprintable():
+        raise UsageError("api_key_file", f"{path} does not hold one API key", "Write the key alone into it.")
+    return text

@@ -1,0 +1,206 @@
+"""`nemotui bench`: measure a server; the run lives in a process of its own and outlives this one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from nemotui import __version__
+from nemotui.cli.backends import backends, serving
+from nemotui.cli.output import Answer, table
+from nemotui.cli.verb import Invocation, server_flags, verb
+from nemotui.core.bench import (
+    PRESETS,
+    BenchEvent,
+    BenchFailed,
+    BenchFinished,
+    BenchProgress,
+    BenchSpec,
+    BenchStarted,
+    TimelinePoint,
+    follow_bench,
+    run_bench,
+)
+from nemotui.core.chat import Mode
+from nemotui.core.errors import NemotuiError, Problem, UsageError
+from nemotui.core.hardware import Machine
+from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.show import number
+
+_LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
+
+
+class _Rate(click.ParamType[float]):
+    """Requests a second, or `inf` for as fast as the concurrency allows."""
+
+    name = "RATE|inf"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            rate = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor inf", param, ctx)
+        if not rate > 0:
+            self.fail(f"{value!r} is not above 0", param, ctx)
+        return rate
+
+
+@verb(
+    example="nemotui bench --preset published --label first",
+    lines=True,
+    flags=(
+        click.option("--preset", type=click.Choice(list(PRESETS)), help="published: 8192/1024/512/32. Default: quick."),
+        click.option("--input-len", type=int, metavar="TOKENS", help="Length of each prompt."),
+        click.option("--output-len", type=int, metavar="TOKENS", help="Length of each answer, thinking included."),
+        click.option("--num-prompts", type=int, metavar="N", help="Requests in all."),
+        click.option("--max-concurrency", type=int, metavar="N", help="Requests at once."),
+        click.option(
+            "--request-rate", type=_Rate(), default="inf", help="Arrivals a second (default inf: closed loop)."
+        ),
+        click.option("--burstiness", type=float, default=1.0, help="Shape of the arrivals; 1 is Poisson (default)."),
+        click.option("--mode", type=click.Choice(get_args(Mode)), default="full", help="Reasoning (default full)."),
+        click.option("--seed", type=int, default=0, metavar="N", help="Same seed, same prompts (default 0)."),
+        click.option("--label", metavar="TEXT", help="Name of the run."),
+        click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
+        click.option("--detach", is_flag=True, help="Start it and return; --attach follows it."),
+        click.option("--attach", metavar="RUN", help="Follow a run that was started before."),
+        server_flags,
+    ),
+)
+async def bench(
+    inv: Invocation,
+    preset: str | None,
+    request_rate: float,
+    output: Path | None,
+    detach: bool,
+    attach: str | None,
+    **flags: Any,
+) -> Answer:
+    """Benchmark a server: TTFT, ITL, TPOT, E2EL and throughput, by the field's names.
+
+    Ctrl+C leaves the run going: its process is its own. `nemotui bench --attach RUN` follows it again.
+    """
+    if attach is not None:
+        async with backends(inv, runs_dir=output) as b:
+            return await follow_run(inv, follow_bench(b.load, (await b.runs.find(attach)).path))
+    shape = {**PRESETS[preset or "quick"], **{k: flags[k] for k in PRESETS["quick"] if flags[k] is not None}}
+    async with serving(inv, runs_dir=output) as (b, server, model):
+        spec = BenchSpec(
+            base_url=server.base_url,
+            model=model,
+            request_rate=None if request_rate == float("inf") else request_rate,
+            time_scale=inv.speed if inv.demo is not None and inv.settings.base_url is None else 1.0,
+            **shape,
+            **{k: flags[k] for k in ("burstiness", "mode", "seed", "label")},
+        )
+        environment = await run_environment(b, server)
+        if detach:
+            if inv.demo is not None and inv.settings.base_url is None:
+                raise UsageError(
+                    "usage",
+                    "--detach would leave the pretend server",
+                    "Start one with `nemotui simulate` and --base-url.",
+                )
+            run = await b.load.start(spec, environment)
+            return Answer({"run": run}, f"The run goes on by itself. Follow it: nemotui bench --attach {run}")
+        return await follow_run(inv, run_bench(b.load, spec, environment))
+
+
+async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
+    """What was measured on: the machine, our container where it is the one measured, the versions. Nothing secret."""
+    try:
+        machine: Machine | None = await b.probe.sample()
+    except NemotuiError:
+        machine = None
+    try:
+        containers = [c for c in await b.runtime.containers() if c.state == "running"]
+    except NemotuiError:
+        containers = []
+    return {
+        "nemotui_version": __version__,
+        "server_version": await server.version(),
+        "machine": asdict(machine) if machine else None,
+        "containers": [{**asdict(c), "labels": dict(c.labels)} for c in containers],
+    }
+
+
+async def follow_run(inv: Invocation, events: AsyncGenerator[BenchEvent, None]) -> Answer:
+    """Show a run until it ends."""
+    shown_s = float("-inf")
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case BenchStarted(run=run):
+                    inv.out.event("started", {"run": run})
+                    inv.out.note(f"Run {run}")
+                case BenchProgress(point=point):
+                    inv.out.event("progress", asdict(point))
+                    inv.out.progress(progress_line(point))
+                    if not sys.stderr.isatty() and point.elapsed_s - shown_s >= _LOG_EVERY_S:
+                        inv.out.note(progress_line(point))
+                        shown_s = point.elapsed_s
+                case BenchFailed(error=error):
+                    raise error
+                case BenchFinished(result=result):
+                    return bench_answer(result)
+    raise AssertionError("a run ends with a result or an error")
+
+
+def progress_line(point: TimelinePoint) -> str:
+    """One line a second or so: how far, how fast."""
+    if point.phase != "run":
+        return {"prepare": "Preparing prompts …", "warmup": "Warming up …"}[point.phase]
+    failed = f" · {point.failed} FAILED" if point.failed else ""
+    return (
+        f"{point.elapsed_s:6.0f} s  {point.done:5d} done{failed} · {point.in_flight} in flight"
+        f" · {point.output_throughput:,.0f} tok/s · TTFT p50 {number(point.ttft_so_far.p50_ms, 'ms')}"
+        f" p99 {number(point.ttft_so_far.p99_ms, 'ms')} · ITL p50 {number(point.itl_so_far.p50_ms, 'ms', 1)}"
+        f" p99 {number(point.itl_so_far.p99_ms, 'ms', 1)}"
+    )
+
+
+def bench_answer(result: Mapping[str, Any]) -> Answer:
+    """The result, and whether it can be praised: failures, a stopped or a broken run exit 1."""
+    error = None
+    if result["failed"] or not result["complete"]:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in result["errors"].items())
+        message = f"{result['failed']} of {result['num_prompts']} requests failed" + (f" ({kinds})" if kinds else "")
+        if not result["complete"]:
+            message = f"the run is not complete: {result['reason']}; {message}"
+        error = Problem("requests_failed", message, f"All that was measured is in {result['run']}.")
+    return Answer(result, result_text(result), exit_code=1 if error else 0, error=error)
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """The table that people know from `vllm bench serve`, and what to make of it."""
+    rows: list[tuple[str, ...]] = [("ms", "mean", "p50", "p90", "p95", "p99")]
+    for name in ("ttft", "tpot", "itl", "e2el"):
+        cells = [result[f"{stat}_{name}_ms"] for stat in ("mean", "p50", "p90", "p95", "p99")]
+        rows.append((name.upper(), *(number(value, digits=1) for value in cells)))
+    parts = [
+        f"{result['completed']} requests in {result['duration']:.1f} s, {result['failed']} failed"
+        f" · {result['total_input_tokens']:,} tokens in, {result['total_output_tokens']:,} out",
+        f"{number(result['output_throughput'], 'output tok/s', 1)}"
+        f" · {number(result['total_token_throughput'], 'total tok/s', 1)}"
+        f" · {number(result['request_throughput'], 'requests/s', 2)}",
+        table(rows, right=range(1, 6)),
+    ]
+    if result["time_scaled"]:
+        parts.append("TIME SCALED: the pretend server ran faster than life; no figure here is a measurement.")
+    published = result.get("published")
+    if published and published["comparable"]:
+        parts.append(f"Beside the published {published['row']}: " + _ratios(published))
+    parts += [f"Note: {note}" for note in result["clock"]["notes"]]
+    return "\n\n".join(parts)
+
+
+def _ratios(published: Mapping[str, Any]) -> str:
+    names = ("output_throughput", "total_token_throughput", "mean_ttft_ms", "mean_itl_ms")
+    ratios = {name: published[f"{name}_ratio"] for name in names}
+    return ", ".join(f"{name} {ratio * 100:.0f} %" for name, ratio in ratios.items() if ratio is not None)

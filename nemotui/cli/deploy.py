@@ -1,0 +1,133 @@
+"""`nemotui deploy`: start the container and follow it until it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nemotui.cli.backends import backends
+from nemotui.cli.output import Answer
+from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import deploy as deploy_events
+from nemotui.core.errors import Problem, UsageError
+from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.ports import Backends, PullProgress
+from nemotui.core.show import duration, gib
+
+
+@verb(
+    example="nemotui deploy --variant FP8 --context 131072 -- --enable-expert-parallel",
+    lines=True,
+    machine=True,
+    flags=(
+        click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
+        click.option("--dry-run", is_flag=True, help="Print the exact `docker run` and start nothing."),
+        plan_flags,
+    ),
+)
+async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, **flags: Any) -> Answer:
+    """Start the best plan that the flags allow, and follow it until it serves.
+
+    Ctrl+C detaches: the server goes on. Arguments after -- go to `vllm serve` unchanged.
+    """
+    if extra and not extra[0].startswith("-"):
+        raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
+    async with backends(inv) as b:
+        spec = await chosen(b, plan_request(inv, flags, extra))
+        command = docker_run(spec)
+        if dry_run:
+            return Answer({"command": command}, shlex.join(command))
+        answer = await follow_deployment(inv, b, spec)
+        if inv.demo is not None and answer.exit_code == 0:
+            await serve_on(inv, answer)
+        return answer
+
+
+async def serve_on(inv: Invocation, ready: Answer) -> None:
+    """A pretend server lives as long as the verb that started it: until Ctrl+C."""
+    inv.out.event("ready", ready.document)
+    inv.out.say(f"{ready.text}\nThe pretend server runs until Ctrl+C.")
+    await asyncio.Event().wait()
+
+
+async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -> Answer:
+    """Deploy and show each step: the phases as they begin, in JSON every event."""
+    server = b.server(f"http://{local_host(spec.bind)}:{spec.port}")
+    phase = ""
+    try:
+        async with aclosing(deploy_events(b.runtime, server, spec, b.clock)) as events:
+            async for event in events:
+                match event:
+                    case Pulling(progress=progress):
+                        inv.out.event("pulling", asdict(progress))
+                        inv.out.progress(_pulling_line(progress))
+                    case Created(container=container, command=command):
+                        inv.out.event("created", {"container": container.name, "id": container.id, "command": command})
+                        inv.out.say(f"$ {command}")
+                    case LogBatch(lines=lines):
+                        inv.out.event("log", {"lines": [line.text for line in lines]})
+                    case Starting():
+                        inv.out.event("starting", _starting_json(event))
+                        if event.phase != phase:
+                            inv.out.say(_starting_line(event))
+                            phase = event.phase
+                        else:
+                            inv.out.progress(_starting_line(event))
+                    case Failed():
+                        for line in event.evidence:
+                            inv.out.note(f"  {line}")
+                        problem = Problem(event.kind, event.cause, event.remedy)
+                        return Answer({"evidence": list(event.evidence)}, exit_code=1, error=problem)
+                    case Ready():
+                        return Answer(_ready_json(event), _ready_text(event))
+    finally:
+        await server.close()
+    raise AssertionError("a deployment ends with Ready or Failed")
+
+
+def local_host(bind: str) -> str:
+    """The address that reaches a server bound to `bind` from this machine, as a URL writes it."""
+    host = "127.0.0.1" if bind in ("0.0.0.0", "::") else bind
+    return f"[{host}]" if ":" in host else host
+
+
+def _pulling_line(progress: PullProgress) -> str:
+    total = progress.total_bytes
+    share = f" of {gib(total)}, {progress.current_bytes / total * 100:.0f} %" if total else ""
+    return f"Pulling the image: {gib(progress.current_bytes)}{share}"
+
+
+def _starting_line(event: Starting) -> str:
+    eta = f"ready in about {duration(event.eta_s)}" if event.eta_s is not None else "no estimate"
+    share = event.fraction * 100
+    return f"{duration(event.elapsed_s):>6}  {event.phase:<8} {share:3.0f} %  {eta}  {event.detail}".rstrip()
+
+
+def _starting_json(event: Starting) -> dict[str, Any]:
+    fields = ("phase", "fraction", "eta_s", "elapsed_s", "detail")
+    return {name: getattr(event, name) for name in fields}
+
+
+def _ready_json(event: Ready) -> dict[str, Any]:
+    return {
+        "container": event.container.name,
+        "base_url": event.base_url,
+        "elapsed_s": event.elapsed_s,
+        "phases_s": event.tracker.durations(),
+        "figures": asdict(event.tracker.figures),
+        "request": event.request,
+        "reply": event.reply.as_json(),
+        "curl": event.curl,
+    }
+
+
+def _ready_text(event: Ready) -> str:
+    said = event.reply.content or event.reply.reasoning or "(nothing)"
+    return f"Ready after {duration(event.elapsed_s)} at {event.base_url}\n$ {event.curl}\n{said}"

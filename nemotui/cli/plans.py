@@ -1,0 +1,52 @@
+"""Plan flags and settings → `PlanRequest`; a recommendation or a CPU image → the container to start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nemotui.cli.backends import best, pretend_port
+from nemotui.cli.verb import Invocation
+from nemotui.core.errors import UsageError
+from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.ports import Backends
+from nemotui.core.recommend import PlanRequest, plan_without_gpu, recommend
+
+
+def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[str, ...] = ()) -> PlanRequest:
+    """The request that the flags and the settings make together."""
+    settings = inv.settings
+    path = flags["model_path"]
+    # A folder of this host is mounted; anything else is a Hugging Face id or a path inside the image.
+    folder = Path(path).expanduser() if path and path.startswith(("/", "~", ".")) else None
+    mount = str(folder.resolve()) if folder and folder.is_dir() else None
+    return PlanRequest(
+        variant=flags["variant"],
+        tensor_parallel_size=flags["tp"],
+        data_parallel_size=flags["dp"],
+        gpus=flags["gpus"],
+        context=flags["context"],
+        max_num_seqs=flags["max_num_seqs"],
+        mtp=flags["mtp"],
+        port=settings.port if inv.demo is None or flags["port"] else pretend_port(inv),
+        bind=settings.bind,
+        image=settings.image,
+        model_path=mount or path,
+        model_mount=mount,
+        name=flags["name"],
+        no_gpu=flags["no_gpu"],
+        as_published=flags["as_published"],
+        hf_cache=str(settings.hf_cache),
+        vllm_cache=str(settings.vllm_cache),
+        extra_args=extra_args,
+    )
+
+
+async def chosen(b: Backends, request: PlanRequest) -> ContainerSpec:
+    """The container of the best plan that these flags allow."""
+    if request.no_gpu:
+        if request.model_path is None:
+            raise UsageError("usage", "--no-gpu needs a model that a CPU can run", "Name it with --model-path.")
+        return container_spec(plan_without_gpu(request, b.catalog))
+    return best(recommend(await b.probe.sample(), b.catalog, request))

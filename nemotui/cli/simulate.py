@@ -1,0 +1,28 @@
+"""`nemotui simulate`: the pretend vLLM server alone, on a port."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from nemotui.cli.backends import backends
+from nemotui.cli.deploy import follow_deployment, serve_on
+from nemotui.cli.output import Answer
+from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.verb import Invocation, plan_flags, verb
+
+
+@verb(example="nemotui simulate --demo 2xb200 --port 8001 --speed 10", lines=True, flags=(plan_flags,))
+async def simulate(inv: Invocation, **flags: Any) -> Answer:
+    """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
+
+    It speaks vLLM's API on the timing of published hardware: for trying a client, or a script, without a GPU.
+    """
+    from nemotui.sim.machines import DEFAULT_PROFILE
+
+    inv = replace(inv, demo=inv.demo or DEFAULT_PROFILE)
+    async with backends(inv, start_s=0.5) as b:
+        answer = await follow_deployment(inv, b, await chosen(b, plan_request(inv, flags)))
+        if answer.exit_code == 0:
+            await serve_on(inv, answer)
+        return answer

@@ -1,0 +1,106 @@
+"""`nemotui up`: the whole loop in plain text, from the GPUs to a measured server."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from nemotui.cli.backends import backends
+from nemotui.cli.bench import follow_run, run_environment
+from nemotui.cli.deploy import follow_deployment
+from nemotui.cli.gpus import machine_text
+from nemotui.cli.output import Answer
+from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.recommend import plans_text
+from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.core.bench import PRESETS, BenchSpec, run_bench
+from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
+from nemotui.core.errors import UsageError
+from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.recommend import recommend
+from nemotui.core.show import number
+
+_QUESTION = "In one sentence: what is a Mamba layer good for?"
+
+
+@verb(
+    example="nemotui up --yes --json > up.jsonl",
+    lines=True,
+    flags=(click.option("--yes", is_flag=True, help="Do not ask before the server is started."), plan_flags),
+)
+async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
+    """Discover, recommend, deploy, wait until ready, benchmark, chat: the whole loop.
+
+    The server goes on afterwards; with --demo it ends with the loop.
+    """
+    if not (yes or inv.demo is not None or (sys.stdin.isatty() and not inv.as_json)):
+        raise UsageError("usage", "nobody is there to be asked", "Add --yes to start the server without asking.")
+    request = plan_request(inv, flags)
+    async with backends(inv) as b:
+        if not request.no_gpu:
+            machine = await b.probe.sample()
+            _step(inv, "The machine")
+            inv.out.say(machine_text(machine))
+            _step(inv, "Plans, best first")
+            inv.out.say(plans_text(recommend(machine, b.catalog, request)))
+        spec = await chosen(b, request)
+        if not (yes or inv.demo is not None) and not click.confirm("Start the first plan?", err=True):
+            raise click.Abort
+        _step(inv, "Deployment")
+        deployed = await follow_deployment(inv, b, spec)
+        if deployed.exit_code:
+            return deployed
+        inv.out.say(deployed.text)
+        inv.out.event("deployed", deployed.document)
+        server = b.server(deployed.document["base_url"])
+        try:
+            return await _measure(inv, b, server, deployed)
+        finally:
+            await server.close()
+
+
+async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: Answer) -> Answer:
+    model = deployed.document["request"]["model"]
+    _step(inv, "Quick benchmark")
+    spec = BenchSpec(
+        base_url=server.base_url,
+        model=model,
+        label="up",
+        time_scale=inv.speed if inv.demo is not None else 1.0,
+        **PRESETS["quick"],
+    )
+    measured = await follow_run(inv, run_bench(b.load, spec, await run_environment(b, server)))
+    inv.out.say(measured.text)
+    _step(inv, "The reasoning modes")
+    inv.out.say(f"> {_QUESTION}")
+    replies = []
+    for mode in MODES:
+        said: Reply | None = None
+        async for delta in reply(
+            server, model, [Message(role="user", content=_QUESTION)], mode, Sampling(max_tokens=512), b.clock
+        ):
+            said = delta.reply
+        if said is not None:
+            replies.append(said)
+            inv.out.say(_reply_line(said))
+    document = {
+        "deployment": deployed.document,
+        "bench": measured.document,
+        "chat": [said.as_json() for said in replies],
+    }
+    where = "The pretend server ends here." if inv.demo is not None else f"It serves on at {server.base_url}."
+    return Answer(document, f"\n{where}", exit_code=measured.exit_code, error=measured.error)
+
+
+def _reply_line(said: Reply) -> str:
+    thinking = said.usage.reasoning_tokens if said.usage else None
+    return (
+        f"[{said.mode}] {number(thinking)} thinking tokens, TTFT {number(said.ttft_ms, 'ms')},"
+        f" first answer token {number(said.ttfa_ms, 'ms')}: {said.content or '(no answer)'}"
+    )
+
+
+def _step(inv: Invocation, title: str) -> None:
+    inv.out.say(f"\n== {title}")
