@@ -86,9 +86,7 @@ async def prepare(spec: BenchSpec, model: str, tokenize: Tokenize) -> Prompts:
                 if len(await tokenize(prompts.text(0)) or ()) == spec.input_len:
                     return prompts
                 break
-    return Prompts(
-        spec, model, WORDS[0], words or WORDS, "the server's vocabulary does not split into words: see the totals"
-    )
+    return Prompts(spec, model, WORDS[0], words or WORDS, "the server's tokens are not words: see the totals")
 
 
 async def single_tokens(words: Sequence[str], tokenize: Tokenize) -> list[str] | None:

@@ -43,6 +43,7 @@ class KnownServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     sends: list[list[float]] = field(default_factory=list)  # of each request: monotonic times of its token chunks
+    arrivals: list[float] = field(default_factory=list)  # of each request: monotonic time at which it was read
     port: int = 0
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -103,6 +104,7 @@ class KnownServer:
     async def _stream(self, writer: asyncio.StreamWriter, body: dict[str, Any], *, chat: bool) -> bool:
         number = len(self.requests)
         self.requests.append(body)
+        self.arrivals.append(time.monotonic())
         sends: list[float] = []
         self.sends.append(sends)
         if self.refuse_after is not None and number >= self.refuse_after:
