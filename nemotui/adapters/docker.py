@@ -114,15 +114,32 @@ class DockerEngine:
     async def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        last = since
+        async with aclosing(self._log(container_id, follow=follow, tail=tail, since=since)) as batches:
+            async for batch in batches:
+                last = max((line.time for line in batch if line.time is not None), default=last)
+                yield batch
+        if not follow:
+            return
+        # When a container ends, the engine (20.10) may drop its last lines from a log that is followed.
+        with contextlib.suppress(NothingThereError):
+            async with aclosing(
+                self._log(container_id, follow=False, tail=None if last else tail, since=last)
+            ) as batches:
+                async for batch in batches:
+                    if late := tuple(line for line in batch if last is None or (line.time or 0.0) > last):
+                        yield late
+
+    def _log(
+        self, container_id: str, *, follow: bool, tail: int | None, since: float | None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
         params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.9f}"})
 
         def opened() -> _Stream[LogLine]:
             return _Stream(self._client(_SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
 
-        async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)) as batches:
-            async for batch in batches:
-                yield batch
+        return threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)
 
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         # docker-py waits for the grace period on top of its own timeout.

@@ -121,7 +121,7 @@ def test_a_spec_as_the_engine_takes_it() -> None:
         bind="127.0.0.1",
         port=8001,
         volumes=(
-            Volume(source="/cache", target="/root/.cache/huggingface"),
+            Volume(source="/cache", target="/hf"),
             Volume(source="/m", target="/m", read_only=True),
         ),
         environment=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
