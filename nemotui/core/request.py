@@ -46,21 +46,21 @@ class PlanRequest:
 
 def check_request(request: PlanRequest, model: Model) -> None:
     """Raise `UsageError` for a flag that is wrong on any machine."""
-    tp = request.tensor_parallel_size
-    if tp is not None and (tp < 1 or model.query_heads % tp):
-        sizes = ", ".join(str(size) for size in tensor_parallel_sizes(model))
-        raise _wrong(f"--tp {tp} does not divide the model's {model.query_heads} attention heads", f"Use {sizes}")
+    tp, sizes = request.tensor_parallel_size, tensor_parallel_sizes(model)
+    if tp is not None and tp not in sizes:
+        what = f"--tp {tp} cannot share the model's {model.query_heads} attention heads among the GPUs of one host"
+        raise _wrong(what, f"Use {', '.join(str(size) for size in sizes)}")
     _within("--dp", request.data_parallel_size, 1, 64)
     _within("--context", request.context, 1, LONGEST_CONTEXT)
     _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
     _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
     _within("--port", request.port, 1, 65_535)
     if request.variant is not None and request.variant not in _VARIANTS:
-        raise _wrong(f"--variant {request.variant} is none of this model's", f"Use {', '.join(_VARIANTS)}")
+        raise _wrong(f"--variant {request.variant!r} is none of this model's", f"Use {', '.join(_VARIANTS)}")
     try:
         ipaddress.ip_address(request.bind)
     except ValueError:
-        raise _wrong(f"--bind {request.bind} is not an IP address", "Use 127.0.0.1, or 0.0.0.0 for all") from None
+        raise _wrong(f"--bind {request.bind!r} is not an IP address", "Use 127.0.0.1, or 0.0.0.0 for all") from None
     if request.name is not None and not _NAME.fullmatch(request.name):
         raise _wrong(f"--name {request.name!r} is no name for a container", "Use letters, digits and . _ -")
     # A value that begins with a dash would be read as a flag by docker or by vLLM.
@@ -87,7 +87,7 @@ def variants_asked(request: PlanRequest) -> tuple[VariantName, ...]:
     named = tuple(name for name in _VARIANTS if name.lower() in request.model_path.lower())
     if len(named) != 1:
         raise _wrong(
-            f"--model-path {request.model_path} does not say which variant it is",
+            f"--model-path {request.model_path!r} does not say which variant it is",
             f"Add --variant {' or '.join(_VARIANTS)}",
         )
     return named
@@ -122,11 +122,10 @@ def gpus_asked(request: PlanRequest, machine: Machine) -> tuple[Gpu, ...]:
 
 
 def _find(gpus: list[Gpu], text: str) -> Gpu:
-    if text.isdecimal():
-        found = [gpu for gpu in gpus if gpu.index == int(text)]
-    else:
-        found = [gpu for gpu in gpus if gpu.uuid == text] or [gpu for gpu in gpus if gpu.uuid.startswith(text)]
-    if len(found) != 1 or not text:
+    found = [gpu for gpu in gpus if text in (str(gpu.index), gpu.uuid)]
+    if not found and text:
+        found = [gpu for gpu in gpus if gpu.uuid.startswith(text)]
+    if len(found) != 1:
         known = ", ".join(f"{gpu.index} ({gpu.uuid})" for gpu in gpus)
         what = "fits several GPUs" if len(found) > 1 else "is no GPU of this machine"
         raise _wrong(f"--gpus {text!r} {what}", f"There are: {known}")
