@@ -54,7 +54,6 @@ class ChatEndpoint:
             "logprobs": None,
             "finish_reason": generation.finish_reason,
             "stop_reason": None,
-            "token_ids": None,
         }
         return {
             "id": new_id("chatcmpl"),
@@ -85,7 +84,7 @@ class ChatEndpoint:
             usage = f',"usage":{compact(self._usage(generation))}' if continuous else ""
             return (
                 f'data: {head},"choices":[{{"index":0,"delta":{compact(delta)},"logprobs":null,'
-                f'"finish_reason":{compact(finish_reason)},"token_ids":null}}]{usage}}}\n\n'
+                f'"finish_reason":{compact(finish_reason)}}}]{usage}}}\n\n'
             )
 
         # vLLM sends the role when the first token is there, not before.
