@@ -6,6 +6,7 @@ The run itself is a process (`nemotui.load`) that writes a directory (`nemotui.r
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -206,16 +207,18 @@ async def run_bench(load: LoadRunner, spec: BenchSpec, environment: Mapping[str,
     except NemotuiError as error:
         yield BenchFailed(error)
         return
-    async for event in follow_bench(load, run):
-        yield event
+    async with aclosing(follow_bench(load, run)) as events:
+        async for event in events:
+            yield event
 
 
 async def follow_bench(load: LoadRunner, run: str) -> AsyncGenerator[BenchEvent]:
     """A run that somebody started, from its beginning, whether it still goes or ended long ago."""
     yield BenchStarted(run)
     try:
-        async for point in load.follow(run):
-            yield BenchProgress(point)
+        async with aclosing(load.follow(run)) as points:
+            async for point in points:
+                yield BenchProgress(point)
         yield BenchFinished(await load.result(run))
     except NemotuiError as error:
         yield BenchFailed(error)

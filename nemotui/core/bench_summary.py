@@ -176,7 +176,7 @@ class Summary:
             "source": "user",
             "trusted": bool(self.completed) and not notes,
             "coalesced_share": share,
-            "lag_p99_us": lag_p99_us,
+            "lag_p99_us": None if lag_p99_us is None else round(lag_p99_us),
             "notes": notes,
         }
 

@@ -69,7 +69,7 @@ class Client:
                 "give the key by NEMOTUI_API_KEY or --api-key-file",
             )
         try:
-            return msgspec.json.decode(reply.content, type=_Models).data[0].id
+            return plain_line(msgspec.json.decode(reply.content, type=_Models).data[0].id)
         except (msgspec.DecodeError, IndexError):
             raise FailedError("no_model", f"{url} names no model", "give one with --model") from None
 
