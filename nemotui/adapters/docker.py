@@ -311,6 +311,6 @@ def _refused(error: Any) -> NemotuiError:
     words = plain_line(str(error.explanation or error))
     if known := explain(words):
         return FailedError(known.kind, known.cause, known.remedy)
-    if words.startswith("No such container"):
+    if words.startswith("No such container") or "dead or marked for removal" in words:
         return NothingThereError("no_container", words, "nemotui status shows what runs")
     return FailedError("engine_refused", f"Docker refused: {words}")
