@@ -12,12 +12,14 @@ from nemotui.catalog import load_catalog
 from nemotui.core.errors import UsageError
 from nemotui.core.memory import DEFAULT_UTILIZATION, KvDtype, plan_memory
 from nemotui.core.models import Catalog, PublishedRow, Variant, VariantName
-from nemotui.sim.failures import Failure, start_failure
+from nemotui.sim.failures import Failure, memory_failure, plan_failure
 from nemotui.sim.machines import DEFAULT_PROFILE, Profile, load_machine, load_profile
 from nemotui.sim.settings import ServerSettings
 from nemotui.sim.timing import fit, timing_for
 
 ENVIRONMENT = "NEMOTUI_SIM_"  # NEMOTUI_SIM_SPEED and so on set the switches of our own; a flag wins
+
+_KV_DTYPES: Mapping[str, KvDtype] = {"fp8": "fp8", "fp8_e4m3": "fp8", "bfloat16": "bfloat16"}  # else the checkpoint's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     else:
         named = next((v for v in catalog.model.variants if v.name in model.upper()), None)
         variant, known = named or _variant(catalog, "FP8"), named is not None
-    kv_dtype: KvDtype = "bfloat16" if float(chip.compute_capability) < 8.9 else variant.checkpoint_kv_dtype
+    kv_dtype = _KV_DTYPES.get(given.kv_cache_dtype, variant.checkpoint_kv_dtype)
     memory = plan_memory(
         catalog.model,
         variant,
@@ -71,12 +73,20 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     )
     failure = None
     if known and row is None:
-        failure = start_failure(
+        visible = _visible(profile, given.visible_gpus)
+        failure = plan_failure(
+            chip,
+            variant,
+            heads=catalog.model.query_heads,
+            kv_dtype=kv_dtype,
+            tensor_parallel_size=tp,
+            gpus=len(visible),
+        ) or memory_failure(
             memory,
             max_model_len=given.max_model_len,
             max_num_seqs=given.max_num_seqs,
             utilization=given.gpu_memory_utilization,
-            held=_held(profile, given.visible_gpus, tp),
+            held={cuda: profile.busy_bytes[gpu] for cuda, gpu in enumerate(visible[:tp]) if gpu in profile.busy_bytes},
         )
     settings = ServerSettings(
         model=model,
@@ -119,6 +129,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--max-num-batched-tokens", type=int, default=8192)
     parser.add_argument("--tensor-parallel-size", "-tp", type=int)
     parser.add_argument("--gpu-memory-utilization", type=float, default=DEFAULT_UTILIZATION)
+    parser.add_argument("--kv-cache-dtype", default="auto")
     parser.add_argument("--speculative-config", default="{}")
     parser.add_argument("--reasoning-parser")
     parser.add_argument("--tool-call-parser")
@@ -153,11 +164,11 @@ def _mtp_tokens(speculative_config: str) -> int:
         raise UsageError("usage", "--speculative-config is not a JSON object", 'Give {"method": "mtp", …}') from None
 
 
-def _held(profile: Profile, visible_gpus: str, tp: int) -> dict[int, int]:
-    """Memory that others hold, by the index that CUDA gives the visible GPUs."""
-    uuids = [gpu.uuid for gpu in load_machine(profile.name).gpus]
-    visible = [uuids.index(u) for u in visible_gpus.split(",") if u in uuids] or list(range(len(uuids)))
-    return {cuda: profile.busy_bytes[gpu] for cuda, gpu in enumerate(visible[:tp]) if gpu in profile.busy_bytes}
+def _visible(profile: Profile, uuids: str) -> list[int]:
+    """The machine's indices of the GPUs that the container sees, in the order in which CUDA counts them."""
+    gpus = load_machine(profile.name).gpus
+    index = {gpu.uuid: gpu.index for gpu in gpus}
+    return [index[uuid] for uuid in uuids.split(",") if uuid in index] or [gpu.index for gpu in gpus]
 
 
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:

@@ -210,8 +210,8 @@ class PretendEngine:
         for uuid in spec.gpus:
             if uuid not in usable:
                 raise _refused(
-                    "failed to create shim task: OCI runtime create failed: error running hook #0: "
-                    f"error running hook: exit status 1, stdout: , stderr: nvidia-container-cli: device error: {uuid}: unknown device: unknown"
+                    "failed to create shim task: OCI runtime create failed: error running hook #0: exit status 1, "
+                    f"stdout: , stderr: nvidia-container-cli: device error: {uuid}: unknown device: unknown"
                 )
         return spec.gpus
 

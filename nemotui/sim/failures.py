@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nemotui.core.memory import GIB, MemoryPlan
+from nemotui.core.memory import GIB, KvDtype, MemoryPlan
+from nemotui.core.models import Chip, Variant
 from nemotui.core.startup import Phase
+
+_FP8_KV_CAPABILITY = 8.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +20,42 @@ class Failure:
     text: str
 
 
-def start_failure(
+def plan_failure(
+    chip: Chip, variant: Variant, *, heads: int, kv_dtype: KvDtype, tensor_parallel_size: int, gpus: int
+) -> Failure | None:
+    """Why vLLM refuses this plan before it looks at the memory, or None. `gpus` are those that the container sees."""
+    capability = float(chip.compute_capability)
+    if heads % tensor_parallel_size:
+        return Failure(
+            "config",
+            f"ValueError: Total number of attention heads ({heads}) must be divisible by tensor parallel size "
+            f"({tensor_parallel_size}).",
+        )
+    if capability < float(variant.min_capability):
+        need, have = variant.min_capability.replace(".", ""), chip.compute_capability.replace(".", "")
+        return Failure(
+            "config",
+            f"ValueError: The quantization method modelopt is not supported for the current GPU. Minimum capability: "
+            f"{need}. Current capability: {have}.",
+        )
+    if tensor_parallel_size > gpus:
+        return Failure(
+            "config",
+            f"ValueError: World size ({tensor_parallel_size}) is larger than the number of available GPUs ({gpus}) in "
+            "this node.",
+        )
+    if kv_dtype == "fp8" and capability < _FP8_KV_CAPABILITY:
+        return Failure(
+            "engine",
+            "ValueError: FP8 KV cache is not supported by the Triton attention backend on this GPU; it requires SM89+.",
+        )
+    return None
+
+
+def memory_failure(
     memory: MemoryPlan, *, max_model_len: int, max_num_seqs: int, utilization: float, held: Mapping[int, int]
 ) -> Failure | None:
-    """Why this start fails, or None. `held` is the memory that others hold, in bytes by CUDA index."""
+    """Why this start runs out of memory, or None. `held` is the memory that others hold, in bytes by CUDA index."""
     total = memory.total / GIB
     for index, size in held.items():
         if memory.total - size < memory.budget:

@@ -75,7 +75,11 @@ def test_the_shards_are_counted_to_the_end() -> None:
         ((REPO + "FP8", "--profile", "1xh100"), "out_of_memory"),
         ((REPO + "NVFP4", "--profile", "1xh100"), "no_cache_memory"),
         ((REPO + "FP8", "-tp", "2", "--max-num-seqs", "1024"), "too_many_seqs"),
+        ((REPO + "FP8", "-tp", "3", "--profile", "8xh200"), "tp_does_not_divide"),
+        ((REPO + "FP8", "-tp", "4"), "too_few_gpus"),
+        ((REPO + "NVFP4", "-tp", "4", "--profile", "4xa100"), "kv_dtype_unsupported"),
         ((REPO + "BF16", "-tp", "8", "--profile", "8xa100-40", "--max-model-len", "9000000"), "context_too_long"),
+        ((REPO + "FP8", "-tp", "2", "--gpu-memory-utilization", "0.75"), "no_cache_memory"),
         ((REPO + "FP8", "-tp", "2", "--profile", "2xh100-busy"), "gpu_busy"),
     ],
 )
