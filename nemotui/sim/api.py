@@ -18,6 +18,8 @@ from nemotui.sim.metrics import Metrics
 from nemotui.sim.model import Question, Reply, Token, reply
 from nemotui.sim.settings import ServerSettings
 
+_KINDS: Mapping[str, type] = {"chat_template_kwargs": dict, "stream_options": dict, "thinking": dict, "tools": list}
+
 
 class ApiError(Exception):
     """A refusal in vLLM's shape: `{"error": {"message", "type", "param", "code"}}`."""
@@ -112,6 +114,12 @@ class Api:
         model = body.get("model")
         if model is not None and model not in self.settings.served_model_names:
             raise ApiError(f"The model `{model}` does not exist.", status=404, kind="NotFoundError", param="model")
+        for name, kind in _KINDS.items():
+            if not isinstance(body.get(name), kind | None):
+                wanted = "dictionary" if kind is dict else "list"
+                raise ApiError(
+                    f"1 validation error:\n  body.{name}: Input should be a valid {wanted}", kind="Bad Request"
+                )
         for name in required:
             if name not in body:
                 raise ApiError(f"1 validation error:\n  body.{name}: Field required", kind="Bad Request", param=name)

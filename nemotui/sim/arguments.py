@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from nemotui.catalog import load_catalog
 from nemotui.core.errors import UsageError
@@ -40,7 +41,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     """Read the arguments after `serve`. What vLLM knows and we do not is let through in silence.
 
     Without a model it serves what the published table has for the machine, else FP8 on all its GPUs. Raises
-    `UsageError` for an unknown profile or row; argparse ends the process on a flag without its value.
+    `UsageError` for an unknown profile or row, and for a flag whose value is missing or of the wrong kind.
     """
     parser = _parser(environment)
     # The model is a word of its own only as the first: after an unknown flag nobody can tell it from that flag's value.
@@ -114,11 +115,17 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """The engine reads the arguments in our own process: a wrong one must not end it."""
+        raise UsageError("usage", f"vllm serve: error: {message}", "Correct the arguments after --")
+
+
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     def ours(name: str, default: str) -> str:
         return environment.get(ENVIRONMENT + name, default)
 
-    parser = argparse.ArgumentParser(prog="vllm serve", allow_abbrev=False)
+    parser = _Parser(prog="vllm serve", allow_abbrev=False, add_help=False)
     parser.add_argument("--model")
     parser.add_argument("--served-model-name", nargs="+")
     # vLLM listens everywhere unless told; a pretend server does so only inside a container.

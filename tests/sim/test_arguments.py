@@ -76,6 +76,12 @@ def test_the_environment_sets_our_own_switches_and_a_flag_wins() -> None:
     assert "sesame" not in str(given.given)
 
 
+@pytest.mark.parametrize("argv", [["--max-num-seqs", "many"], ["--port"], ["--speculative-config", "{"]])
+def test_a_wrong_value_is_a_usage_error(argv: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse(argv, environment={})
+
+
 def test_an_unknown_profile_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="2xh100"):
         parse(["--profile", "2xh10"], environment={})

@@ -231,6 +231,8 @@ async def test_messages_obey_thinking_and_count_tokens(client: httpx.AsyncClient
         ("/v1/chat/completions", '{"messages": [{}], "max_tokens": 0}', 400, "max_tokens must be at least 1, got 0."),
         ("/v1/chat/completions", '{"messages": [{}], "max_tokens": "9"}', 400, "valid integer"),
         ("/v1/chat/completions", '{"messages": [{}], "max_tokens": 16384}', 400, "maximum context length is 16384"),
+        ("/v1/chat/completions", '{"messages": [{}], "stream_options": 1}', 400, "stream_options: Input should be"),
+        ("/v1/chat/completions", '{"messages": [{}], "tools": {}}', 400, "tools: Input should be a valid list"),
         ("/v1/completions", '{"prompt": 3}', 400, "prompt must be"),
         ("/v1/messages", '{"messages": [{}]}', 400, "max_tokens: Field required"),
         ("/tokenize", "{}", 400, "prompt: Field required"),
