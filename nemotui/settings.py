@@ -26,11 +26,11 @@ _CONFIG_LIMIT = 1024 * 1024
 class Settings:
     """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>.
 
-    `hf_cache` follows HF_HOME where nothing else says it. `base_url` None means: the server that nemotui deployed,
-    else the one on `port`.
+    `hf_cache` follows HF_HOME where nothing else says it. `image` None means the plan's own. `base_url` None means:
+    the server that nemotui deployed, else the one on `port`.
     """
 
-    image: str = "vllm/vllm-openai:latest"
+    image: str | None = None
     bind: str = "127.0.0.1"
     port: int = 8000
     hf_cache: Path = Path.home() / ".cache/huggingface"

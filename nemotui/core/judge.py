@@ -10,7 +10,7 @@ from nemotui.core.case import FP8_KV_CAPABILITY, Case, make_case
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import Catalog, Variant, capability
-from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, GPU_IMAGE, PUBLISHED_IMAGE, Plan
+from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, GPU_IMAGE, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
 from nemotui.core.request import PlanRequest
@@ -164,7 +164,7 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
     request, published = case.request, case.request.as_published
     return Plan(
         name=request.name or "nemotui",
-        image=PUBLISHED_IMAGE if published else request.image or GPU_IMAGE,
+        image=GPU_IMAGE if published or request.image is None else request.image,
         model=request.model_path or case.variant.repo,
         served_model_name=case.catalog.model.served_model_name,
         variant=case.variant.name,

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
-GPU_IMAGE = "vllm/vllm-openai:v0.33.0"
-PUBLISHED_IMAGE = "vllm/vllm-openai:latest"
+GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image pins another
 DERIVED_MAX_MODEL_LEN = 262_144  # config.json's max_position_embeddings; vLLM refuses more unless told to allow it
 
 

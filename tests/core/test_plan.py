@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from nemotui.core.plan import ALL_GPUS, PUBLISHED_IMAGE, Plan, container_spec, docker_run
+from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, container_spec, docker_run
 
 FP8_ON_TWO = Plan(
     name="nemotron",
@@ -102,7 +102,7 @@ def test_an_ipv6_address_is_bracketed() -> None:
 
 def test_the_published_command_keeps_its_faults() -> None:
     published = replace(
-        FP8_ON_TWO, image=PUBLISHED_IMAGE, gpus=ALL_GPUS, bind="0.0.0.0", as_published=True, kv_cache_dtype=None
+        FP8_ON_TWO, image=GPU_IMAGE, gpus=ALL_GPUS, bind="0.0.0.0", as_published=True, kv_cache_dtype=None
     )
     spec = container_spec(published)
     argv = docker_run(spec)

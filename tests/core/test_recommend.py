@@ -9,7 +9,7 @@ import pytest
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import GIB
-from nemotui.core.plan import ALL_GPUS, PUBLISHED_IMAGE, container_spec
+from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, container_spec
 from nemotui.core.recommend import (
     PlanRequest,
     Recommendation,
@@ -258,7 +258,7 @@ def test_as_published_is_shown_though_it_dies_on_two_h100() -> None:
     assert found.reasons[0] == "vLLM refuses to start: 1024 sequences at once, and memory for 618 blocks"
     assert any("tool parser" in reason for reason in found.reasons)
     assert found.plan is not None
-    assert found.plan.image == PUBLISHED_IMAGE
+    assert found.plan.image == GPU_IMAGE
     assert found.plan.gpus == ALL_GPUS
     assert "--max-num-seqs" not in container_spec(found.plan).args
 

@@ -1,0 +1,52 @@
+"""`nemotui` alone: the console. The only verb that imports Textual."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from nemotui.cli.backends import backends, local_url
+from nemotui.cli.output import Answer
+from nemotui.cli.plans import plan_request
+from nemotui.cli.verb import Invocation, plan_flags, server_flags, verb
+from nemotui.core.errors import UsageError
+from nemotui.core.plan import container_spec
+from nemotui.core.recommend import plan_without_gpu
+
+
+@verb(
+    example="nemotui --demo 2xb200",
+    machine=True,
+    flags=(
+        click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
+        plan_flags,
+        server_flags,
+    ),
+)
+async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answer:
+    """The console: GPUs, plans, deployment, logs, benchmark and chat on one screen."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or inv.as_json:
+        raise UsageError(
+            "no_terminal",
+            "the console needs a terminal",
+            "Use a verb, such as `nemotui up`; see `nemotui --help`.",
+        )
+    # Read when Textual is imported: nothing on this screen moves for show.
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from nemotui.ui.app import NemotuiApp
+    from nemotui.ui.options import Options
+
+    request = plan_request(inv, flags, extra)
+    async with backends(inv) as b:
+        options = Options(
+            request=request,
+            default_url=inv.settings.base_url or local_url(inv),
+            cpu=container_spec(plan_without_gpu(request, b.catalog)) if request.no_gpu else None,
+            pretend=inv.demo,
+            time_scale=inv.speed if inv.demo is not None else 1.0,
+        )
+        await NemotuiApp(b, options).run_async()
+    return Answer({})

@@ -1,0 +1,82 @@
+"""Dialogs: a question that is answered by a key, and the help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from nemotui.ui.keys import Action, key_name
+
+
+class Ask(ModalScreen[bool], inherit_bindings=False):
+    """One question. Enter or y does it; Esc, n or q leaves things as they are."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "answer(True)", "Yes", tooltip="Do it", id="yes"),
+        Binding("escape,n,q", "answer(False)", "No", tooltip="Leave things as they are", id="no"),
+    ]
+
+    def __init__(self, question: str, verb: str, details: str = "") -> None:
+        super().__init__()
+        self._question, self._verb, self._details = question, verb, details
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(Content(self._question), id="question")
+            if self._details:
+                with VerticalScroll(id="details"):
+                    yield Static(Content(self._details))
+            yield Static(_hint(("Enter", self._verb), ("Esc", "Back")))
+
+    def action_answer(self, yes: bool) -> None:
+        """Close with the answer."""
+        self.dismiss(yes)
+
+
+class Help(ModalScreen[None], inherit_bindings=False):
+    """Every key, by pane, from the bindings themselves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,enter", "close", "Close", tooltip="Back to the console", id="close"),
+        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="help-down"),
+        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="help-up"),
+    ]
+
+    def __init__(self, actions: Iterable[Action]) -> None:
+        super().__init__()
+        self._actions = list(actions)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            with VerticalScroll(id="help", can_focus=False):
+                for where, actions in groupby(self._actions, key=lambda action: action.where):
+                    yield Static(Content(where), classes="where")
+                    yield Static(Content("\n").join(_line(action) for action in actions), classes="keys")
+            yield Static(_hint(("Esc", "Close"), ("Up Down", "Scroll")))
+
+    def action_close(self) -> None:
+        """Back to the console."""
+        self.dismiss()
+
+    def action_scroll(self, lines: int) -> None:
+        """Move through the help."""
+        self.query_one("#help").scroll_relative(y=lines, animate=False)
+
+
+def _hint(*keys: tuple[str, str]) -> Content:
+    return Content("   ").join(Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys)
+
+
+def _line(action: Action) -> Content:
+    binding = action.binding
+    return Content.assemble(
+        (f"{key_name(binding):<16}", "bold $primary"), f"{binding.description:<16}", (binding.tooltip, "$muted")
+    )

@@ -1,0 +1,30 @@
+"""What the command line decided for the console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nemotui.core.plan import ContainerSpec
+from nemotui.core.recommend import PlanRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`request` shapes the plans; `cpu` is the one container to offer where --no-gpu asks for a CPU image.
+
+    `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
+    """
+
+    request: PlanRequest
+    default_url: str
+    cpu: ContainerSpec | None = None
+    pretend: str | None = None
+    time_scale: float = 1.0
+
+    @property
+    def aside(self) -> str:
+        """What stands beside the panes' names."""
+        if self.pretend is None:
+            return ""
+        speed = f", time × {self.time_scale:g}" if self.time_scale != 1 else ""
+        return f"pretend machine {self.pretend}{speed}"

@@ -1,0 +1,357 @@
+"""The one screen: five panes over the same use cases that the verbs run.
+
+Each long-lived worker belongs to this screen, in an exclusive group of its own: it turns events into the next state of
+a pane, and `_show` hands that to the pane unless the picture is paused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer, Input, TextArea
+
+from nemotui.core.bench import BenchSpec, follow_bench, run_bench
+from nemotui.core.chat import Sampling, reply
+from nemotui.core.deploy import deploy, follow_start
+from nemotui.core.errors import NemotuiError
+from nemotui.core.plan import ContainerSpec
+from nemotui.core.ports import Backends, Container
+from nemotui.core.watch import ServerSample, watch_machine, watch_server
+from nemotui.ui.keys import Action
+from nemotui.ui.modals import Ask, Help
+from nemotui.ui.options import Options
+from nemotui.ui.panes.base import Pane
+from nemotui.ui.panes.bench import BenchPane
+from nemotui.ui.panes.chat import ChatPane
+from nemotui.ui.panes.deploy import DeployPane
+from nemotui.ui.panes.gpus import GpusPane
+from nemotui.ui.panes.logs import LogsPane
+from nemotui.ui.states.bench import BenchState
+from nemotui.ui.states.chat import ChatState
+from nemotui.ui.states.deploy import DeployState
+from nemotui.ui.states.gpus import GpusState
+from nemotui.ui.states.logs import LogsState
+from nemotui.ui.states.server import ServerState
+from nemotui.ui.widgets.status import PaneBar, StatusLine
+
+E = TypeVar("E")
+
+PANES: Mapping[str, type[Pane[Any]]] = {
+    "gpus": GpusPane,
+    "deploy": DeployPane,
+    "logs": LogsPane,
+    "bench": BenchPane,
+    "chat": ChatPane,
+}
+_TAIL = 2000  # lines of an older log to begin with
+_GRACE_S = 30
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """The console."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,f2", "pane('gpus')", "GPUs", tooltip="The GPUs and the host", id="gpus", show=False),
+        Binding("2,f3", "pane('deploy')", "Deploy", tooltip="Plans, and the server's start", id="deploy", show=False),
+        Binding("3,f4", "pane('logs')", "Logs", tooltip="What the server writes", id="logs", show=False),
+        Binding("4,f5", "pane('bench')", "Bench", tooltip="Measure the server, live", id="bench", show=False),
+        Binding("5,f6", "pane('chat')", "Chat", tooltip="Ask it, in each reasoning mode", id="chat", show=False),
+        Binding("space", "pause", "Pause", tooltip="Hold the picture; what is measured goes on", id="pause"),
+        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Every key", id="help"),
+        Binding("q", "leave", "Quit", tooltip="Leave the console; the server and a benchmark go on", id="quit"),
+        Binding(
+            "escape", "leave_field", "Leave field", tooltip="Back to the pane's keys", id="leave-field", show=False
+        ),
+        Binding("tab", "app.focus_next", "Next field", tooltip="Next field or list", id="next", show=False),
+        Binding(
+            "shift+tab",
+            "app.focus_previous",
+            "Previous field",
+            tooltip="The one before",
+            id="previous",
+            show=False,
+        ),
+    ]
+
+    def __init__(self, backends: Backends, options: Options) -> None:
+        super().__init__()
+        self.b = backends
+        self.options = options
+        self.server = ServerState()
+        self.states: dict[str, Any] = {
+            "gpus": GpusState(),
+            "deploy": DeployState(catalog=backends.catalog, request=options.request, cpu=options.cpu),
+            "logs": LogsState(),
+            "bench": BenchState(),
+            "chat": ChatState(),
+        }
+        self.paused = False
+        self._followed: str | None = None  # id of the container whose log is followed
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine()
+        yield PaneBar({name: pane.LABEL for name, pane in PANES.items()}, self.options.aside)
+        with ContentSwitcher(initial="gpus"):
+            for name, pane in PANES.items():
+                yield pane(id=name)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        for name in PANES:
+            self._show(name)
+        self.query_one("#gpus").focus()
+        self._work("machine", self._watch_machine())
+        self._work("server", self._watch_server())
+        self._work("bench", self._resume_bench())
+
+    # -- what happens, event by event
+
+    async def _watch_machine(self) -> None:
+        async for machine in self._each(watch_machine(self.b.probe, self.b.clock)):
+            self._next("gpus", machine)
+            self._next("deploy", machine)
+
+    async def _watch_server(self) -> None:
+        samples = watch_server(self.b.runtime, self.b.server, self.options.default_url, self.b.clock)
+        async for sample in self._each(samples):
+            self._server(sample)
+            self._next("bench", sample)
+            self._next("chat", sample)
+            self._follow_container(sample)
+
+    def _follow_container(self, sample: ServerSample) -> None:
+        """The log of our newest container; and its start, where it was begun before this console was."""
+        container = sample.container
+        if container is None or container.id == self._followed:
+            return
+        self._followed = container.id
+        self._next("logs", container)
+        self._work("logs", self._follow_logs(container))
+        if container.state == "running" and not sample.serving and not self._working("deploy"):
+            self._work("deploy", self._follow_start(container, sample.base_url))
+
+    async def _follow_logs(self, container: Container) -> None:
+        try:
+            async for batch in self._each(self.b.runtime.logs(container.id, follow=True, tail=_TAIL)):
+                self._next("logs", batch)
+        except NemotuiError as error:
+            self._next("logs", error.problem)
+
+    async def _deploy(self, spec: ContainerSpec) -> None:
+        host = "127.0.0.1" if spec.bind in ("0.0.0.0", "::") else spec.bind
+        server = self.b.server(f"http://{f'[{host}]' if ':' in host else host}:{spec.port}")
+        try:
+            async for event in self._each(deploy(self.b.runtime, server, spec, self.b.clock)):
+                self._server(event)
+                self._next("deploy", event)
+        except NemotuiError as error:
+            self._next("deploy", error.problem)
+        finally:
+            await server.close()
+
+    async def _follow_start(self, container: Container, url: str) -> None:
+        server = self.b.server(url)
+        try:
+            async for event in self._each(follow_start(self.b.runtime, server, container, self.b.clock)):
+                self._server(event)
+                self._next("deploy", event)
+        except NemotuiError as error:
+            self._next("deploy", error.problem)
+        finally:
+            await server.close()
+
+    async def _stop(self, container: Container) -> None:
+        self.notify(f"Stopping {container.name}, up to {_GRACE_S} s …")
+        try:
+            await self.b.runtime.stop(container.id, grace_s=_GRACE_S)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"{container.name} has stopped.")
+
+    async def _resume_bench(self) -> None:
+        """A run that an earlier console left going is shown again."""
+        runs = await self.b.runs.runs()
+        for run in runs[:1]:
+            if run.status == "running":
+                await self._bench(follow_bench(self.b.load, run.path))
+
+    async def _bench(self, events: AsyncGenerator[Any, None]) -> None:
+        async for event in self._each(events):
+            self._next("bench", event)
+
+    async def _ask(self, state: ChatState, url: str, model: str) -> None:
+        server = self.b.server(url)
+        try:
+            deltas = reply(server, model, state.messages, state.mode, Sampling(), self.b.clock)
+            async for delta in self._each(deltas):
+                self._next("chat", delta)
+            self._next("chat", None)
+        except NemotuiError as error:
+            self._next("chat", error.problem)
+        finally:
+            await server.close()
+
+    # -- what the panes ask for
+
+    def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
+        self._work("deploy", self._deploy(message.spec))
+
+    def on_deploy_pane_stop(self) -> None:
+        container = self.server.sample.container if self.server.sample else None
+        if container is None or container.state != "running":
+            self.notify("No container of ours runs.", severity="warning")
+            return
+        question = f"Stop {container.name}? Whoever uses it loses the connection."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work("stop", self._stop(container))
+
+        self.app.push_screen(Ask(question, "Stop it"), answered)
+
+    def on_bench_pane_start(self, message: BenchPane.Start) -> None:
+        sample = self.server.sample
+        if sample is None or not sample.serving:
+            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+            return
+        try:
+            spec = BenchSpec(
+                base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **message.shape
+            )
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._work("bench", self._bench(run_bench(self.b.load, spec, {})))
+
+    def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
+        self._work("stop-bench", self._stop_bench(message.run))
+
+    async def _stop_bench(self, run: str) -> None:
+        try:
+            await self.b.load.stop(run)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+
+    def on_chat_pane_asked(self, message: ChatPane.Asked) -> None:
+        sample = self.server.sample
+        if sample is None or not sample.serving:
+            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+            return
+        self._next("chat", message)
+        self._work("chat", self._ask(self.states["chat"], sample.base_url, sample.models[0].id))
+
+    def on_chat_pane_changed(self, message: ChatPane.Changed) -> None:
+        """Another mode, a new conversation: the pane's state changes by its own word."""
+        self._next("chat", message)
+
+    def on_chat_pane_stopped(self) -> None:
+        self.workers.cancel_group(self, "chat")
+        self._next("chat", None)
+
+    # -- keys
+
+    def action_pane(self, name: str) -> None:
+        """Bring a pane to the front."""
+        self.query_one(ContentSwitcher).current = name
+        self.query_one(PaneBar).current = name
+        self._pane(name).take_focus()
+
+    def action_pause(self) -> None:
+        """Hold the picture in every pane, or let it go on from now."""
+        self.paused = not self.paused
+        self.query_one(StatusLine).paused = self.paused
+        if not self.paused:
+            self.query_one(StatusLine).state = self.server
+            for name in PANES:
+                self._show(name)
+
+    def action_help(self) -> None:
+        """Every key, by pane."""
+        self.app.push_screen(Help(self.actions()))
+
+    def action_leave_field(self) -> None:
+        """Escape: out of a field, or whatever the pane does with it."""
+        self._pane(self.current).leave_field()
+
+    def action_leave(self) -> None:
+        """Quit; ask first where something would be lost."""
+        lost = self.what_would_be_lost()
+        if not lost:
+            self.app.exit()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.app.exit()
+
+        self.app.push_screen(Ask(f"{lost} Quit?", "Quit"), answered)
+
+    def what_would_be_lost(self) -> str:
+        """In a sentence; empty where everything goes on without the console."""
+        if self.options.pretend and self._working("bench") and self.states["bench"].running:
+            return "The benchmark runs against the pretend server, which ends with the console."
+        if self.states["chat"].answering:
+            return "An answer is being written."
+        if any(field.value for field in self.query("ChatPane Input").results(Input)):
+            return "Your question is not sent yet."
+        if any(field.text for field in self.query("ChatPane TextArea").results(TextArea)):
+            return "Your question is not sent yet."
+        return ""
+
+    def actions(self) -> Iterator[Action]:
+        """Every action of the console with its keys: the palette, the help and the README's table come from here."""
+        sources: list[tuple[str, Any]] = [("Everywhere", self), ("Everywhere", self.app)]
+        sources += [(pane.LABEL, self._pane(name)) for name, pane in PANES.items()]
+        for where, source in sources:
+            for binding in source.BINDINGS:
+                yield Action(where=where, binding=binding, run=self._runner(source, binding.action))
+
+    # -- below here: plumbing
+
+    @property
+    def current(self) -> str:
+        """The pane in front."""
+        return self.query_one(ContentSwitcher).current or "gpus"
+
+    def _pane(self, name: str) -> Pane[Any]:
+        return self.query_one(f"#{name}", Pane)
+
+    def _next(self, name: str, event: Any) -> None:
+        self.states[name] = self.states[name].after(event)
+        self._show(name)
+
+    def _server(self, event: Any) -> None:
+        self.server = self.server.after(event)
+        if not self.paused:
+            self.query_one(StatusLine).state = self.server
+
+    def _show(self, name: str) -> None:
+        if not self.paused:
+            self._pane(name).state = self.states[name]
+
+    def _work(self, group: str, work: Any) -> None:
+        self.run_worker(work, group=group, exclusive=True)
+
+    def _working(self, group: str) -> bool:
+        return any(worker.group == group and not worker.is_finished for worker in self.workers)
+
+    @staticmethod
+    async def _each(events: AsyncGenerator[E, None]) -> AsyncGenerator[E, None]:
+        """The events, and the generator closed at once when its reader is cancelled."""
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    def _runner(self, source: Any, action: str) -> Callable[[], Any]:
+        async def run() -> None:
+            if isinstance(source, Pane) and source.id is not None:
+                self.action_pane(source.id)
+            await self.run_action(action, source)
+
+        return run

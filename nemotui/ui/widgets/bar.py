@@ -1,0 +1,31 @@
+"""A bar of parts on a fixed whole, such as a GPU's memory: used, reserved, free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+_FRACTIONS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float | None, width: int, style: str) -> Content:
+    """`share` of 0..1 as a bar of `width` cells, in eighths of a cell; unknown is a row of dots."""
+    if share is None or width <= 0:
+        return Content.styled("·" * max(width, 0), "$muted")
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    filled = "█" * full + (_FRACTIONS[rest] if rest else "")
+    return Content.assemble((filled, style), ("─" * (width - len(filled)), "$panel-lighten-2"))
+
+
+def columns(cells: Sequence[tuple[str, int]]) -> str:
+    """Cells in fixed widths; a negative width aligns to the right; what is too long ends in an ellipsis."""
+    return "  ".join(_fit(text, width) for text, width in cells)
+
+
+def _fit(text: str, width: int) -> str:
+    size = abs(width)
+    if len(text) > size:
+        text = text[: size - 1] + "…"
+    return text.rjust(size) if width < 0 else text.ljust(size)

@@ -1,0 +1,50 @@
+"""The two lines above every pane: what is served, where and how it is doing; and which pane this is."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from nemotui.ui.states.server import ServerState
+
+
+class StatusLine(Widget):
+    """One line of words about the server. Colour repeats what the sign and the words say."""
+
+    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
+    state: reactive[ServerState] = reactive(ServerState())
+    paused: reactive[bool] = reactive(False)
+
+    def render(self) -> Content:
+        state = self.state
+        parts = [(f"{state.sign} ", f"${state.tone}"), (state.headline, "bold"), (state.details, "$muted")]
+        if self.paused:
+            parts.insert(0, (" PAUSED ", "bold $background on $warning"))
+            parts.insert(1, (" ", ""))
+        return Content.assemble(*parts)
+
+
+class PaneBar(Widget):
+    """The panes by number; the one that is shown stands out."""
+
+    DEFAULT_CSS = "PaneBar { height: 1; padding: 0 1; }"
+    current: reactive[str] = reactive("gpus")
+
+    def __init__(self, labels: dict[str, str], aside: str) -> None:
+        super().__init__()
+        self._labels = labels
+        self._aside = aside
+
+    def render(self) -> Content:
+        width = self.content_size.width
+        tabs = Content("  ").join(
+            Content.assemble(
+                (f" {number} {label} ", "bold $background on $primary" if pane == self.current else "$muted")
+            )
+            for number, (pane, label) in enumerate(self._labels.items(), 1)
+        )
+        room = width - tabs.cell_length
+        if room < len(self._aside) + 2:
+            return tabs
+        return Content.assemble(tabs, " " * (room - len(self._aside)), (self._aside, "$muted"))
