@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher, Footer, Input, TextArea
 from nemotui.core.bench import BenchSpec, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
 from nemotui.core.deploy import deploy, follow_start
+from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
@@ -181,6 +182,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if run.status == "running":
                 await self._bench(follow_bench(self.b.load, run.path))
 
+    async def _measure(self, spec: BenchSpec) -> None:
+        server = self.b.server(spec.base_url)
+        try:
+            environment = await run_environment(self.b, server)
+        finally:
+            await server.close()
+        await self._bench(run_bench(self.b.load, spec, environment))
+
     async def _bench(self, events: AsyncGenerator[Any, None]) -> None:
         async for event in self._each(events):
             self._next("bench", event)
@@ -227,7 +236,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         except NemotuiError as error:
             self.notify(str(error), severity="error")
             return
-        self._work("bench", self._bench(run_bench(self.b.load, spec, {})))
+        self._work("bench", self._measure(spec))
 
     def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
         self._work("stop-bench", self._stop_bench(message.run))
