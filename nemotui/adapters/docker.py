@@ -31,8 +31,8 @@ _SHORT_S = 10  # the engine answers questions at once
 _START_S = 60  # a start may wait for the NVIDIA hook
 _LINES_AHEAD = 4096
 
-_NO_ENGINE = "start it: sudo systemctl start docker; or install it: https://docs.docker.com/engine/install"
-_NO_PERMISSION = "sudo usermod -aG docker $USER, then log in again; or point DOCKER_HOST to a rootless engine"
+_NO_ENGINE = "Start it with `sudo systemctl start docker`, or install it: https://docs.docker.com/engine/install."
+_NO_PERMISSION = "Run `sudo usermod -aG docker $USER` and log in again, or point DOCKER_HOST to a rootless engine."
 
 
 class DockerEngine:
@@ -166,7 +166,7 @@ class DockerEngine:
         name = self._environ.get("DOCKER_CONTEXT")  # as the docker command, which docker-py does not copy
         context = ContextAPI.get_context(name)
         if context is None:
-            raise UsageError("unknown_context", f"There is no docker context {name}", "docker context ls shows them")
+            raise UsageError("unknown_context", f"There is no docker context {name}", "See `docker context ls`.")
         _knock(context.Host or "unix:///var/run/docker.sock")
         with _translated():
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
@@ -301,7 +301,9 @@ def _translated() -> Iterator[None]:
     except APIError as error:
         raise _refused(error) from error
     except Timeout as error:
-        raise FailedError("engine_slow", "Docker does not answer", "see what it does: journalctl -u docker") from error
+        raise FailedError(
+            "engine_slow", "Docker does not answer", "See what it does: `journalctl -u docker`."
+        ) from error
     except (DockerException, NoConnection) as error:
         raise NothingThereError("no_engine", "No Docker engine answers", _NO_ENGINE) from error
 
@@ -312,5 +314,5 @@ def _refused(error: Any) -> NemotuiError:
     if known := explain(words):
         return FailedError(known.kind, known.cause, known.remedy)
     if words.startswith("No such container") or "dead or marked for removal" in words:
-        return NothingThereError("no_container", words, "nemotui status shows what runs")
+        return NothingThereError("no_container", words, "See `nemotui status` for what runs.")
     return FailedError("engine_refused", f"Docker refused: {words}")

@@ -26,7 +26,9 @@ from nemotui.core.startup import Phase, StartupTracker
 POLL_S: Final = 1.0
 _KEPT_LINES: Final = 10_000  # for the diagnosis: a whole failed start is a few hundred
 _GONE: Final = ("exited", "dead", "removing", "created")
-_REMOVED: Final = Diagnosis(kind="removed", cause="The container was removed", remedy="start it again: nemotui deploy")
+_REMOVED: Final = Diagnosis(
+    kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
+)
 _HELLO: Final = "Say hello in one short sentence."
 
 
@@ -221,7 +223,7 @@ async def _first_reply(
         return Failed(
             kind="wrong_model",
             cause=f"The server answers, but serves {', '.join(models)} and not {name}",
-            remedy="something else answers on this port: choose another with --port",
+            remedy="Something else answers on this port: choose another with --port.",
         )
     messages, sampling = [Message(role="user", content=_HELLO)], Sampling(max_tokens=32)
     answer = Reply(mode="off", sent_at=clock.monotonic())

@@ -39,7 +39,7 @@ def diagnose(lines: Iterable[LogLine], exit_code: int | None = None, oom_killed:
         return Diagnosis(
             kind="oom_killed",
             cause="The kernel ended the server: the machine or the container ran out of memory (RAM, not GPU memory)",
-            remedy="free RAM, or lower what vLLM keeps there; dmesg shows what was killed",
+            remedy="Free RAM, or lower what vLLM keeps there; `dmesg` shows what was killed.",
         )
     root = _root(read)
     if root and (known := explain(root[-1])):
@@ -51,7 +51,7 @@ def diagnose(lines: Iterable[LogLine], exit_code: int | None = None, oom_killed:
         return Diagnosis(
             kind="unknown_error",
             cause=root[-1],
-            remedy="nemotui logs shows the whole log; the first traceback holds the cause",
+            remedy="See `nemotui logs` for the whole log; its first traceback holds the cause.",
             evidence=root,
         )
     return _ended(exit_code, read)
@@ -102,18 +102,21 @@ def _ended(exit_code: int | None, read: Sequence[_Line]) -> Diagnosis | None:
     evidence = tuple(line.body.strip() for line in read[-5:] if line.body.strip())
     if exit_code in (0, 130, 143):
         return Diagnosis(
-            kind="stopped", cause="The server was stopped", remedy="start it again: nemotui deploy", evidence=evidence
+            kind="stopped",
+            cause="The server was stopped",
+            remedy="Start it again with `nemotui deploy`.",
+            evidence=evidence,
         )
     if exit_code == 137:
         return Diagnosis(
             kind="killed",
             cause="The server was killed (exit code 137): stopped while it was still starting, or out of RAM",
-            remedy="start it again: nemotui deploy; dmesg shows whether memory ran out",
+            remedy="Start it again with `nemotui deploy`; `dmesg` shows whether memory ran out.",
             evidence=evidence,
         )
     return Diagnosis(
         kind="exited",
         cause=f"The server ended with exit code {exit_code} and no traceback",
-        remedy="nemotui logs shows the whole log",
+        remedy="See `nemotui logs` for the whole log.",
         evidence=evidence,
     )

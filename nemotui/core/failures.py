@@ -53,103 +53,104 @@ _RULES = (
         "no_nvidia_toolkit",
         r"could not select device driver .* with capabilities: \[\[.*gpu",
         "Docker cannot give GPUs to a container: the NVIDIA Container Toolkit is not installed or not registered",
-        "install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure --runtime=docker && "
-        "sudo systemctl restart docker",
+        "Install nvidia-container-toolkit, then: `sudo nvidia-ctk runtime configure --runtime=docker && "
+        "sudo systemctl restart docker`.",
     ),
     _rule(
         "unknown_runtime",
         r"unknown(?: or invalid)? runtime(?: specified| name:?)? (?P<runtime>\S+)",
         "Docker does not know the runtime {runtime}",
-        "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+        "Register it: `sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker`.",
     ),
     _rule(
         "driver_too_old",
         r"unsatisfied condition: cuda ?>= ?(?P<cuda>[\d.]+)",
         "The NVIDIA driver is too old for this image, which needs CUDA {cuda}",
-        "update the driver (CUDA 13 needs R580 or newer), or choose an older image with --image",
+        "Update the driver (CUDA 13 needs R580 or newer), or choose an older image with --image.",
     ),
     _rule(
         "hook_failed",
         r"error running (?:prestart |createRuntime )?hook #\d+: .*?stderr: ?(?P<words>.*?)(?:: unknown)?$",
         "The NVIDIA container hook refused the container: {words}",
-        "check the driver with nvidia-smi, and the toolkit with nvidia-container-cli info",
+        "Check the driver with `nvidia-smi`, and the toolkit with `nvidia-container-cli info`.",
     ),
     _rule(
         "port_taken",
         r"(?:listen tcp\S* |bind for )(?P<at>[\d.:\[\]a-f]*:\d+)[: ].*"
         r"(?:address already in use|port is already allocated)",
         "The port is taken: something already listens on {at}",
-        "choose another with --port, or see who holds it: sudo ss -ltnp",
+        "Choose another with --port, or see who holds it: `sudo ss -ltnp`.",
     ),
     _rule(
         "name_taken",
         r'container name "/?(?P<name>[^"]+)" is already in use',
         "A container named {name} exists already",
-        "docker rm -f {name}, or choose another with --name",
+        "Remove it with `docker rm -f {name}`, or choose another with --name.",
     ),
     _rule(
         "image_offline",
         r"dial tcp: lookup |Get \"https?://[^\"]+\": .*(?:timeout|deadline|refused|EOF|proxy)",
         "The image is not on this machine and its registry cannot be reached",
-        "check the network and the proxy of the Docker service, or load the image: docker load -i FILE",
+        "Check the network and the proxy of the Docker service, or load the image: `docker load -i FILE`.",
     ),
     _rule(
         "image_missing",
         r"manifest (?:for \S+ )?(?:not found|unknown)|No such image|pull access denied|repository does not exist",
         "The image does not exist in its registry, or needs a login",
-        "check the name and the tag (--image), or docker login",
+        "Check the name and the tag (--image), or `docker login`.",
     ),
     _rule(
         "disk_full",
         r"no space left on device",
         "The disk is full",
-        "free space where Docker keeps its data and where the model cache is: docker system df; df -h",
+        "Free space where Docker keeps its data and where the model cache is: `docker system df; df -h`.",
     ),
     # What CUDA and PyTorch say.
     _rule(
         "driver_mismatch",
         r"Error 803: system has unsupported display driver",
         "CUDA in the container does not match the driver (error 803)",
-        "give the GPUs with --gpus, not by runtime and environment; then check that nvidia-smi works on the host",
+        "Give the GPUs with --gpus, not by runtime and environment; check that `nvidia-smi` works on the host.",
     ),
     _rule(
         "no_gpu_in_container",
         r"Failed to infer device type|cudaGetDeviceCount\(\)|No CUDA GPUs are available",
         "The container sees no GPU",
-        "check that nvidia-smi works on the host, and that the plan gives GPUs to the container",
+        "Check that `nvidia-smi` works on the host, and that the plan gives GPUs to the container.",
     ),
     _rule(
         "gpu_busy",
         rf"Free memory on device (?P<device>\S+) \((?P<free>[\d.]+)/(?P<total>{_GIB})\) on startup is less than desired"
         rf"(?: GPU memory utilization \((?P<share>[\d.]+), (?P<need>{_GIB})\))?",
         "{device} has {free} of {total} free, and the start needs {need}: something else uses this GPU",
-        "end what holds its memory (nvidia-smi shows it), choose other GPUs with --gpus, or lower it: "
-        "-- --gpu-memory-utilization",
+        "End what holds its memory (`nvidia-smi` shows it), choose other GPUs with --gpus, or ask for less: "
+        "`-- --gpu-memory-utilization SHARE`.",
     ),
     _rule(
         "no_cache_memory",
         r"No available memory for the cache blocks",
         "The weights leave no GPU memory for the KV cache",
-        "more GPUs (--tp), a smaller variant, or -- --gpu-memory-utilization 0.95 --max-num-batched-tokens 4096",
+        "Use more GPUs (--tp), a smaller --variant, or "
+        "`-- --gpu-memory-utilization 0.95 --max-num-batched-tokens 4096`.",
     ),
     _rule(
         "context_too_long",
         rf"(?:To serve at least one request with .*?\((?P<context>\d+)\).*?(?P<need>{_GIB}) KV cache is needed.*?"
         rf"available KV cache memory \((?P<have>{_GIB})\).*?)estimated maximum model length is (?P<fits>\d+)",
         "One request of {context} tokens needs {need} of KV cache and there are {have}",
-        "--context {fits}",
+        "Use --context {fits}.",
     ),
     _rule(
         "too_many_seqs",
         r"max_num_seqs \((?P<asked>\d+)\) exceeds (?:the )?available Mamba cache blocks \((?P<blocks>\d+)\)",
         "max_num_seqs is {asked}, and the cache has only {blocks} Mamba blocks: one for each running sequence",
-        "--max-num-seqs {blocks} or less",
+        "Use --max-num-seqs {blocks} or less.",
     ),
     _rule(
         "out_of_memory",
         rf"CUDA out of memory\.?(?:.*?Tried to allocate (?P<size>{_GIB}))?|not enough GPU memory",
         "The GPU ran out of memory",
-        "more GPUs (--tp), a smaller variant, no MTP (--mtp 0), or a smaller --max-num-seqs",
+        "Use more GPUs (--tp), a smaller --variant, no MTP (--mtp 0), or a smaller --max-num-seqs.",
     ),
     # What vLLM says about the plan.
     _rule(
@@ -157,81 +158,81 @@ _RULES = (
         r"quantization method (?P<method>\S+) is not supported for the current GPU\. "
         r"Minimum capability: (?P<need>\d+)\. Current capability: (?P<have>\d+)",
         "This GPU (compute capability {have}) cannot run {method}, which needs {need}",
-        "choose another --variant",
+        "Choose another --variant.",
     ),
     _rule(
         "kv_dtype_unsupported",
         r"FP8 KV cache is not supported by the .*requires SM(?P<need>\d+)",
         "This GPU cannot keep the KV cache in FP8: that needs compute capability {need}",
-        "-- --kv-cache-dtype bfloat16",
+        "Use `-- --kv-cache-dtype bfloat16`.",
     ),
     _rule(
         "tp_does_not_divide",
         r"(?:attention heads \((?P<heads>\d+)\) )?must be divisible by tensor parallel size(?: \((?P<size>\d+)\))?",
         "The model cannot be split over {size} GPUs: its {heads} attention heads do not divide",
-        "--tp 1, 2, 4 or 8",
+        "Use --tp 1, 2, 4 or 8.",
     ),
     _rule(
         "too_few_gpus",
         r"World size \((?P<asked>\d+)\) is larger than the number of available GPUs \((?P<have>\d+)\)",
         "The plan needs {asked} GPUs and the container has {have}",
-        "a smaller --tp, or more GPUs with --gpus",
+        "Use a smaller --tp, or give more GPUs with --gpus.",
     ),
     _rule(
         "shm_too_small",
         r"Insufficient space in /dev/shm(?:.*?(?P<need>[\d.]+ ?MiB))?",
         "/dev/shm in the container is too small",
-        "run it with --ipc=host, as nemotui does, or with --shm-size 16g",
+        "Run it with --ipc=host, as nemotui does, or with --shm-size 16g.",
     ),
     _rule(
         "context_beyond_model",
         r"max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len",
         "A context of {asked} tokens is longer than the model declares",
-        "a smaller --context, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1",
+        "Use a smaller --context, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1.",
     ),
     _rule(
         "stale_flag",
         r"unrecognized arguments: (?P<flags>.+)",
         "This vLLM does not know {flags}",
-        "take it out of the arguments after --, or choose an image whose vLLM has it",
+        "Take it out of the arguments after --, or choose an image whose vLLM has it.",
     ),
     _rule(
         "port_taken",
         r"\('(?P<host>[^']*)', (?P<port>\d+)\): .*address already in use|address already in use",
         "The server's port is taken",
-        "choose another with --port, or see who holds it: sudo ss -ltnp",
+        "Choose another with --port, or see who holds it: `sudo ss -ltnp`.",
     ),
     # Fetching the model.
     _rule(
         "no_access",
         r"GatedRepoError|401 Client Error|Invalid (?:user|username) (?:token|or password)",
         "Hugging Face refuses to give the model: it needs a token, or the token may not read it",
-        "accept the model's terms on its page and export HF_TOKEN",
+        "Accept the model's terms on its page and export HF_TOKEN.",
     ),
     _rule(
         "model_missing",
         r"RepositoryNotFoundError|404 Client Error|is not a local folder and is not a valid model identifier",
         "The model does not exist under this name",
-        "check --model-path",
+        "Check --model-path.",
     ),
     _rule(
         "hub_unreachable",
         r"We couldn't connect to|Max retries exceeded with url|Temporary failure in name resolution",
         "Hugging Face cannot be reached from the container",
-        "check the network and HTTPS_PROXY, set HF_ENDPOINT to a mirror, or give a local folder with --model-path",
+        "Check the network and HTTPS_PROXY, set HF_ENDPOINT to a mirror, or give a local folder with --model-path.",
     ),
     # Several GPUs, and slow starts.
     _rule(
         "nccl",
         r"DistBackendError|NCCL error",
         "The GPUs cannot talk to each other (NCCL)",
-        "-- --disable-custom-all-reduce; NCCL_DEBUG=INFO tells more, NCCL_P2P_DISABLE=1 avoids broken peer access",
+        "Try `-- --disable-custom-all-reduce`, or NCCL_P2P_DISABLE=1 on machines with PCIe; NCCL_DEBUG=INFO tells more.",
     ),
     _rule(
         "engine_timeout",
         r"Timed out waiting for engine core",
         "The engine took longer to start than vLLM waits",
-        "set VLLM_ENGINE_READY_TIMEOUT_S to more than 600 and start again: the compile cache helps now",
+        "Set VLLM_ENGINE_READY_TIMEOUT_S to more than 600 and start again: the compile cache helps now.",
     ),
 )
 

@@ -232,7 +232,7 @@ async def test_a_container_that_is_removed_meanwhile() -> None:
     runtime = Runtime(logs_=[written("one", 1001.0)], removed=True)
 
     assert (await run(runtime, Server()))[-1] == Failed(
-        kind="removed", cause="The container was removed", remedy="start it again: nemotui deploy"
+        kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
     )
 
 
