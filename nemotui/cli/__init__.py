@@ -17,6 +17,7 @@ from nemotui.core.text import plain_line
 
 # verb → module of nemotui.cli that holds a click command of that name
 VERBS = {
+    "console": "console",
     "gpus": "gpus",
     "recommend": "recommend",
     "up": "up",
@@ -35,7 +36,7 @@ class _Verbs(click.Group):
     """Imports a verb's module only when that verb runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [name for name in VERBS if name != "console"]  # it is what happens without a verb
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
@@ -47,30 +48,22 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
-    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: nemotui --demo 2xb200 shows the whole loop on a pretend machine, without GPU or Docker.",
+    epilog="Example: nemotui --demo 2xb200 opens the console on a pretend machine, without GPU or Docker.",
 )
 @click.version_option(__version__, "--version", message="nemotui %(version)s")
-@click.option("--demo", metavar="[PROFILE]", help="Use a pretend machine (default 2xh100).")
-@click.pass_context
-def nemotui(ctx: click.Context, demo: str | None) -> None:
-    """From a box with NVIDIA GPUs to a served, measured and trusted Nemotron 3 Super."""
-    if ctx.invoked_subcommand is None:
-        if demo is None:
-            raise click.UsageError(
-                "there is no console yet. Use `nemotui up`, or `nemotui --demo` for a pretend machine."
-            )
-        up = ctx.command.get_command(ctx, "up")  # type: ignore[attr-defined]
-        ctx.exit(up.main(["--demo", demo], prog_name="nemotui up", standalone_mode=False))
-    elif demo is not None:
-        raise click.UsageError(f"--demo comes after the verb: nemotui {ctx.invoked_subcommand} --demo {demo}")
+def nemotui() -> None:
+    """From a box with NVIDIA GPUs to a served, measured and trusted Nemotron 3 Super.
+
+    Without a verb it opens the console; `nemotui console --help` has its flags. Every verb works without a terminal
+    and prints JSON with --json.
+    """
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; the exit code as COMMANDS has it: 0, 1, 2, 3 or 130."""
     try:
-        code = nemotui.main(_with_profile(list(argv)), prog_name="nemotui", standalone_mode=False)
+        code = nemotui.main(_with_profile(_with_verb(list(argv))), prog_name="nemotui", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
@@ -88,6 +81,14 @@ def run(argv: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the `nemotui` program."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _with_verb(argv: list[str]) -> list[str]:
+    """No verb means the console; a pretend machine without a terminal means the same loop as plain text."""
+    if argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help", "--version")):
+        return argv
+    plain = any(arg == "--demo" or arg.startswith("--demo=") for arg in argv) and not sys.stdout.isatty()
+    return ["up" if plain else "console", *argv]
 
 
 def _with_profile(argv: list[str]) -> list[str]:
