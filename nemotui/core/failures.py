@@ -226,7 +226,7 @@ _RULES = (
         "nccl",
         r"DistBackendError|NCCL error",
         "The GPUs cannot talk to each other (NCCL)",
-        "Try `-- --disable-custom-all-reduce`, or NCCL_P2P_DISABLE=1 on machines with PCIe; NCCL_DEBUG=INFO tells more.",
+        "Try `-- --disable-custom-all-reduce`, or NCCL_P2P_DISABLE=1 on PCIe machines; NCCL_DEBUG=INFO tells more.",
     ),
     _rule(
         "engine_timeout",
