@@ -18,23 +18,24 @@ from nemotui.ui.states.gpus import GpusState, Trace, share
 from nemotui.ui.widgets.bar import bar, columns
 from nemotui.ui.widgets.history import History
 
-_CARD_LINES = 5
-_OTHER_LINES = 8  # host, links and holders below the cards
-_FIGURES = 22  # cells for the words beside the history
+_CARD_LINES = (5, 10)  # title, memory, load, power and a blank line; what is more makes the load's history taller
+_OTHER_LINES = 8  # host, links and holders around the cards
+_LABEL = 31  # cells for a row's name and figures; the pictures stand in one column beside them
 _TONES = {"ok": "$success", "lost": "$error", "reset-required": "$error", "error": "$error"}
+_SIGNS = {"ok": "●", "lost": "✖", "reset-required": "✖", "error": "✖"}
 
 
 class GpuCard(Vertical):
-    """One GPU: who it is, its memory, its load now and over the last minutes."""
+    """One GPU: who it is, its memory, its load and power now and over the last minutes."""
+
+    shown: reactive[tuple[Gpu, Trace] | None] = reactive(None, init=False)
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
-        yield Static(classes="memory")
-        with Horizontal():
-            yield Static(classes="figures")
-            yield History(top=100, classes="load")
-
-    shown: reactive[tuple[Gpu, Trace] | None] = reactive(None, init=False)
+        for row, history in (("memory", None), ("load", History(top=100)), ("power", History(top=100))):
+            with Horizontal(classes=row):
+                yield Static(classes="figures")
+                yield history or Static(classes="picture")
 
     def watch_shown(self) -> None:
         """A new sample; before the mount there is nothing to draw on."""
@@ -46,27 +47,27 @@ class GpuCard(Vertical):
         if self.shown is None:
             return
         gpu, trace = self.shown
-        tone = _TONES[gpu.state]
         state = gpu.state if gpu.state == "ok" else f"{gpu.state}: {gpu.state_reason or 'no reason given'}"
-        self.query_one(".title", Static).update(
-            Content.assemble((f"{gpu.index}  {gpu.name}", "bold"), (f"  {gpu.uuid[:12]}  ", "$muted"), (state, tone))
+        title = Content.assemble(
+            (f"{gpu.index}  {gpu.name}", "bold"),
+            (f"   {gpu.uuid[:12]}   ", "$muted"),
+            (f"{_SIGNS[gpu.state]} {state}", _TONES[gpu.state]),
         )
-        words = f" {gib(gpu.memory_used_bytes)} of {gib(gpu.memory_total_bytes)}, {gib(gpu.memory_free_bytes)} free"
-        room = max(8, self.size.width - len(words) - 8)
-        used = share(gpu.memory_used_bytes, gpu.memory_total_bytes)
-        memory = bar(None if used is None else used / 100, min(room, 60), "$primary")
-        self.query_one(".memory", Static).update(Content.assemble(("memory ", "$muted"), memory, words))
+        self.query_one(".title", Static).update(title)
+        used, total = share(gpu.memory_used_bytes, gpu.memory_total_bytes), gib(gpu.memory_total_bytes)
+        words = "n/a" if gpu.memory_used_bytes is None else f"{gpu.memory_used_bytes / 2**30:.1f} of {total}"
+        self._row("memory", words)
         power = "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f} of {number(gpu.power_limit_w, 'W')}"
-        self.query_one(".figures", Static).update(
-            Content.assemble(
-                ("load   ", "$muted"),
-                number(gpu.utilization_percent, "%"),
-                "\n",
-                ("power  ", "$muted"),
-                f"{power} {number(gpu.temperature_c, '°C')}",
-            )
-        )
-        self.query_one(History).show(trace.utilization)
+        self._row("power", f"{power}  {number(gpu.temperature_c, '°C')}")
+        self._row("load", number(gpu.utilization_percent, "%"))
+        picture = self.query_one(".picture", Static)
+        picture.update(bar(None if used is None else used / 100, self.size.width - _LABEL, "$primary"))
+        self.query_one(".load History", History).show(trace.utilization)
+        self.query_one(".power History", History).show(trace.power)
+
+    def _row(self, name: str, words: str) -> None:
+        figures = Content.assemble((f"   {name:<9}", "$muted"), words)
+        self.query_one(f".{name} .figures", Static).update(figures)
 
 
 class GpusPane(Pane[GpusState]):
@@ -92,15 +93,16 @@ class GpusPane(Pane[GpusState]):
         machine = state.machine
         self.query_one("#host", Static).update(_host(machine, state.problem))
         gpus = machine.gpus if machine else ()
-        cards = len(gpus) * _CARD_LINES + _OTHER_LINES <= self.size.height and self.size.width >= 60
-        self._cards(gpus if cards else (), state)
+        room = (self.size.height - _OTHER_LINES) // max(1, len(gpus))
+        cards = room >= _CARD_LINES[0] and self.size.width >= 60
+        self._cards(gpus if cards else (), state, min(room, _CARD_LINES[1]))
         lines = self.query_one("#lines", Static)
         lines.display = not cards or not gpus
         if lines.display:
             lines.update(_empty(state) if not gpus else _lines(gpus, state, self.size.width))
         self.query_one("#machine-notes", Static).update(_notes(machine) if machine else "")
 
-    def _cards(self, gpus: tuple[Gpu, ...], state: GpusState) -> None:
+    def _cards(self, gpus: tuple[Gpu, ...], state: GpusState, lines: int) -> None:
         """One card a GPU, kept as long as the number stays: they are filled, not made anew."""
         box = self.query_one("#cards", VerticalScroll)
         shown = list(box.query(GpuCard))
@@ -111,6 +113,7 @@ class GpusPane(Pane[GpusState]):
             box.mount_all(new)
             shown += new
         for card, gpu in zip(shown, gpus, strict=False):
+            card.styles.height = lines
             card.shown = (gpu, state.traces.get(gpu.uuid, Trace()))
 
 
