@@ -1,0 +1,117 @@
+"""A console over a pretend machine, driven by its keys: everything behind the screen is as in `nemotui --demo`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from nemotui.adapters.clock import SystemClock
+from nemotui.adapters.load import LoadProcess
+from nemotui.adapters.runs import RunsFolder
+from nemotui.adapters.vllm import VllmServer
+from nemotui.catalog import load_catalog
+from nemotui.core.ports import Backends
+from nemotui.core.recommend import PlanRequest
+from nemotui.sim.engine import PretendEngine
+from nemotui.sim.probe import PretendProbe
+from nemotui.ui.app import NemotuiApp
+from nemotui.ui.options import Options
+from nemotui.ui.panes.base import Pane
+from nemotui.ui.screen import MainScreen
+
+_POLL_S = 0.05
+_PATIENCE_S = 60.0  # only so that a test that waits in vain ends with the screen in its report
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A running console and the hands on its keyboard. `port` is where it would deploy, free when it began."""
+
+    app: NemotuiApp
+    pilot: Pilot[None]
+    port: int
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, also while a dialog lies over it."""
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    @property
+    def text(self) -> str:
+        """What the screen in front shows, line by line."""
+        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+
+    def pane(self, name: str) -> Pane[Any]:
+        """A pane by its name: gpus, deploy, logs, bench, chat."""
+        return self.main.query_one(f"#{name}", Pane)
+
+    async def press(self, *keys: str) -> None:
+        """Press these keys, one after another, and let the console draw."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, there: str | Callable[[], object]) -> None:
+        """Wait until this text is on the screen, or until a condition holds."""
+        waited = 0.0
+        while not (there in self.text if isinstance(there, str) else there()):
+            assert waited < _PATIENCE_S, f"never came: {there!r}\n{self.text}"
+            await self.pilot.pause(_POLL_S)
+            waited += _POLL_S
+
+
+ConsoleFactory = Callable[..., AbstractAsyncContextManager[Console]]
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> ConsoleFactory:
+    """`async with console(profile="2xh100", size=(120, 40)) as c:`, with its own port and runs directory.
+
+    `start_s` is how long a pretend start takes, `speed` how many times faster than a real one the server answers.
+    """
+
+    @asynccontextmanager
+    async def running(
+        profile: str = "2xh100", size: tuple[int, int] = (120, 40), *, start_s: float = 0.5, speed: float = 50.0
+    ) -> AsyncGenerator[Console, None]:
+        port, clock, runs = free_port(), SystemClock(), tmp_path / "runs"
+        engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
+        backends = Backends(
+            clock=clock,
+            probe=PretendProbe(profile, clock, engine),
+            runtime=engine,
+            load=LoadProcess(runs, clock),
+            runs=RunsFolder(runs),
+            catalog=load_catalog(),
+            server=VllmServer,
+        )
+        options = Options(
+            request=PlanRequest(port=port),
+            default_url=f"http://127.0.0.1:{port}",
+            pretend=profile,
+            time_scale=speed,
+        )
+        app = NemotuiApp(backends, options)
+        app.animation_level = "none"
+        try:
+            async with app.run_test(size=size, notifications=True) as pilot:
+                yield Console(app, pilot, port)
+        finally:
+            await engine.close()
+            await backends.probe.close()
+
+    return running
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
