@@ -1,0 +1,74 @@
+"""A real terminal for the console: tmux types the keys and tells what is on the screen."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+PATIENCE_S = 60.0  # a machine that runs the whole suite at once is slow; nothing here measures time
+
+
+class Terminal:
+    """One tmux window of its own server, so that no other tmux on this machine is touched."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+
+    def keys(self, *keys: str) -> None:
+        """Type keys by tmux's names (`Enter`, `Escape`, `F2`, `C-p`, `q`)."""
+        for key in keys:
+            self._tmux("send-keys", key)
+
+    def text(self, text: str) -> None:
+        """Type text as it stands."""
+        self._tmux("send-keys", "-l", text)
+
+    def screen(self) -> str:
+        """What a person sees now."""
+        return self._tmux("capture-pane", "-p")
+
+    def raw(self) -> str:
+        """The same with its colours, as escape sequences."""
+        return self._tmux("capture-pane", "-p", "-e")
+
+    def resize(self, width: int, height: int) -> None:
+        """Another size of the window."""
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def wait_for(self, pattern: str, patience_s: float = PATIENCE_S) -> str:
+        """The screen once the pattern is on it; fails with the last screen where it never comes."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            screen = self.screen()
+            if re.search(pattern, screen):
+                return screen
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{pattern!r} did not appear within {patience_s:.0f} s on:\n{screen}")
+            time.sleep(0.1)
+
+    def _tmux(self, *words: str) -> str:
+        argv = ["tmux", "-L", self._socket, *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+@contextmanager
+def console(
+    arguments: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (120, 40)
+) -> Iterator[Terminal]:
+    """`nemotui` with these arguments in a terminal; its exit code is on the screen when it has ended."""
+    socket = f"nemotui-test-{uuid.uuid4().hex[:12]}"
+    program = ["env", *(f"{k}={v}" for k, v in environment.items()), sys.executable, "-m", "nemotui", *arguments]
+    shell = 'sh -c \'"$@"; echo "exit code $?"; exec sleep 600\' sh'
+    new = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1])]
+    # tmux hands its command to a shell as one string: quote each word.
+    quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in program)
+    subprocess.run([*new, f"{shell} {quoted}"], check=True, timeout=30)
+    try:
+        yield Terminal(socket)
+    finally:
+        subprocess.run(["tmux", "-L", socket, "kill-server"], check=False, timeout=30)

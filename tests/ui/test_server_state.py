@@ -1,0 +1,87 @@
+"""The status line's words follow from the last sample and the deployment's events."""
+
+from __future__ import annotations
+
+from nemotui.core.deploy import Created, Failed, LogBatch, Starting
+from nemotui.core.errors import Problem
+from nemotui.core.ports import Container, ContainerState, ServedModel, ServerMetrics
+from nemotui.core.startup import Phase, StartupTracker
+from nemotui.core.watch import ServerSample
+from nemotui.ui.states.server import ServerState
+
+URL = "http://127.0.0.1:8000"
+
+
+def container(state: ContainerState = "running", exit_code: int | None = None) -> Container:
+    return Container(id="1", name="nemotui", image="i", state=state, exit_code=exit_code, labels={})
+
+
+def serving(at: float, tokens: float | None = None, running: float | None = None) -> ServerSample:
+    metrics = ServerMetrics(generation_tokens=tokens, running=running, kv_cache_usage=0.125)
+    return ServerSample(at=at, base_url=URL, serving=True, models=(ServedModel(id="nemotron-super"),), metrics=metrics)
+
+
+def starting(phase: Phase, fraction: float, eta_s: float | None) -> Starting:
+    return Starting(
+        phase=phase, fraction=fraction, eta_s=eta_s, elapsed_s=10, detail="", tracker=StartupTracker(phase=phase)
+    )
+
+
+def words(state: ServerState) -> str:
+    return f"{state.sign} {state.headline}{state.details}"
+
+
+def test_before_the_first_sample() -> None:
+    assert words(ServerState()) == "○ looking for a server"
+
+
+def test_nothing_is_served() -> None:
+    state = ServerState().after(ServerSample(at=1, base_url=URL))
+    assert words(state) == "○ nothing is served · press 2 to deploy"
+
+
+def test_a_server_and_its_load() -> None:
+    state = ServerState().after(serving(10, tokens=1000, running=3)).after(serving(12, tokens=3500, running=3))
+    assert words(state) == f"● nemotron-super at {URL} · 3 running · 1,250 tok/s · KV cache 12 %"
+
+
+def test_what_the_server_does_not_say_is_not_shown() -> None:
+    state = ServerState().after(ServerSample(at=1, base_url=URL, serving=True, models=(ServedModel(id="m"),)))
+    assert words(state) == f"● m at {URL}"
+
+
+def test_a_restarted_server_has_no_negative_rate() -> None:
+    assert ServerState().after(serving(10, tokens=9000)).after(serving(12, tokens=5)).throughput is None
+
+
+def test_a_start_with_and_without_an_estimate() -> None:
+    state = ServerState().after(Created(container=container(), command="docker run"))
+    assert words(state) == "◐ starting"
+    state = state.after(starting("compile", 0.46, 80)).after(LogBatch(lines=()))
+    assert words(state) == "◐ starting: compile 46 % · ready in about 1:20"
+    assert words(state.after(starting("download", 0.2, None))) == "◐ starting: download 20 % · no estimate"
+
+
+def test_a_start_that_serves_is_over() -> None:
+    state = ServerState().after(starting("serve", 0.99, 2)).after(serving(5))
+    assert state.starting is None
+    assert state.tone == "success"
+
+
+def test_a_failed_start_says_why() -> None:
+    failed = Failed(kind="oom", cause="CUDA out of memory", remedy="Use two GPUs.")
+    state = ServerState().after(starting("weights", 0.5, 9)).after(failed)
+    assert words(state) == "✖ the start failed · CUDA out of memory"
+
+
+def test_a_container_that_has_died() -> None:
+    state = ServerState().after(ServerSample(at=1, base_url=URL, container=container("exited", 137)))
+    assert words(state) == "✖ nemotui exited with code 137 · press 2 to deploy"
+    stopped = ServerState().after(ServerSample(at=1, base_url=URL, container=container("exited", 0)))
+    assert stopped.tone == "muted"
+
+
+def test_a_container_that_does_not_answer() -> None:
+    problem = Problem("no_server", "no server answers", "")
+    state = ServerState().after(ServerSample(at=1, base_url=URL, container=container(), problem=problem))
+    assert state.headline == "nemotui runs and does not answer yet"
