@@ -24,7 +24,7 @@ from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, 
 from nemotui.core.startup import Phase, StartupTracker
 
 POLL_S: Final = 1.0
-_KEPT_LINES: Final = 10_000  # for the diagnosis: a whole failed start is a few hundred
+_KEPT_LINES: Final = 4_000  # for the diagnosis: a failed start is a few hundred, on eight GPUs 2,000
 _GONE: Final = ("exited", "dead", "removing", "created")
 _REMOVED: Final = Diagnosis(
     kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
@@ -148,6 +148,9 @@ async def follow_start(
                     return
                 case NothingThereError(problem=Problem(kind="no_container")):
                     yield Failed(kind=_REMOVED.kind, cause=_REMOVED.cause, remedy=_REMOVED.remedy)
+                    return
+                case FailedError(problem=problem):
+                    yield Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
                     return
                 case Exception() as error:
                     raise error

@@ -18,6 +18,7 @@ _LINE = re.compile(
     r"^(?P<process>\(\S+ pid=\d+\))? ?"
     r"(?:(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):? +(?:\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\] ?)?)?(?P<body>.*)$"
 )
+_SEARCHED = 600  # characters of a line: the longest known message has 350, and a hostile log is to cost little
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -45,7 +46,9 @@ def diagnose(lines: Iterable[LogLine], exit_code: int | None = None, oom_killed:
     if root and (known := explain(root[-1])):
         return known
     for line in read:
-        if line.level not in ("DEBUG", "INFO", "WARNING") and (known := explain(line.body)):
+        if line.level in ("DEBUG", "INFO", "WARNING") or line.body.startswith("  "):  # nor is a traceback's source
+            continue
+        if known := explain(line.body[:_SEARCHED]):
             return known
     if root:
         return Diagnosis(

@@ -133,6 +133,7 @@ class Server:
 
     up_after: int | None = None
     serves: tuple[str, ...] = ("nemotron-super",)
+    models_error: Exception | None = None
     chat_error: Exception | None = None
     asked: int = 0
     bodies: list[Mapping[str, Any]] = field(default_factory=list)
@@ -144,6 +145,8 @@ class Server:
         return self.up_after is not None and self.asked >= self.up_after
 
     async def models(self) -> Sequence[ServedModel]:
+        if self.models_error:
+            raise self.models_error
         return [ServedModel(id=name) for name in self.serves]
 
     async def version(self) -> str | None:
@@ -274,6 +277,12 @@ async def test_a_server_that_cannot_answer_its_first_question_has_failed() -> No
     failed = (await run(Runtime(), Server(up_after=1, chat_error=FailedError("http_500", "it says no", "look"))))[-1]
 
     assert failed == Failed(kind="http_500", cause="The server is up, but: it says no", remedy="look")
+
+
+async def test_a_server_that_wants_a_key_has_failed_for_us() -> None:
+    server = Server(up_after=1, models_error=FailedError("http_401", "Unauthorized", "Give the key."))
+
+    assert (await run(Runtime(), server))[-1] == Failed(kind="http_401", cause="Unauthorized", remedy="Give the key.")
 
 
 async def test_leaving_detaches_and_closes_the_log_without_stopping_the_server() -> None:
