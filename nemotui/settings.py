@@ -72,24 +72,25 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config: 
 def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     named = config or (Path(environ["NEMOTUI_CONFIG"]) if environ.get("NEMOTUI_CONFIG") else None)
     path = (named or user_config_path("nemotui") / "config.toml").expanduser()
+    shown = plain_line(str(path))
     if named is None and not path.exists():
         return {}
     try:
         with path.open("rb") as file:
             data = file.read(_CONFIG_LIMIT + 1)
         if len(data) > _CONFIG_LIMIT:
-            raise UsageError("config", f"{path} is over {_CONFIG_LIMIT} bytes", "That is no configuration file.")
+            raise UsageError("config", f"{shown} is over {_CONFIG_LIMIT} bytes", "That is no configuration file.")
         values = tomllib.loads(data.decode())
     except OSError as error:
-        raise UsageError("config", f"cannot read {path}: {error.strerror}", "Check --config.") from None
+        raise UsageError("config", f"cannot read {shown}: {error.strerror}", "Check --config.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("config", f"{path} is not valid TOML: {plain_line(str(error))}", "Mend that line.") from None
+        raise UsageError("config", f"{shown} is not valid TOML: {plain_line(str(error))}", "Mend that line.") from None
     known = [field.name for field in fields(Settings)]
     for key in values.keys() - set(known):
         near = difflib.get_close_matches(key, known, n=1)
         fix = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
-        raise UsageError("config", f"{path}: unknown key {plain_line(key)!r}", fix)
-    return _validated(str(path), values)
+        raise UsageError("config", f"{shown}: unknown key {plain_line(key)!r}", fix)
+    return _validated(shown, values)
 
 
 def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,10 +99,14 @@ def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
     result = {}
     for key, value in values.items():
         try:
+            if isinstance(value, str) and plain_line(value, limit=len(value)) != value:
+                raise ValueError("Expected plain text, without control characters")
             result[key] = msgspec.convert(value, types[key], strict=False, dec_hook=_path)
         except (msgspec.ValidationError, ValueError, RuntimeError) as error:
             raise UsageError(
-                "config", f"{where}: {key} = {plain_line(str(value), limit=80)!r}: {plain_line(str(error))}", "Mend it."
+                "config",
+                f"{where}: {key} = {plain_line(str(value), limit=80)!r}: {plain_line(str(error))}",
+                f"Mend {key}.",
             ) from None
     return result
 

@@ -12,7 +12,7 @@ from typing import Any
 from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.ports import Clock
-from nemotui.core.text import plain_line
+from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
 
 POLL_S = 0.1
@@ -32,7 +32,7 @@ class LoadProcess:
             self._children[str(directory.path)] = self._spawn(directory)
         except OSError as error:
             message = f"a run cannot be stored in {self._folder}: {error.strerror}"
-            raise UsageError("runs_folder", message, "name a folder that can be written with --output") from None
+            raise UsageError("runs_folder", message, "Name a folder that can be written with --output.") from None
         return str(directory.path)
 
     def _spawn(self, directory: RunDirectory) -> int:
@@ -70,18 +70,18 @@ class LoadProcess:
             if status == "interrupted":
                 words = plain_line(directory.last_words())
                 message = "the load generator ended without a result" + (f": {words}" if words else "")
-                raise FailedError("load_died", message, f"what it measured until then is in {run}")
+                raise FailedError("load_died", message, f"What it measured until then is in {run}.")
             await self._clock.sleep(POLL_S)
 
     async def result(self, run: str) -> Mapping[str, Any]:
         """Its result.json; raises what kept the run from measuring."""
         try:
-            result = {**RunDirectory(Path(run)).result(), "run": run}
+            result = {**plain_values(RunDirectory(Path(run)).result()), "run": run}
         except (OSError, ValueError) as error:
             raise FailedError("no_result", f"{run} has no readable result: {plain_line(str(error))}") from None
         if problem := result.get("error"):
             kind = NothingThereError if problem["kind"] == "no_server" else FailedError
-            raise kind(problem["kind"], plain_line(problem["message"]), plain_line(problem["fix"]))
+            raise kind(problem["kind"], problem["message"], problem["fix"])
         return result
 
     async def stop(self, run: str) -> None:
@@ -93,7 +93,7 @@ class LoadProcess:
                 pass
             except PermissionError:
                 raise FailedError(
-                    "not_ours", f"the run {run} belongs to another user", "stop it as that user"
+                    "not_ours", f"the run {run} belongs to another user", "Stop it as that user."
                 ) from None
 
     def _reap(self, run: str) -> None:
@@ -104,5 +104,5 @@ class LoadProcess:
 
 def _status(directory: RunDirectory) -> str:
     if not directory.exists():
-        raise UsageError("no_run", f"{directory.path} is not a run directory", "see nemotui runs")
+        raise UsageError("no_run", f"{directory.path} is not a run directory", "See `nemotui runs`.")
     return directory.status()

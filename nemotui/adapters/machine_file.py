@@ -9,10 +9,10 @@ import msgspec
 
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Machine
-from nemotui.core.text import plain_line
+from nemotui.core.text import plain_line, plain_values
 
 _MAX_BYTES = 8 * 2**20
-_FIX = "Write one with: nemotui gpus --json > machine.json"
+_FIX = "Write one with `nemotui gpus --json > machine.json`."
 
 
 def machine_json(machine: Machine) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def read_machine(path: Path) -> Machine:
     if len(data) > _MAX_BYTES:
         raise _wrong(path, f"it is longer than {_MAX_BYTES // 2**20} MiB")
     try:
-        machine = msgspec.convert(_plain(msgspec.json.decode(data)), Machine)
+        machine = msgspec.convert(plain_values(msgspec.json.decode(data)), Machine)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         raise _wrong(path, f"{where.strip('.`') or 'document'}: {what[:1].lower()}{what[1:]}") from None
@@ -62,18 +62,6 @@ class FileProbe:
 
 def _wrong(path: Path, reason: str) -> UsageError:
     return UsageError("machine_file", f"{plain_line(str(path))} is not a machine file: {reason}", _FIX)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case str():
-            return plain_line(value)
-        case list():
-            return [_plain(item) for item in value]
-        case dict():
-            return {plain_line(key): _plain(item) for key, item in value.items()}
-        case _:
-            return value
 
 
 def _check(path: Path, machine: Machine) -> None:

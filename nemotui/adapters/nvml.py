@@ -70,7 +70,7 @@ class NvmlProbe:
         silent = Problem(
             "driver_not_answering",
             f"the NVIDIA driver has not answered for {patience:g} s",
-            "Look for GPU errors with: sudo dmesg | grep -i xid",
+            "Look for GPU errors with `sudo dmesg | grep -i xid`.",
         )
         if self._last is None:
             raise NothingThereError(silent.kind, silent.message, silent.fix)
@@ -116,7 +116,7 @@ class _Driver:
             raise NothingThereError(
                 "wrong_pynvml",
                 f"the Python package at {plain_line(str(pynvml.__file__))} is not NVIDIA's",
-                "Run: pip uninstall pynvml nvidia-ml-py3; pip install --force-reinstall nvidia-ml-py",
+                "Run `pip uninstall pynvml nvidia-ml-py3; pip install --force-reinstall nvidia-ml-py`.",
             )
         try:
             pynvml.nvmlInit()
@@ -185,32 +185,32 @@ def _no_driver(error: BaseException) -> NothingThereError:
                 "no_driver",
                 "there is no NVIDIA driver here: libnvidia-ml.so.1 is not found",
                 "Install the NVIDIA driver; start a container with --gpus all; on WSL2 have /usr/lib/wsl/lib on "
-                "LD_LIBRARY_PATH",
+                "LD_LIBRARY_PATH.",
             )
         case pynvml.NVML_ERROR_DRIVER_NOT_LOADED:
             return NothingThereError(
                 "driver_not_loaded",
                 "the NVIDIA driver is installed and its kernel module is not loaded",
-                "Run: sudo modprobe nvidia; and if that fails look at: sudo dmesg | grep -i nvidia",
+                "Run `sudo modprobe nvidia`; if that fails, look at `sudo dmesg | grep -i nvidia`.",
             )
         case pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
             return NothingThereError(
                 "driver_mismatch",
                 f"the NVIDIA driver was replaced while it was loaded: the library is {_library_version()}, "
                 f"the kernel module {_module_version()}",
-                "Reboot, or stop what uses the GPUs and reload the nvidia kernel module",
+                "Reboot, or stop what uses the GPUs and reload the nvidia kernel module.",
             )
         case pynvml.NVML_ERROR_NO_PERMISSION:
             return NothingThereError(
                 "no_permission",
                 "this user may not use the NVIDIA driver",
-                "Grant access to the device files: ls -l /dev/nvidia*",
+                "Grant access to the device files, see `ls -l /dev/nvidia*`.",
             )
         case _:
             return NothingThereError(
                 "driver_error",
                 f"the NVIDIA driver does not start: {reason_of(error)}",
-                "See what it says itself: nvidia-smi; and in a container, make the container anew",
+                "See what `nvidia-smi` says; in a container, make the container anew.",
             )
 
 

@@ -32,12 +32,12 @@ class RunsFolder:
                 return stored(path)
             case []:
                 raise UsageError(
-                    "no_run", f"no run in {self._folder} is called {plain_line(name)!r}", "see nemotui runs"
+                    "no_run", f"no run in {self._folder} is called {plain_line(name)!r}", "See `nemotui runs`."
                 )
             case several:
                 names = ", ".join(plain_line(path.name) for path in several[:5])
                 message = f"{len(several)} runs begin with {plain_line(name)!r}: {names}"
-                raise UsageError("ambiguous_run", message, "give more of the name")
+                raise UsageError("ambiguous_run", message, "Give more of the name.")
 
     def _paths(self) -> list[Path]:
         try:
@@ -49,7 +49,7 @@ class RunsFolder:
 def _at(name: str) -> StoredRun:
     path = Path(os.path.abspath(name))
     if not RunDirectory(path).exists():
-        raise UsageError("no_run", f"{plain_line(name)} is not a run directory", "give a run's name or its directory")
+        raise UsageError("no_run", f"{plain_line(name)} is not a run directory", "Give a run's name or its directory.")
     return stored(path)
 
 

@@ -86,8 +86,13 @@ class VllmServer:
     """`core.ports.ModelServer` over httpx. `api_key` goes out as a Bearer token and nowhere else."""
 
     def __init__(self, base_url: str, *, api_key: str | None = None) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(base_url)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            httpx.URL(base_url)
+        except (ValueError, httpx.InvalidURL):
+            known = False
+        if not known:
             raise UsageError(
                 "base_url", f"{plain_line(base_url)!r} is not a server's URL", "Give it as http://HOST:PORT."
             )

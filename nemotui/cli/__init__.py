@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from nemotui import __version__
+from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.text import plain_line
 
 # verb → module of nemotui.cli that holds a click command of that name
@@ -63,9 +64,13 @@ def nemotui() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command line; the exit code as COMMANDS has it: 0, 1, 2, 3 or 130."""
     try:
-        code = nemotui.main(_with_profile(_with_verb(list(argv))), prog_name="nemotui", standalone_mode=False)
+        code = nemotui.main(_with_profile(_with_verb(_plain(argv))), prog_name="nemotui", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except NemotuiError as error:
+        _let_go_of_stdout()
+        click.echo(f"nemotui: {error}", err=True)
+        return error.exit_code
     except click.ClickException as error:
         usage = error.ctx.get_usage().splitlines()[0] if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"nemotui: {plain_line(error.format_message())}{usage and f' ({plain_line(usage)})'}", err=True)
@@ -73,8 +78,12 @@ def run(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        # The reader has gone (`nemotui logs | head`): leave without a word, and without Python's at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # the reader has gone (`nemotui logs | head`): leave without a word
+        return 1
+    except Exception as error:
+        from nemotui.cli.defect import defect
+
+        click.echo(f"nemotui: {defect(error)}", err=True)
         return 1
 
 
@@ -89,6 +98,21 @@ def _with_verb(argv: list[str]) -> list[str]:
         return argv
     plain = any(arg == "--demo" or arg.startswith("--demo=") for arg in argv) and not sys.stdout.isatty()
     return ["up" if plain else "console", *argv]
+
+
+def _let_go_of_stdout() -> None:
+    """What is left in its buffer cannot be written; Python would say so at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _plain(argv: Sequence[str]) -> list[str]:
+    """The arguments, each fit to be shown again in a line (a command, a path, an error); a question may be any text."""
+    for number, word in enumerate(argv, 1):
+        if argv[0] != "chat" and plain_line(word, limit=len(word)) != word:
+            shown = plain_line(word, limit=80)
+            fix = "Leave out control characters, line breaks and what is not UTF-8."
+            raise UsageError("usage", f"argument {number} ({shown!r}) is not plain text", fix)
+    return list(argv)
 
 
 def _with_profile(argv: list[str]) -> list[str]:

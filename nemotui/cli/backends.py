@@ -12,9 +12,11 @@ from nemotui.catalog import load_catalog
 from nemotui.cli.verb import Invocation
 from nemotui.core.deploy import Failed, Ready, deploy
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.hardware import Host
 from nemotui.core.plan import ContainerSpec, container_spec
 from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
+from nemotui.core.text import plain_line
 from nemotui.core.watch import find_server
 
 _KEY_LIMIT = 4096
@@ -74,6 +76,21 @@ def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -
     from nemotui.adapters.nvml import NvmlProbe
 
     return NvmlProbe(HostProbe(inv.settings.hf_cache), clock), DockerEngine()
+
+
+def host_alone(inv: Invocation) -> Host:
+    """The host of a machine whose GPUs cannot be asked."""
+    if inv.demo is not None:
+        from nemotui.sim.machines import load_machine
+
+        return load_machine(inv.demo).host
+    if inv.machine is not None:
+        from nemotui.adapters.machine_file import read_machine
+
+        return read_machine(inv.machine).host
+    from nemotui.adapters.host import HostProbe
+
+    return HostProbe(inv.settings.hf_cache)()
 
 
 @asynccontextmanager
@@ -160,14 +177,18 @@ def best(plans: Sequence[Recommendation]) -> ContainerSpec:
 def api_key(path: Path | None) -> str | None:
     """The server's key from a file, else from NEMOTUI_API_KEY; it is never printed."""
     if path is None:
-        return os.environ.get("NEMOTUI_API_KEY") or None
+        key = os.environ.get("NEMOTUI_API_KEY", "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError("api_key", "NEMOTUI_API_KEY does not hold one API key", "Give it the key alone.")
+        return key or None
+    shown = plain_line(str(path))
     try:
         with path.open("rb") as file:
             text = file.read(_KEY_LIMIT + 1).decode("ascii").strip()
     except OSError as error:
-        raise UsageError("api_key_file", f"cannot read {path}: {error.strerror}", "Check --api-key-file.") from None
+        raise UsageError("api_key_file", f"cannot read {shown}: {error.strerror}", "Check --api-key-file.") from None
     except UnicodeDecodeError:
         text = ""
     if not text or len(text) > _KEY_LIMIT or not text.isprintable():
-        raise UsageError("api_key_file", f"{path} does not hold one API key", "Write the key alone into it.")
+        raise UsageError("api_key_file", f"{shown} does not hold one API key", "Write the key alone into it.")
     return text

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from nemotui import __version__
 from nemotui.cli.backends import backends, serving
+from nemotui.cli.environment import beside_published, run_environment
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
@@ -28,9 +28,8 @@ from nemotui.core.bench import (
     run_bench,
 )
 from nemotui.core.chat import Mode
-from nemotui.core.errors import NemotuiError, Problem, UsageError
-from nemotui.core.hardware import Machine
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.errors import Problem, UsageError
+from nemotui.core.ports import Backends
 from nemotui.core.show import number
 
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
@@ -56,16 +55,29 @@ class _Rate(click.ParamType[float]):
     lines=True,
     flags=(
         click.option("--preset", type=click.Choice(list(PRESETS)), help="published: 8192/1024/512/32. Default: quick."),
-        click.option("--input-len", type=int, metavar="TOKENS", help="Length of each prompt."),
-        click.option("--output-len", type=int, metavar="TOKENS", help="Length of each answer, thinking included."),
-        click.option("--num-prompts", type=int, metavar="N", help="Requests in all."),
-        click.option("--max-concurrency", type=int, metavar="N", help="Requests at once."),
+        click.option(
+            "--input-len", type=click.IntRange(1, 10_000_000), metavar="TOKENS", help="Length of each prompt."
+        ),
+        click.option(
+            "--output-len",
+            type=click.IntRange(1, 10_000_000),
+            metavar="TOKENS",
+            help="Length of each answer, thinking included.",
+        ),
+        click.option("--num-prompts", type=click.IntRange(1, 1_000_000), metavar="N", help="Requests in all."),
+        click.option("--max-concurrency", type=click.IntRange(1, 1_000_000), metavar="N", help="Requests at once."),
         click.option(
             "--request-rate", type=_Rate(), default="inf", help="Arrivals a second (default inf: closed loop)."
         ),
         click.option("--burstiness", type=float, default=1.0, help="Shape of the arrivals; 1 is Poisson (default)."),
         click.option("--mode", type=click.Choice(get_args(Mode)), default="full", help="Reasoning (default full)."),
-        click.option("--seed", type=int, default=0, metavar="N", help="Same seed, same prompts (default 0)."),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**63 - 1),
+            default=0,
+            metavar="N",
+            help="Same seed, same prompts (default 0).",
+        ),
         click.option("--label", metavar="TEXT", help="Name of the run."),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
         click.option("--detach", is_flag=True, help="Start it and return; --attach follows it."),
@@ -88,55 +100,42 @@ async def bench(
     """
     if attach is not None:
         async with backends(inv, runs_dir=output) as b:
-            return await follow_run(inv, follow_bench(b.load, (await b.runs.find(attach)).path))
+            return await follow_run(inv, b, follow_bench(b.load, (await b.runs.find(attach)).path))
     shape = {**PRESETS[preset or "quick"], **{k: flags[k] for k in PRESETS["quick"] if flags[k] is not None}}
+    pretend = inv.demo is not None and inv.settings.base_url is None
+    if detach and pretend:
+        fix = "Start one with `nemotui simulate` and name it with --base-url."
+        raise UsageError("usage", "--detach would leave the run without its pretend server", fix)
     async with serving(inv, runs_dir=output) as (b, server, model):
         spec = BenchSpec(
             base_url=server.base_url,
             model=model,
             request_rate=None if request_rate == float("inf") else request_rate,
-            time_scale=inv.speed if inv.demo is not None and inv.settings.base_url is None else 1.0,
+            time_scale=inv.speed if pretend else 1.0,
             **shape,
             **{k: flags[k] for k in ("burstiness", "mode", "seed", "label")},
         )
         environment = await run_environment(b, server)
         if detach:
-            if inv.demo is not None and inv.settings.base_url is None:
-                raise UsageError(
-                    "usage",
-                    "--detach would leave the pretend server",
-                    "Start one with `nemotui simulate` and --base-url.",
-                )
             run = await b.load.start(spec, environment)
             return Answer({"run": run}, f"The run goes on by itself. Follow it: nemotui bench --attach {run}")
-        return await follow_run(inv, run_bench(b.load, spec, environment))
+        return await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
 
 
-async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
-    """What was measured on: the machine, our container where it is the one measured, the versions. Nothing secret."""
-    try:
-        machine: Machine | None = await b.probe.sample()
-    except NemotuiError:
-        machine = None
-    try:
-        containers = [c for c in await b.runtime.containers() if c.state == "running"]
-    except NemotuiError:
-        containers = []
-    return {
-        "nemotui_version": __version__,
-        "server_version": await server.version(),
-        "machine": asdict(machine) if machine else None,
-        "containers": [{**asdict(c), "labels": dict(c.labels)} for c in containers],
-    }
-
-
-async def follow_run(inv: Invocation, events: AsyncGenerator[BenchEvent, None]) -> Answer:
-    """Show a run until it ends."""
+async def follow_run(
+    inv: Invocation, b: Backends, events: AsyncGenerator[BenchEvent, None], *, ends_with_us: bool = False
+) -> Answer:
+    """Show a run until it ends. `ends_with_us`: its server does, so that an interrupted run is stopped too."""
     shown_s = float("-inf")
-    async with aclosing(events):
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(aclosing(events))
         async for event in events:
             match event:
                 case BenchStarted(run=run):
+                    if ends_with_us:
+                        stack.push_async_callback(b.load.stop, run)
+                    else:
+                        inv.out.afterwards = f"The run goes on. Follow it: nemotui bench --attach {run}"
                     inv.out.event("started", {"run": run})
                     inv.out.note(f"Run {run}")
                 case BenchProgress(point=point):
@@ -148,20 +147,20 @@ async def follow_run(inv: Invocation, events: AsyncGenerator[BenchEvent, None]) 
                 case BenchFailed(error=error):
                     raise error
                 case BenchFinished(result=result):
-                    return bench_answer(result)
+                    return bench_answer(beside_published(result, b.catalog))
     raise AssertionError("a run ends with a result or an error")
 
 
 def progress_line(point: TimelinePoint) -> str:
-    """One line a second or so: how far, how fast."""
+    """How far, how fast, in a line of a narrow terminal."""
     if point.phase != "run":
         return {"prepare": "Preparing prompts …", "warmup": "Warming up …"}[point.phase]
     failed = f" · {point.failed} FAILED" if point.failed else ""
+    ttft, itl = point.ttft_so_far, point.itl_so_far
     return (
-        f"{point.elapsed_s:6.0f} s  {point.done:5d} done{failed} · {point.in_flight} in flight"
-        f" · {point.output_throughput:,.0f} tok/s · TTFT p50 {number(point.ttft_so_far.p50_ms, 'ms')}"
-        f" p99 {number(point.ttft_so_far.p99_ms, 'ms')} · ITL p50 {number(point.itl_so_far.p50_ms, 'ms', 1)}"
-        f" p99 {number(point.itl_so_far.p99_ms, 'ms', 1)}"
+        f"{point.elapsed_s:5.0f} s  {point.done:5d} done{failed} · {point.output_throughput:,.0f} tok/s · p50/p99"
+        f" TTFT {number(ttft.p50_ms)}/{number(ttft.p99_ms, 'ms')},"
+        f" ITL {number(itl.p50_ms, digits=1)}/{number(itl.p99_ms, 'ms', 1)}"
     )
 
 
@@ -184,8 +183,8 @@ def result_text(result: Mapping[str, Any]) -> str:
         cells = [result[f"{stat}_{name}_ms"] for stat in ("mean", "p50", "p90", "p95", "p99")]
         rows.append((name.upper(), *(number(value, digits=1) for value in cells)))
     parts = [
-        f"{result['completed']} requests in {result['duration']:.1f} s, {result['failed']} failed"
-        f" · {result['total_input_tokens']:,} tokens in, {result['total_output_tokens']:,} out",
+        f"{result['completed']} requests in {number(result['duration'], 's', 1)}, {result['failed']} failed"
+        f" · {number(result['total_input_tokens'])} tokens in, {number(result['total_output_tokens'])} out",
         f"{number(result['output_throughput'], 'output tok/s', 1)}"
         f" · {number(result['total_token_throughput'], 'total tok/s', 1)}"
         f" · {number(result['request_throughput'], 'requests/s', 2)}",
@@ -196,7 +195,8 @@ def result_text(result: Mapping[str, Any]) -> str:
     published = result.get("published")
     if published and published["comparable"]:
         parts.append(f"Beside the published {published['row']}: " + _ratios(published))
-    parts += [f"Note: {note}" for note in result["clock"]["notes"]]
+    if notes := result["clock"]["notes"]:
+        parts.append("\n".join(f"Note: {note}" for note in notes))
     return "\n\n".join(parts)
 
 

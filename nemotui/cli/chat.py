@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import get_args
 
@@ -9,7 +10,7 @@ import click
 
 from nemotui.cli.backends import serving
 from nemotui.cli.output import Answer
-from nemotui.cli.verb import Invocation, server_flags, verb
+from nemotui.cli.verb import Invocation, Real, server_flags, verb
 from nemotui.core.chat import Message, Mode, Reply, Sampling, reply
 from nemotui.core.errors import UsageError
 from nemotui.core.show import number
@@ -23,10 +24,12 @@ _PROMPT_LIMIT = 16 * 1024 * 1024
         click.argument("prompt", required=False),
         click.option("--mode", type=click.Choice(get_args(Mode)), default="full", help="Reasoning (default full)."),
         click.option("--system", metavar="TEXT", help="System prompt."),
-        click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Thinking and answer at most."),
-        click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, help="Default 1.0, in every mode."),
-        click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=0.95, help="Default 0.95."),
-        click.option("--seed", type=int, metavar="N", help="For a repeatable answer."),
+        click.option(
+            "--max-tokens", type=click.IntRange(1, 10_000_000), metavar="N", help="Thinking and answer at most."
+        ),
+        click.option("--temperature", type=Real(0, 2), default=1.0, help="Default 1.0, in every mode."),
+        click.option("--top-p", type=Real(0, 1, min_open=True), default=0.95, help="Default 0.95."),
+        click.option("--seed", type=click.IntRange(-(2**63), 2**63 - 1), metavar="N", help="For a repeatable answer."),
         server_flags,
     ),
 )
@@ -45,9 +48,11 @@ async def chat(
 
     The answer streams to standard output, the thinking to standard error.
     """
-    text = prompt if prompt is not None else _standard_input()
+    # As for standard input: what is not UTF-8 (surrogates, in an argument) gets replacement characters.
+    text = _standard_input() if prompt is None else os.fsencode(prompt).decode("utf-8", "replace")
     if not text.strip():
         raise UsageError("prompt", "there is no question", "Give it as an argument or on standard input.")
+    system = system and os.fsencode(system).decode("utf-8", "replace")
     messages = [Message(role="system", content=system)] if system else []
     messages.append(Message(role="user", content=text))
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends
-from nemotui.cli.output import Answer
+from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
@@ -20,6 +20,7 @@ from nemotui.core.errors import Problem, UsageError
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Backends, PullProgress
 from nemotui.core.show import duration, gib
+from nemotui.core.text import plain_line
 
 
 @verb(
@@ -67,10 +68,15 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
                 match event:
                     case Pulling(progress=progress):
                         inv.out.event("pulling", asdict(progress))
+                        if phase != "pull":
+                            inv.out.say(f"Pulling {spec.image}")
+                            phase = "pull"
                         inv.out.progress(_pulling_line(progress))
                     case Created(container=container, command=command):
                         inv.out.event("created", {"container": container.name, "id": container.id, "command": command})
-                        inv.out.say(f"$ {command}")
+                        inv.out.say(shell(docker_run(spec)))
+                        if inv.demo is None:
+                            inv.out.afterwards = "The server goes on: see `nemotui status`, end it with `nemotui stop`."
                     case LogBatch(lines=lines):
                         inv.out.event("log", {"lines": [line.text for line in lines]})
                     case Starting():
@@ -107,7 +113,8 @@ def _pulling_line(progress: PullProgress) -> str:
 def _starting_line(event: Starting) -> str:
     eta = f"ready in about {duration(event.eta_s)}" if event.eta_s is not None else "no estimate"
     share = event.fraction * 100
-    return f"{duration(event.elapsed_s):>6}  {event.phase:<8} {share:3.0f} %  {eta}  {event.detail}".rstrip()
+    line = f"{duration(event.elapsed_s):>6}  {event.phase:<8} {share:3.0f} %  {eta}  {event.detail}".rstrip()
+    return plain_line(line, limit=columns())
 
 
 def _starting_json(event: Starting) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from nemotui.cli.backends import backends
-from nemotui.cli.output import Answer, table
+from nemotui.cli.backends import backends, host_alone
+from nemotui.cli.output import Answer, table, wrapped
 from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import NemotuiError, NothingThereError
 from nemotui.core.hardware import Gpu, Host, Machine
@@ -21,24 +21,24 @@ async def gpus(inv: Invocation) -> Answer:
     """
     from nemotui.adapters.machine_file import machine_json
 
+    exit_code = 0
     async with backends(inv) as b:
         try:
             machine = await b.probe.sample()
         except NothingThereError as error:
             # The document keeps its shape: what can be known without a driver, and why there is no more.
-            machine = Machine(error=error.problem)
-            return Answer(machine_json(machine), exit_code=error.exit_code, error=error.problem)
+            machine, exit_code = Machine(host=host_alone(inv), error=error.problem), error.exit_code
         with suppress(NemotuiError):
             host = replace(machine.host, engine_version=(await b.runtime.info()).version)
             machine = replace(machine, host=host)
-    return Answer(machine_json(machine), machine_text(machine), error=machine.error)
+    return Answer(machine_json(machine), machine_text(machine), exit_code=exit_code, error=machine.error)
 
 
 def machine_text(machine: Machine) -> str:
     """The machine for people: the host, a line a GPU, the links between them, and who holds their memory."""
-    parts = [_host_line(machine, machine.host)]
+    parts = [wrapped(_host_line(machine, machine.host))]
     if not machine.gpus:
-        return "\n".join([*parts, "The driver works, and there is no GPU."])
+        return "\n".join([*parts, *([] if machine.error else ["The driver works, and there is no GPU."])])
     rows = [("#", "NAME", "MEMORY", "FREE", "UTIL", "POWER", "TEMP", "STATE")]
     parts += ["", table([*rows, *map(_row, machine.gpus)], right=(0, 3, 4, 5, 6))]
     notes = [f"GPU {g.index}: {g.state_reason or g.state}" for g in machine.gpus if g.state != "ok"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, TextIO
 
 import msgspec
 
-from nemotui.core.errors import Problem
+from nemotui.core.errors import FailedError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Output:
         self.as_json = as_json
         self._lines = lines
         self._pending = False  # a progress line stands there without its newline
+        self.afterwards = ""  # what goes on after Ctrl+C, and how to come back to it
 
     def say(self, text: str) -> None:
         """A line for people about what is going on."""
@@ -77,8 +81,42 @@ class Output:
             sys.stderr.flush()
         # A terminal that is not UTF-8 gets question marks, never a traceback.
         encoding = stream.encoding or "utf-8"
-        stream.write(text.encode(encoding, "replace").decode(encoding))
-        stream.flush()
+        try:
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            fix = "Make room, or send it elsewhere."
+            raise FailedError("output", f"the output cannot be written: {error.strerror}", fix) from None
+
+
+def columns() -> int:
+    """The width to write for: the terminal's, 80 where there is none."""
+    return max(40, shutil.get_terminal_size().columns)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Text as an indented paragraph."""
+    return textwrap.fill(
+        text, columns(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def shell(argv: Sequence[str]) -> str:
+    """A command to be read and pasted, over several lines; no line ends between an option and its value."""
+    parts: list[str] = []
+    for before, word in pairwise(["", *argv]):
+        if before.startswith("-") and not word.startswith("-"):
+            parts[-1] += " " + shlex.quote(word)
+        else:
+            parts.append(shlex.quote(word))
+    lines = ["$"]
+    for part in parts:
+        if len(lines[-1]) + len(part) > columns() - 4:
+            lines.append("   ")
+        lines[-1] += " " + part
+    return " \\\n".join(lines)
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from nemotui.cli.backends import backends
-from nemotui.cli.output import Answer, table
+from nemotui.cli.output import Answer, shell, table, wrapped
 from nemotui.cli.plans import plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.errors import Problem
@@ -35,17 +34,25 @@ async def recommend(inv: Invocation, **flags: Any) -> Answer:
 
 
 def plans_text(plans: Sequence[Recommendation]) -> str:
-    """A line a plan, then the reasons, and the command of the first."""
-    head = ("#", "VARIANT", "TP", "VERDICT", "SEQS", "OUT TOK/S", "TTFT", "ITL", "EXPECTED FROM")
-    parts = [table([head, *(_row(i, plan) for i, plan in enumerate(plans, 1))], right=(0, 2, 4))]
-    for i, plan in enumerate(plans, 1):
-        lines = [f"{i}. {plan.variant} on {_gpus(plan)}, context {plan.max_model_len:,}: {plan.verdict}"]
-        lines += [f"   {reason}" for reason in plan.reasons]
-        lines += [f"   -> {plan.would_fit_if}"] if plan.would_fit_if else []
-        parts.append("\n".join(lines))
+    """A line a plan, then the reasons of each, and the command of the first."""
+    parts = [plans_table(plans), *(plan_text(i, plan) for i, plan in enumerate(plans, 1))]
     if plans and plans[0].plan:
-        parts.append("$ " + shlex.join(docker_run(container_spec(plans[0].plan))))
+        parts.append(shell(docker_run(container_spec(plans[0].plan))))
     return "\n\n".join(parts)
+
+
+def plans_table(plans: Sequence[Recommendation]) -> str:
+    """A line a plan."""
+    head = ("#", "VARIANT", "TP", "VERDICT", "SEQS", "OUT TOK/S", "TTFT", "ITL", "SOURCE")
+    return table([head, *(_row(i, plan) for i, plan in enumerate(plans, 1))], right=(0, 2, 4))
+
+
+def plan_text(rank: int, plan: Recommendation) -> str:
+    """A plan, its reasons, and what would help."""
+    lines = [f"{rank}. {plan.variant} on {_gpus(plan)}, context {plan.max_model_len:,}: {plan.verdict}"]
+    lines += [wrapped(reason, "   ") for reason in plan.reasons]
+    lines += [wrapped(f"-> {plan.would_fit_if}", "   ")] if plan.would_fit_if else []
+    return "\n".join(lines)
 
 
 def _gpus(plan: Recommendation) -> str:

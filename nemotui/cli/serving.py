@@ -86,7 +86,7 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
     lines=True,
     flags=(
         click.option("-f", "--follow", is_flag=True, help="Go on until the container ends or Ctrl+C."),
-        click.option("--tail", type=click.IntRange(1), metavar="N", help="Only the last N lines."),
+        click.option("--tail", type=click.IntRange(1, 1_000_000), metavar="N", help="Only the last N lines."),
         click.option("--name", metavar="NAME", help="Which container (default: the newest of ours)."),
     ),
 )

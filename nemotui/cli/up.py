@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends
-from nemotui.cli.bench import follow_run, run_environment
+from nemotui.cli.bench import follow_run
 from nemotui.cli.deploy import follow_deployment
+from nemotui.cli.environment import run_environment
 from nemotui.cli.gpus import machine_text
-from nemotui.cli.output import Answer
+from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.plans import chosen, plan_request
-from nemotui.cli.recommend import plans_text
+from nemotui.cli.recommend import plan_text, plans_table
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
@@ -21,6 +22,7 @@ from nemotui.core.errors import UsageError
 from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.recommend import recommend
 from nemotui.core.show import number
+from nemotui.core.text import plain_line
 
 _QUESTION = "In one sentence: what is a Mamba layer good for?"
 
@@ -28,6 +30,7 @@ _QUESTION = "In one sentence: what is a Mamba layer good for?"
 @verb(
     example="nemotui up --yes --json > up.jsonl",
     lines=True,
+    machine=True,
     flags=(click.option("--yes", is_flag=True, help="Do not ask before the server is started."), plan_flags),
 )
 async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
@@ -44,7 +47,8 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             _step(inv, "The machine")
             inv.out.say(machine_text(machine))
             _step(inv, "Plans, best first")
-            inv.out.say(plans_text(recommend(machine, b.catalog, request)))
+            plans = recommend(machine, b.catalog, request)
+            inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
         spec = await chosen(b, request)
         if not (yes or inv.demo is not None) and not click.confirm("Start the first plan?", err=True):
             raise click.Abort
@@ -71,7 +75,8 @@ async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: 
         time_scale=inv.speed if inv.demo is not None else 1.0,
         **PRESETS["quick"],
     )
-    measured = await follow_run(inv, run_bench(b.load, spec, await run_environment(b, server)))
+    events = run_bench(b.load, spec, await run_environment(b, server))
+    measured = await follow_run(inv, b, events, ends_with_us=inv.demo is not None)
     inv.out.say(measured.text)
     _step(inv, "The reasoning modes")
     inv.out.say(f"> {_QUESTION}")
@@ -84,7 +89,7 @@ async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: 
             said = delta.reply
         if said is not None:
             replies.append(said)
-            inv.out.say(_reply_line(said))
+            inv.out.say(_reply_text(said))
     document = {
         "deployment": deployed.document,
         "bench": measured.document,
@@ -94,12 +99,13 @@ async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: 
     return Answer(document, f"\n{where}", exit_code=measured.exit_code, error=measured.error)
 
 
-def _reply_line(said: Reply) -> str:
+def _reply_text(said: Reply) -> str:
     thinking = said.usage.reasoning_tokens if said.usage else None
-    return (
+    figures = (
         f"[{said.mode}] {number(thinking)} thinking tokens, TTFT {number(said.ttft_ms, 'ms')},"
-        f" first answer token {number(said.ttfa_ms, 'ms')}: {said.content or '(no answer)'}"
+        f" first answer token {number(said.ttfa_ms, 'ms')}"
     )
+    return f"{figures}\n{wrapped(plain_line(' '.join(said.content.split()), limit=240) or '(no answer)', '   ')}"
 
 
 def _step(inv: Invocation, title: str) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import functools
 import os
 import re
-import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +13,10 @@ from typing import Any, TypeVar
 
 import click
 
+from nemotui import __version__
+from nemotui.cli.defect import defect
 from nemotui.cli.output import Answer, Output
-from nemotui.core.errors import NemotuiError, Problem
-from nemotui.core.text import plain_line
+from nemotui.core.errors import NemotuiError, Problem, UsageError
 from nemotui.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,11 +64,13 @@ def verb(
             out = Output(as_json=as_json, lines=lines)
 
             async def act() -> Answer:
+                if demo is not None and machine_file is not None:
+                    raise UsageError("usage", "--demo and --machine name two machines", "Leave out one of them.")
                 settings = load_settings(own, os.environ, config)
                 inv = Invocation(settings=settings, out=out, demo=demo, machine=machine_file, speed=speed)
                 return await function(inv, **own)
 
-            answer = _ending(lambda: asyncio.run(act()), empty or {})
+            answer = _ending(lambda: asyncio.run(act()), out, empty or {})
             if answer.exit_code == 2:
                 # No document for a usage error: the one line on standard error is all there is to say.
                 click.echo(f"nemotui: {answer.error}", err=True)
@@ -85,34 +86,28 @@ def verb(
     return decorate
 
 
-def _ending(act: Callable[[], Answer], empty: Mapping[str, Any]) -> Answer:
+def _ending(act: Callable[[], Answer], out: Output, empty: Mapping[str, Any]) -> Answer:
     """Run it; whatever happens becomes an answer."""
     try:
         return act()
     except NemotuiError as error:
         return Answer(empty, exit_code=error.exit_code, error=error.problem)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return Answer(empty, exit_code=130, error=Problem("interrupted", "interrupted", ""))
+        return Answer(empty, exit_code=130, error=Problem("interrupted", "interrupted", out.afterwards))
     except BrokenPipeError:
         raise
     except Exception as error:
-        return Answer(empty, exit_code=1, error=_defect(error))
+        return Answer(empty, exit_code=1, error=defect(error))
 
 
-def _defect(error: Exception) -> Problem:
-    """An error that nobody foresaw: said in a line; its traceback goes to the log file, on request only."""
-    said = f"this is a defect of nemotui: {type(error).__name__}: {plain_line(str(error), limit=300)}"
-    if os.environ.get("NEMOTUI_DEBUG") != "1":
-        return Problem("defect", said, "Run it again with NEMOTUI_DEBUG=1 to write the details to a log file.")
-    log = Settings().log_file
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with log.open("a", encoding="utf-8") as file:
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            file.write(f"{stamp}\n{''.join(traceback.format_exception(error))}\n")
-    except OSError as failure:
-        return Problem("defect", said, f"The log file could not be written: {failure.strerror}.")
-    return Problem("defect", said, f"The details are in {log}.")
+class Real(click.FloatRange):
+    """A range of numbers without the one that is none: nan compares with nothing, so click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 def _common(machine: bool) -> tuple[Callable[[Any], Any], ...]:
@@ -120,7 +115,7 @@ def _common(machine: bool) -> tuple[Callable[[Any], Any], ...]:
         click.option("--demo", metavar="[PROFILE]", help="Use a pretend machine (default 2xh100)."),
         click.option(
             "--speed",
-            type=click.FloatRange(0.01, 1000),
+            type=Real(1, 1000),
             default=1.0,
             help="With --demo: time runs so many times faster.",
         ),
@@ -128,6 +123,7 @@ def _common(machine: bool) -> tuple[Callable[[Any], Any], ...]:
             "--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (default: XDG config)."
         ),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
+        click.version_option(__version__, "--version", message="nemotui %(version)s"),
     )
     if machine:
         flags += (

@@ -60,29 +60,33 @@ class BenchSpec:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise UsageError("usage", f"{self.base_url!r} is not the address of a server", "give http://HOST:PORT")
+        try:
+            url = urlsplit(self.base_url)
+            known = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        except ValueError:  # a port out of range, half an IPv6 address
+            known = False
+        if not known:
+            raise UsageError("usage", f"{self.base_url!r} is not the address of a server", "Give http://HOST:PORT.")
         if url.username or url.password or url.query:
             # The specification is written to disk and shown.
             raise UsageError(
-                "usage", "the server's address carries a secret", "give the key by NEMOTUI_API_KEY or --api-key-file"
+                "usage", "the server's address carries a secret", "Give the key by NEMOTUI_API_KEY or --api-key-file."
             )
         for name, least in (("input_len", 1), ("output_len", 1), ("num_prompts", 1), ("max_concurrency", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise UsageError("usage", f"{_flag(name)} is {value}", f"give {least} or more")
+                raise UsageError("usage", f"{_flag(name)} is {value}", f"Give {least} or more.")
         if self.warmup < 0:
-            raise UsageError("usage", f"{_flag('warmup')} is {self.warmup}", "give 0 or more")
+            raise UsageError("usage", f"{_flag('warmup')} is {self.warmup}", "Give 0 or more.")
         for name in ("request_rate", "burstiness", "timeout_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise UsageError("usage", f"{_flag(name)} is {value:g}", "give a number above 0")
+                raise UsageError("usage", f"{_flag(name)} is {value:g}", "Give a number above 0.")
         if not 1 <= self.time_scale < float("inf"):
-            raise UsageError("usage", f"{_flag('time_scale')} is {self.time_scale:g}", "give 1 or more")
+            raise UsageError("usage", f"{_flag('time_scale')} is {self.time_scale:g}", "Give 1 or more.")
         for name, words in (("mode", ("full", "low", "off")), ("endpoint", ("chat", "completions"))):
             if getattr(self, name) not in words:
-                raise UsageError("usage", f"{_flag(name)} is {getattr(self, name)!r}", f"give {', '.join(words)}")
+                raise UsageError("usage", f"{_flag(name)} is {getattr(self, name)!r}", f"Give {', '.join(words)}.")
 
     @property
     def server(self) -> str:

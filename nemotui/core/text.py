@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 MAX_LINE = 2000
 
@@ -40,3 +41,16 @@ def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
         if line:
             break
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def plain_values(value: Any) -> Any:
+    """JSON values of any depth with every string in them, keys included, as one plain line."""
+    match value:
+        case str():
+            return plain_line(value)
+        case list():
+            return [plain_values(item) for item in value]
+        case dict():
+            return {plain_line(key): plain_values(item) for key, item in value.items()}
+        case _:
+            return value

@@ -185,20 +185,26 @@ def test_live_points() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message", "fix"),
     [
-        ({"base_url": "localhost:8000"}, "'localhost:8000' is not the address of a server", "give http://HOST:PORT"),
+        ({"base_url": "localhost:8000"}, "'localhost:8000' is not the address of a server", "Give http://HOST:PORT."),
         (
             {"base_url": "http://me:secret@host"},
             "the server's address carries a secret",
-            "give the key by NEMOTUI_API_KEY or --api-key-file",
+            "Give the key by NEMOTUI_API_KEY or --api-key-file.",
         ),
-        ({"input_len": 0}, "--input-len is 0", "give 1 or more"),
-        ({"max_concurrency": 0}, "--max-concurrency is 0", "give 1 or more"),
-        ({"request_rate": 0.0}, "--request-rate is 0", "give a number above 0"),
-        ({"burstiness": -1.0}, "--burstiness is -1", "give a number above 0"),
-        ({"timeout_s": float("nan")}, "--timeout-s is nan", "give a number above 0"),
-        ({"time_scale": 0.5}, "--time-scale is 0.5", "give 1 or more"),
-        ({"warmup": -1}, "--warmup is -1", "give 0 or more"),
-        ({"mode": "medium"}, "--mode is 'medium'", "give full, low, off"),
+        (
+            {"base_url": "http://host:99999"},
+            "'http://host:99999' is not the address of a server",
+            "Give http://HOST:PORT.",
+        ),
+        ({"base_url": "http://[host"}, "'http://[host' is not the address of a server", "Give http://HOST:PORT."),
+        ({"input_len": 0}, "--input-len is 0", "Give 1 or more."),
+        ({"max_concurrency": 0}, "--max-concurrency is 0", "Give 1 or more."),
+        ({"request_rate": 0.0}, "--request-rate is 0", "Give a number above 0."),
+        ({"burstiness": -1.0}, "--burstiness is -1", "Give a number above 0."),
+        ({"timeout_s": float("nan")}, "--timeout-s is nan", "Give a number above 0."),
+        ({"time_scale": 0.5}, "--time-scale is 0.5", "Give 1 or more."),
+        ({"warmup": -1}, "--warmup is -1", "Give 0 or more."),
+        ({"mode": "medium"}, "--mode is 'medium'", "Give full, low, off."),
     ],
 )
 def test_wrong_specs_are_refused_in_words(wrong: dict[str, Any], message: str, fix: str) -> None:

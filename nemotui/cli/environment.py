@@ -1,0 +1,68 @@
+"""What a run is measured on: noted beside it, and read back to find the published row that it may be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nemotui import __version__
+from nemotui.core.bench import published_comparison
+from nemotui.core.errors import NemotuiError
+from nemotui.core.hardware import Machine
+from nemotui.core.models import Catalog, PublishedRow
+from nemotui.core.plan import LABEL
+from nemotui.core.ports import Backends, Container, ModelServer
+from nemotui.core.predict import published_row
+from nemotui.core.watch import container_url
+from nemotui.rundir import RunDirectory
+
+
+async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
+    """The machine, the versions, and the container of ours that is measured, if it is one. Nothing secret."""
+    try:
+        machine: Machine | None = await b.probe.sample()
+    except NemotuiError:
+        machine = None
+    container = await _measured(b, server)
+    return {
+        "nemotui_version": __version__,
+        "server_version": await server.version(),
+        "machine": asdict(machine) if machine else None,
+        "container": {**asdict(container), "labels": dict(container.labels)} if container else None,
+    }
+
+
+async def _measured(b: Backends, server: ModelServer) -> Container | None:
+    try:
+        containers = await b.runtime.containers()
+    except NemotuiError:
+        return None
+    return next((c for c in containers if c.state == "running" and container_url(c) == server.base_url), None)
+
+
+def beside_published(result: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """The result with `published`: the comparison with the row of the same hardware and plan, None without one."""
+    row = _row(result["run"], catalog)
+    return {**result, "published": published_comparison(result, row) if row else None}
+
+
+def _row(run: str, catalog: Catalog) -> PublishedRow | None:
+    """The row of the run's environment.json; None for a server that is not ours, and where anything is unknown."""
+    try:
+        environment = RunDirectory(Path(run)).environment()
+        machine = msgspec.convert(environment.get("machine"), Machine)
+        container = msgspec.convert(environment.get("container"), Container)
+        tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
+    except (OSError, ValueError, KeyError):
+        return None
+    chips = {catalog.chip(gpu.name) for gpu in machine.gpus}
+    chip = chips.pop() if len(chips) == 1 else None  # a container does not say which of different GPUs it has
+    variant = catalog.model.variant(container.labels.get(f"{LABEL}.variant", ""))
+    # The rows were measured with one copy and without speculation.
+    if chip is None or variant is None or {"--data-parallel-size", "--speculative-config"} & set(container.args):
+        return None
+    return published_row(catalog, chip, variant, tensor_parallel_size)
