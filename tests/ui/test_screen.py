@@ -1,0 +1,156 @@
+"""The frame: keys that work everywhere, a picture that can be held, quitting, and no way in for outside text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import ContentSwitcher, Static
+
+from nemotui.ui.app import NemotuiApp
+from nemotui.ui.keys import key_name
+from nemotui.ui.modals import Ask, Help
+from nemotui.ui.panes.base import Pane
+from nemotui.ui.screen import PANES, MainScreen
+from tests.ui.conftest import Console, ConsoleFactory
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31m[/x] [INFO] a[0]\x1b[0m"
+
+
+def shown(c: Console) -> str | None:
+    return c.main.query_one(ContentSwitcher).current
+
+
+async def test_panes_by_number_and_by_function_key(console: ConsoleFactory) -> None:
+    async with console() as c:
+        for number, name in enumerate(PANES, 1):
+            await c.press("escape", "escape", str(number))
+            assert shown(c) == name
+        for number, name in enumerate(PANES, 2):
+            await c.press(f"f{number}")
+            assert shown(c) == name
+
+
+async def test_space_holds_the_picture_and_lets_it_go_on(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.until("NVIDIA H100")
+        await c.press("space")
+        await c.until("PAUSED")
+        held = c.pane("gpus").state
+        await c.until(lambda: c.main.states["gpus"] is not held)
+        assert c.pane("gpus").state is held
+        await c.press("space")
+        assert "PAUSED" not in c.text
+        await c.until(lambda: c.pane("gpus").state is not held)
+
+
+async def test_the_help_lists_every_key_and_closes(console: ConsoleFactory) -> None:
+    async with console(size=(120, 60)) as c:
+        await c.press("question_mark")
+        assert isinstance(c.app.screen, Help)
+        for pane in PANES.values():
+            assert pane.LABEL in c.text
+        assert "Hold the picture" in c.text
+        await c.press("escape")
+        assert c.app.screen is c.main
+
+
+async def test_the_palette_has_every_action(console: ConsoleFactory) -> None:
+    async with console() as c:
+        titles = [command.title for command in c.app.get_system_commands(c.main)]
+        assert len(titles) == len(set(titles)) > 20
+        assert "Everywhere: Pause (Space)" in titles
+        bench = next(command for command in c.app.get_system_commands(c.main) if "Bench (4 or F5)" in command.title)
+        await bench.callback()
+        assert shown(c) == "bench"
+
+
+async def test_q_leaves_at_once_where_nothing_is_lost(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("q")
+        assert not c.app.is_running
+
+
+async def test_q_asks_while_a_question_is_unsent(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5", "h", "i", "escape", "q")
+        assert isinstance(c.app.screen, Ask)
+        assert "not sent yet" in c.text
+        await c.press("escape")
+        assert c.app.screen is c.main
+        await c.press("q", "enter")
+        assert not c.app.is_running
+
+
+async def test_outside_text_is_never_markup(console: ConsoleFactory) -> None:
+    async with console() as c:
+        c.app.notify("[/x] [INFO] a[0]")
+        await c.until("[/x] [INFO] a[0]")
+        c.app.push_screen(Ask("Stop [/x] [INFO] a[0]?", "Stop [b]it", "docker run [/x]"))
+        await c.until("Stop [/x] [INFO] a[0]?")
+        assert "Stop [b]it" in c.text
+        assert "docker run [/x]" in c.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 10), (200, 50), (20, 5)])
+async def test_every_size_is_drawn(console: ConsoleFactory, size: tuple[int, int]) -> None:
+    async with console(size=size) as c:
+        for key in ("f2", "f3", "f4", "f5", "f6"):
+            await c.press(key)
+            assert c.text.strip()
+
+
+@pytest.mark.parametrize("profile", ["none", "lost", "mixed", "gb10", "8xh200"])
+async def test_every_machine_is_drawn(console: ConsoleFactory, profile: str) -> None:
+    async with console(profile=profile, size=(80, 24)) as c:
+        await c.until(
+            {"none": "no NVIDIA driver", "lost": "lost", "8xh200": "H200", "gb10": "GB10", "mixed": "L40S"}[profile]
+        )
+        await c.press("2")
+        assert c.text.strip()
+
+
+def bindings() -> list[tuple[type, Binding]]:
+    sources: list[type] = [NemotuiApp, MainScreen, Ask, Help, *PANES.values()]
+    return [(source, binding) for source in sources for binding in source.BINDINGS]  # type: ignore[attr-defined]
+
+
+def test_every_binding_says_what_it_does() -> None:
+    for source, binding in bindings():
+        assert binding.id, (source, binding)
+        assert binding.tooltip, (source, binding)
+        assert binding.description, (source, binding)
+    ids = [binding.id for _, binding in bindings()]
+    assert len(ids) == len(set(ids))
+
+
+def test_no_action_hangs_on_a_key_that_terminals_swallow() -> None:
+    """Tab is ctrl+i, Enter ctrl+m, Escape ctrl+[; browsers keep ctrl+t, n, w; ctrl+s, q, z and c mean other things."""
+    swallowed = {f"ctrl+{key}" for key in "imhtnwszcq["} | {"alt+f4", "f11"}
+    for source, binding in bindings():
+        keys = {key.strip() for key in binding.key.split(",")}
+        if binding.id == "quit-anywhere":  # q does the same
+            continue
+        assert keys - swallowed, (source, binding)
+
+
+def test_the_readme_has_the_keys_of_the_bindings() -> None:
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    table = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", readme, flags=re.MULTILINE)
+    written = [(where, key.replace("`", ""), what) for where, key, what in table if key != "Key" and "---" not in key]
+    sources = [("Everywhere", MainScreen), ("Everywhere", NemotuiApp), *((p.LABEL, p) for p in PANES.values())]
+    keys = [
+        (where, key_name(binding), binding.tooltip)
+        for where, source in sources
+        for binding in source.BINDINGS  # type: ignore[attr-defined]
+    ]
+    assert [row for row in written if row[0] in {where for where, _ in sources}] == keys
+
+
+def test_a_pane_is_drawn_from_its_state_alone() -> None:
+    assert all(issubclass(pane, Pane) and pane.draw is not Pane.draw for pane in PANES.values())
+    assert Static not in PANES.values()
