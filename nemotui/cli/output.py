@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any, TextIO
 
 import msgspec
 
+from nemotui.core import show
 from nemotui.core.errors import FailedError, Problem
 
 
@@ -104,19 +103,8 @@ def wrapped(text: str, indent: str = "") -> str:
 
 
 def shell(argv: Sequence[str]) -> str:
-    """A command to be read and pasted, over several lines; no line ends between an option and its value."""
-    parts: list[str] = []
-    for before, word in pairwise(["", *argv]):
-        if before.startswith("-") and not word.startswith("-"):
-            parts[-1] += " " + shlex.quote(word)
-        else:
-            parts.append(shlex.quote(word))
-    lines = ["$"]
-    for part in parts:
-        if len(lines[-1]) + len(part) > columns() - 4:
-            lines.append("   ")
-        lines[-1] += " " + part
-    return " \\\n".join(lines)
+    """A command to be read and pasted, as wide as the terminal."""
+    return show.shell(argv, columns())
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+
 
 def gib(size: float | None) -> str:
     """Bytes in GiB, one decimal; "n/a" for what is unknown."""
@@ -27,3 +31,19 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def shell(argv: Sequence[str], width: int) -> str:
+    """A command to be read and pasted, over several lines; no line ends between an option and its value."""
+    parts: list[str] = []
+    for before, word in pairwise(["", *argv]):
+        if before.startswith("-") and not word.startswith("-"):
+            parts[-1] += " " + shlex.quote(word)
+        else:
+            parts.append(shlex.quote(word))
+    lines = ["$"]
+    for part in parts:
+        if len(lines[-1]) + len(part) > width - 4:
+            lines.append("   ")
+        lines[-1] += " " + part
+    return " \\\n".join(lines)

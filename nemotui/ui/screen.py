@@ -15,9 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input, TextArea
 
-from nemotui.core.bench import BenchSpec, follow_bench, run_bench
+from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
-from nemotui.core.deploy import deploy, follow_start
+from nemotui.core.deploy import Failed, deploy, follow_start
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
 from nemotui.core.plan import ContainerSpec
@@ -33,7 +33,7 @@ from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.panes.gpus import GpusPane
 from nemotui.ui.panes.logs import LogsPane
 from nemotui.ui.states.bench import BenchState
-from nemotui.ui.states.chat import ChatState
+from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.logs import LogsState
@@ -121,17 +121,19 @@ class MainScreen(Screen[None], inherit_bindings=False):
         samples = watch_server(self.b.runtime, self.b.server, self.options.default_url, self.b.clock)
         async for sample in self._each(samples):
             self._server(sample)
-            self._next("bench", sample)
-            self._next("chat", sample)
+            for name in ("deploy", "bench", "chat"):
+                self._next(name, sample)
             self._follow_container(sample)
 
     def _follow_container(self, sample: ServerSample) -> None:
         """The log of our newest container; and its start, where it was begun before this console was."""
         container = sample.container
-        if container is None or container.id == self._followed:
+        if container is None:
+            return
+        self._next("logs", container)
+        if container.id == self._followed:
             return
         self._followed = container.id
-        self._next("logs", container)
         self._work("logs", self._follow_logs(container))
         if container.state == "running" and not sample.serving and not self._working("deploy"):
             self._work("deploy", self._follow_start(container, sample.base_url))
@@ -151,7 +153,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._server(event)
                 self._next("deploy", event)
         except NemotuiError as error:
-            self._next("deploy", error.problem)
+            self._failed(error)
         finally:
             await server.close()
 
@@ -162,9 +164,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self._server(event)
                 self._next("deploy", event)
         except NemotuiError as error:
-            self._next("deploy", error.problem)
+            self._failed(error)
         finally:
             await server.close()
+
+    def _failed(self, error: NemotuiError) -> None:
+        """The deployment could not be begun or followed: to the panes that is how it ended."""
+        problem = error.problem
+        event = Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+        self._server(event)
+        self._next("deploy", event)
 
     async def _stop(self, container: Container) -> None:
         self.notify(f"Stopping {container.name}, up to {_GRACE_S} s …")
@@ -180,12 +189,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
         runs = await self.b.runs.runs()
         for run in runs[:1]:
             if run.status == "running":
+                self._next("bench", run)
                 await self._bench(follow_bench(self.b.load, run.path))
 
     async def _measure(self, spec: BenchSpec) -> None:
         server = self.b.server(spec.base_url)
         try:
             environment = await run_environment(self.b, server)
+        except NemotuiError as error:
+            self._next("bench", BenchFailed(error))
+            return
         finally:
             await server.close()
         await self._bench(run_bench(self.b.load, spec, environment))
@@ -236,6 +249,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         except NemotuiError as error:
             self.notify(str(error), severity="error")
             return
+        self._next("bench", spec)
         self._work("bench", self._measure(spec))
 
     def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
@@ -252,12 +266,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if sample is None or not sample.serving:
             self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
             return
-        self._next("chat", message)
+        self._next("chat", Asked(message.text))
         self._work("chat", self._ask(self.states["chat"], sample.base_url, sample.models[0].id))
 
     def on_chat_pane_changed(self, message: ChatPane.Changed) -> None:
         """Another mode, a new conversation: the pane's state changes by its own word."""
-        self._next("chat", message)
+        self._next("chat", message.event)
 
     def on_chat_pane_stopped(self) -> None:
         self.workers.cancel_group(self, "chat")

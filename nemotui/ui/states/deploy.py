@@ -1,23 +1,121 @@
-"""The Deploy pane's state."""
+"""The Deploy pane's state: what could be started on these GPUs, and the start that is going on or has ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
+from nemotui.core.deploy import Created, DeployEvent, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.errors import NemotuiError, Problem
+from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.memory import GIB
 from nemotui.core.models import Catalog
-from nemotui.core.plan import ContainerSpec
-from nemotui.core.recommend import PlanRequest
+from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.ports import Container
+from nemotui.core.recommend import PlanRequest, Recommendation, recommend
+from nemotui.core.watch import ServerSample
+from nemotui.ui.states.launch import Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Something to start. `key` names it across recalculations; `gpus` are indices.
+
+    `plan` None: the container that --no-gpu asks for, which nobody has judged. `spec` None: it cannot be started.
+    """
+
+    key: str
+    plan: Recommendation | None = None
+    spec: ContainerSpec | None = None
+    gpus: tuple[int, ...] = ()
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not to be started, in sentences; empty where it may be."""
+        if self.plan is None or self.plan.verdict != "no":
+            return ""
+        return ". ".join((*self.plan.reasons, *filter(None, [self.plan.would_fit_if])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployState:
-    """Deploy."""
+    """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on."""
 
     catalog: Catalog
     request: PlanRequest
     cpu: ContainerSpec | None = None
+    plans: tuple[Choice, ...] = ()
+    problem: Problem | None = None
+    launch: Launch | None = None
+    container: Container | None = None
+    seen: Hashable = None
 
-    def after(self, event: Any) -> DeployState:
-        """The state after one event."""
-        return self
+    def after(self, event: Machine | Problem | ServerSample | DeployEvent) -> DeployState:
+        """The state after a sample of the machine, one of the server, or an event of a deployment."""
+        match event:
+            case Machine():
+                return self._planned(event)
+            case Problem():
+                return replace(self, plans=(), problem=event, seen=None) if self._plans_now else self
+            case ServerSample():
+                return self._with(event.container)
+            case LogBatch():
+                return self
+            case Pulling() | Created() | Starting() | Ready() | Failed():
+                return replace(self, launch=(self.launch or Launch()).after(event))
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The rows of the table, best first."""
+        return (Choice(key="cpu", spec=self.cpu),) if self.cpu else self.plans
+
+    @property
+    def starting(self) -> bool:
+        """A start is going on."""
+        return self.launch is not None and self.launch.ended is None
+
+    @property
+    def running(self) -> Container | None:
+        """The container of ours that runs now, starting or serving."""
+        return self.container if self.container and self.container.state == "running" else None
+
+    @property
+    def _plans_now(self) -> bool:
+        """While a start fills the GPUs, their free memory is no news: the plans stay what they were."""
+        return self.cpu is None and not self.starting
+
+    def _planned(self, machine: Machine) -> DeployState:
+        seen = tuple(_matters(gpu) for gpu in machine.gpus)
+        if not self._plans_now or seen == self.seen:
+            return self
+        try:
+            plans = recommend(machine, self.catalog, self.request)
+        except NemotuiError as error:
+            return replace(self, plans=(), problem=error.problem, seen=seen)
+        index = {gpu.uuid: gpu.index for gpu in machine.gpus}
+        return replace(self, plans=tuple(_choice(plan, index) for plan in plans), problem=None, seen=seen)
+
+    def _with(self, container: Container | None) -> DeployState:
+        """A server that was ready and has ended since is no news any more; a failed start stays to be read."""
+        launch = self.launch
+        if container and container.state != "running" and launch and launch.served_by(container):
+            launch = None
+        if (container, launch) == (self.container, self.launch):
+            return self
+        return replace(self, container=container, launch=launch)
+
+
+def _matters(gpu: Gpu) -> Hashable:
+    """What plans depend on, coarse enough not to change every second."""
+    free = None if gpu.memory_free_bytes is None else round(gpu.memory_free_bytes / GIB)
+    holders = tuple(process.pid for process in gpu.processes)
+    return gpu.uuid, gpu.state, gpu.mig_enabled, gpu.memory_total_bytes, free, holders
+
+
+def _choice(plan: Recommendation, index: dict[str, int]) -> Choice:
+    return Choice(
+        key=f"{plan.variant}-tp{plan.tensor_parallel_size}",
+        plan=plan,
+        spec=container_spec(plan.plan) if plan.plan else None,
+        gpus=tuple(index[uuid] for uuid in plan.gpus),
+    )

@@ -1,0 +1,89 @@
+"""One start of a server as the console shows it: how far it is, what each phase took, how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from nemotui.core.deploy import Created, Failed, Pulling, Ready, Starting
+from nemotui.core.ports import Container, PullProgress
+from nemotui.core.startup import PHASES, Phase, StartupTracker
+
+_NOT_WHEN_EAGER = ("compile", "graphs")
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseLine:
+    """One phase: over, going on, to come, or the one that the start failed in; `seconds` None where unknown."""
+
+    phase: Phase
+    when: Literal["past", "now", "next", "failed"]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """`pull` is the image's, while and after it is fetched; `ended` None while the start goes on."""
+
+    pull: PullProgress | None = None
+    container: Container | None = None
+    starting: Starting | None = None
+    ended: Ready | Failed | None = None
+
+    def after(self, event: Pulling | Created | Starting | Ready | Failed) -> Launch:
+        """The launch after one event. What follows an end begins a new one."""
+        begun = self if self.ended is None else Launch()
+        match event:
+            case Pulling():
+                return replace(begun, pull=event.progress)
+            case Created():
+                return replace(begun, container=event.container)
+            case Starting():
+                return replace(begun, starting=event)
+            case Ready():
+                return replace(begun, container=event.container, ended=event)
+            case Failed():
+                return replace(begun, ended=event)
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Since the container's start; None before that."""
+        if isinstance(self.ended, Ready):
+            return self.ended.elapsed_s
+        return self.starting.elapsed_s if self.starting else None
+
+    @property
+    def phases(self) -> tuple[PhaseLine, ...]:
+        """The phases that were gone through, the one that goes on, and while there is one, those to come."""
+        tracker = self.ended.tracker if isinstance(self.ended, Ready) else self.starting and self.starting.tracker
+        if tracker is None:
+            return ()
+        now = PHASES.index(tracker.phase)
+        durations = tracker.durations()
+        lines = [PhaseLine(phase, "past", durations[phase]) for phase in PHASES[:now] if phase in durations]
+        if tracker.phase != "ready":
+            lines.append(PhaseLine(tracker.phase, self._now, self._in_phase(tracker)))
+        if self.ended is None:
+            skipped = _NOT_WHEN_EAGER if tracker.eager else ()
+            lines += [PhaseLine(phase, "next") for phase in PHASES[now + 1 : -1] if phase not in skipped]
+        return tuple(lines)
+
+    def served_by(self, container: Container) -> bool:
+        """This container is the one that became ready here."""
+        return isinstance(self.ended, Ready) and self.ended.container.id == container.id
+
+    @property
+    def _now(self) -> Literal["past", "now", "failed"]:
+        match self.ended:
+            case Failed():
+                return "failed"
+            case Ready():
+                return "past"
+        return "now"
+
+    def _in_phase(self, tracker: StartupTracker) -> float | None:
+        """Times of the log are unix times; what has elapsed counts from the container's start."""
+        if tracker.started_at is None or self.elapsed_s is None:
+            return None
+        began = tracker.starts.get(tracker.phase, tracker.started_at)
+        return max(0.0, tracker.started_at + self.elapsed_s - began)
