@@ -1,23 +1,46 @@
-"""Deploy."""
+"""Deploy: the plans for these GPUs, the one under the cursor explained, and the start of the one that was chosen."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
+from textual.widgets import DataTable, Static
 
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.show import shell
+from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
-from nemotui.ui.states.deploy import DeployState
+from nemotui.ui.states.deploy import Choice, DeployState
+from nemotui.ui.widgets.launch import launch_words
+from nemotui.ui.widgets.plan import plan_words
+from nemotui.ui.widgets.plans import PlanTable, gpu_list
+
+_BESIDE = 160  # columns from which the start and the plan stand side by side
+_DIALOG = 88  # cells of a command in the preview, at most
 
 
 class DeployPane(Pane[DeployState]):
-    """Deploy."""
+    """The table above; below it the start, if there is one, and the selected plan, in one view that scrolls."""
 
     LABEL: ClassVar[str] = "Deploy"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "preview", "Deploy", tooltip="Preview the command, then start it", id="deploy-start"),
+        Binding("y", "copy", "Copy command", tooltip="Copy the plan's docker run command", id="deploy-copy"),
+        Binding("s", "stop", "Stop", tooltip="Stop the server that runs", id="deploy-stop"),
+        Binding("up,k", "move(-1)", "Previous plan", tooltip="The plan above", id="deploy-up", show=False),
+        Binding("down,j", "move(1)", "Next plan", tooltip="The plan below", id="deploy-down", show=False),
+        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll the explanation up", id="deploy-page-up", show=False),
+        Binding(
+            "pagedown", "page(1)", "Page down", tooltip="Scroll the explanation down", id="deploy-page-down", show=False
+        ),
+    ]
 
     @dataclass
     class Start(Message):
@@ -29,7 +52,108 @@ class DeployPane(Pane[DeployState]):
         """Stop the running server."""
 
     def compose(self) -> ComposeResult:
-        yield Static("Deploy")
+        yield PlanTable()
+        yield Static(id="no-plans")
+        with VerticalScroll(id="below", can_focus=False):
+            yield Static(id="launch")
+            yield Static(id="plan")
+
+    def on_resize(self) -> None:
+        """What stands where depends on the room."""
+        self.set_class(self.size.width >= _BESIDE, "-beside")
+        if self.display:
+            self.draw()
 
     def draw(self) -> None:
-        pass
+        state = self.state
+        if state is None:
+            return
+        width = self.content_size.width
+        table = self.query_one(PlanTable)
+        table.display = bool(state.choices)
+        table.show(state.choices, width)
+        nothing = self.query_one("#no-plans", Static)
+        nothing.display = not state.choices
+        nothing.update(_nothing(state))
+        launch = self.query_one("#launch", Static)
+        launch.display = state.launch is not None
+        room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
+        if state.launch is not None:
+            launch.update(launch_words(state.launch, room))
+        self._explain(room)
+
+    def _explain(self, width: int) -> None:
+        choice = self._choice
+        self.query_one("#plan", Static).update(plan_words(choice, width) if choice else "")
+
+    @property
+    def _choice(self) -> Choice | None:
+        selected = self.query_one(PlanTable).selected
+        return next((choice for choice in self.state.choices if choice.key == selected), None) if self.state else None
+
+    def on_data_table_row_highlighted(self) -> None:
+        """The cursor has moved, by a key, the mouse or because its plan has."""
+        self.draw()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """A click on the row under the cursor."""
+        event.stop()
+        self.action_preview()
+
+    def action_move(self, rows: int) -> None:
+        """To another plan."""
+        table = self.query_one(PlanTable)
+        table.move_cursor(row=min(max(table.cursor_row + rows, 0), table.row_count - 1))
+        self.query_one("#below").scroll_home(animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Through the start and the explanation."""
+        below = self.query_one("#below")
+        below.scroll_relative(y=pages * max(1, below.size.height - 1), animate=False)
+
+    def action_preview(self) -> None:
+        """Show the exact command; Enter there starts it. A plan that would not start says why instead."""
+        choice, state = self._choice, self.state
+        if state is None or choice is None:
+            return
+        if state.starting:
+            self.app.notify("A start is going on. s stops it.", severity="warning")
+        elif running := state.running:
+            self.app.notify(f"{running.name} runs already. s stops it.", severity="warning")
+        elif choice.refusal or choice.spec is None:
+            self.app.notify(choice.refusal, title="This would not start", severity="warning")
+        else:
+            self._ask(choice, choice.spec)
+
+    def _ask(self, choice: Choice, spec: ContainerSpec) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.app.notify(f"Starting {spec.name} …")
+                self.post_message(self.Start(spec))
+
+        what = f"{choice.plan.variant} on GPU {gpu_list(choice.gpus)}" if choice.plan else spec.image
+        width = min(_DIALOG, self.app.size.width * 8 // 10 - 8)
+        self.app.push_screen(Ask(f"Start {what}?", "Start it", shell(docker_run(spec), width)), answered)
+
+    def action_copy(self) -> None:
+        """The command of the plan under the cursor, through the terminal's clipboard."""
+        choice = self._choice
+        if choice is None or choice.spec is None:
+            self.app.notify("This plan has no command: it would not start.", severity="warning")
+            return
+        self.app.copy_to_clipboard(shlex.join(docker_run(choice.spec)))
+        self.app.notify("The docker run command was sent to your terminal's clipboard.")
+
+    def action_stop(self) -> None:
+        """Ask to stop what runs."""
+        self.post_message(self.Stop())
+
+
+def _nothing(state: DeployState) -> Content:
+    if state.problem is None:
+        return Content.styled("Asking the driver what there is to plan for …", "$muted")
+    return Content.assemble(
+        (f"{state.problem.message}\n", "bold $warning"),
+        f"{state.problem.fix}\n\n",
+        ("There is no plan without GPUs. A server that runs elsewhere can be measured (4) and asked (5).", "$muted"),
+    )

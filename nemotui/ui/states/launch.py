@@ -55,9 +55,10 @@ class Launch:
     @property
     def phases(self) -> tuple[PhaseLine, ...]:
         """The phases that were gone through, the one that goes on, and while there is one, those to come."""
-        tracker = self.ended.tracker if isinstance(self.ended, Ready) else self.starting and self.starting.tracker
-        if tracker is None:
+        event = self.ended if isinstance(self.ended, Ready) else self.starting
+        if event is None:
             return ()
+        tracker = event.tracker
         now = PHASES.index(tracker.phase)
         durations = tracker.durations()
         lines = [PhaseLine(phase, "past", durations[phase]) for phase in PHASES[:now] if phase in durations]

@@ -29,3 +29,17 @@ def _fit(text: str, width: int) -> str:
     if len(text) > size:
         text = text[: size - 1] + "…"
     return text.rjust(size) if width < 0 else text.ljust(size)
+
+
+def stacked(parts: Sequence[tuple[float, str, str]], whole: float, width: int) -> Content:
+    """Parts (size, the sign that fills it, its style) one after another on a bar of `width` cells; the rest is a line.
+
+    Every part that is not 0 has at least one cell; what goes beyond the bar is cut.
+    """
+    cells: list[Content] = []
+    used = 0
+    for size, sign, style in parts:
+        count = min(width - used, max(1, round(size / whole * width)) if size > 0 else 0)
+        cells.append(Content.styled(sign * count, style))
+        used += count
+    return Content.assemble(*cells, ("─" * (width - used), "$panel-lighten-2"))

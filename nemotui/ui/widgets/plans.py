@@ -1,0 +1,121 @@
+"""The plans as a table: a row each, changed in place, with as many columns as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+from nemotui.core.recommend import Verdict
+from nemotui.core.show import band, number
+from nemotui.ui.states.deploy import Choice
+
+SIGNS: Mapping[Verdict, tuple[str, str]] = {
+    "fits": ("●", "success"),
+    "tight": ("◐", "warning"),
+    "experimental": ("◇", "secondary"),
+    "no": ("✖", "muted"),
+}
+_HEAD = ("VARIANT", "TP", "GPUS", "VERDICT", "SEQS", "TOK/S", "TTFT s", "ITL ms", "FROM")
+_RIGHT = ("TP", "SEQS", "TOK/S", "TTFT s", "ITL ms")
+
+
+class PlanTable(DataTable[Text]):
+    """The pane has the focus and moves the cursor; the row under it stays the same plan while others change places."""
+
+    can_focus = False
+
+    def __init__(self) -> None:
+        super().__init__(cursor_type="row", cursor_foreground_priority="renderable", id="plans")
+        self._shown: list[str] = []
+
+    @property
+    def selected(self) -> str | None:
+        """The key of the plan under the cursor."""
+        return self._shown[self.cursor_row] if self.is_valid_row_index(self.cursor_row) else None
+
+    def show(self, choices: Sequence[Choice], width: int) -> None:
+        """These plans, in `width` cells."""
+        colours = self.app.theme_variables
+        rows = {
+            choice.key: [_text(name, *cell, colours) for name, cell in zip(_HEAD, _cells(choice), strict=True)]
+            for choice in choices
+        }
+        count = _columns(list(rows.values()), width)
+        names = _HEAD[:count]
+        if names != tuple(str(key.value) for key in self.columns) or list(rows) != self._shown:
+            self._fill(names, rows)
+            return
+        for key, cells in rows.items():
+            for name, cell in zip(names, cells, strict=False):
+                if self.get_cell(key, name) != cell:
+                    self.update_cell(key, name, cell, update_width=True)
+
+    def _fill(self, names: Sequence[str], rows: Mapping[str, list[Text]]) -> None:
+        selected = self.selected
+        self.clear(columns=True)
+        for name in names:
+            self.add_column(_text(name, name), key=name)
+        for key, cells in rows.items():
+            self.add_row(*cells[: len(names)], key=key)
+        self._shown = list(rows)
+        if selected is not None and selected in rows:
+            self.move_cursor(row=self._shown.index(selected))
+
+
+def verdict_words(choice: Choice) -> tuple[str, str]:
+    """A plan's verdict as sign and word, and the name of its colour."""
+    if choice.plan is None:
+        return "○ as asked", "foreground"
+    sign, colour = SIGNS[choice.plan.verdict]
+    return f"{sign} {choice.plan.verdict}", colour
+
+
+def gpu_list(indices: Sequence[int]) -> str:
+    """`0-3,6`: runs of three and more are joined."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+
+
+def _cells(choice: Choice) -> list[tuple[str, str]]:
+    """Text and colour for each column, in the order of `_HEAD`."""
+    plan = choice.plan
+    if plan is None:
+        return [("CPU", ""), *[("n/a", "muted")] * 2, verdict_words(choice), *[("n/a", "muted")] * 5]
+    copies = f"×{plan.data_parallel_size}" if plan.data_parallel_size > 1 else ""
+    found = plan.predicted
+    expected = [("n/a", "muted")] * 4
+    if found:
+        ttft = (found.mean_ttft_ms[0] / 1e3, found.mean_ttft_ms[1] / 1e3)
+        expected = [(band(found.output_throughput), ""), (band(ttft), ""), (band(found.mean_itl_ms), "")]
+        expected.append((found.source, "muted"))
+    return [
+        (plan.variant, ""),
+        (f"{plan.tensor_parallel_size}{copies}", ""),
+        (gpu_list(choice.gpus) or "n/a", "" if choice.gpus else "muted"),
+        verdict_words(choice),
+        (number(plan.max_num_seqs), "" if plan.max_num_seqs else "muted"),
+        *expected,
+    ]
+
+
+def _text(column: str, words: str, colour: str = "", colours: Mapping[str, str] = MappingProxyType({})) -> Text:
+    style = colours[colour] if colour else ""
+    return Text(words, style=style, no_wrap=True, justify="right" if column in _RIGHT else "left")
+
+
+def _columns(rows: Sequence[Sequence[Text]], width: int) -> int:
+    """How many columns fit, from the left; each has a cell of padding at both sides."""
+    used = 0
+    for count, name in enumerate(_HEAD):
+        used += 2 + max([len(name), *(row[count].cell_len for row in rows)])
+        if used > width:
+            return count
+    return len(_HEAD)
