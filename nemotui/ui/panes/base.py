@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual.containers import Vertical
 from textual.reactive import reactive
+from textual.timer import Timer
 
 S = TypeVar("S")
 
@@ -17,12 +18,25 @@ class Pane(Vertical, Generic[S], can_focus=True):
     """
 
     LABEL: ClassVar[str]
+    DRAW_EVERY_S: ClassVar[float] = 0.0  # at least so long between two pictures; 0: each state is drawn at once
     state: reactive[S | None] = reactive(None, init=False)
+    _rest: Timer | None = None  # while it runs, new states wait for its end
+    _waiting = False
 
     def watch_state(self) -> None:
         """A new state: draw it, if anybody sees it."""
-        if self.display and self.is_mounted:
+        if self._rest is not None:
+            self._waiting = True
+        elif self.display and self.is_mounted:
             self.draw()
+            if self.DRAW_EVERY_S:
+                self._rest = self.set_timer(self.DRAW_EVERY_S, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        if self._waiting:
+            self._waiting = False
+            self.watch_state()
 
     def on_show(self) -> None:
         """The pane has come to the front: draw what it missed."""

@@ -1,23 +1,47 @@
-"""Chat."""
+"""Chat: ask the model in each of its reasoning modes, and see what an answer costs in time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from nemotui.core.chat import Mode
+from nemotui.core.text import plain
 from nemotui.ui.panes.base import Pane
-from nemotui.ui.states.chat import ChatState
+from nemotui.ui.states.chat import ChatState, Cleared, NextMode
+from nemotui.ui.states.transcript import blocks
+from nemotui.ui.widgets.transcript import Transcript
+
+
+class Question(Input):
+    """A line to type into. What is pasted becomes one line, all of it."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self.replace(" ".join(plain(event.text).split("\n")), *self.selection)
 
 
 class ChatPane(Pane[ChatState]):
-    """Chat."""
+    """The conversation above, the question below."""
 
     LABEL: ClassVar[str] = "Chat"
+    DRAW_EVERY_S: ClassVar[float] = 0.12  # tokens come faster than anybody reads
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i,enter", "write", "Write", key_display="i", tooltip="Into the field, to ask", id="chat-write"),
+        Binding("f7", "mode", "Mode", tooltip="Reasoning for the next answers: full, low or off", id="chat-mode"),
+        Binding("t", "thinking", "Thinking", tooltip="Open or close the thinking", id="chat-thinking"),
+        Binding("y", "copy", "Copy", tooltip="Copy the last answer", id="chat-copy"),
+        Binding("n", "new", "New", tooltip="Begin a new conversation", id="chat-new"),
+        Binding("pageup", "scroll(-1)", "Back", tooltip="A page back in the conversation", id="chat-up", show=False),
+        Binding("pagedown", "scroll(1)", "On", tooltip="A page on", id="chat-down", show=False),
+    ]
 
     @dataclass
     class Asked(Message):
@@ -27,15 +51,102 @@ class ChatPane(Pane[ChatState]):
 
     @dataclass
     class Changed(Message):
-        """The mode was switched, or a new conversation begun (`mode` None)."""
+        """The mode was switched, or a new conversation begun."""
 
-        mode: Mode | None
+        event: NextMode | Cleared
 
     class Stopped(Message):
         """End the answer and keep what came."""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._thoughts = False  # whether the thinking is open
+
     def compose(self) -> ComposeResult:
-        yield Static("Chat")
+        yield Static(id="chat-empty")
+        yield Transcript(id="transcript")
+        yield Question(id="question-field", placeholder="Ask the model")
 
     def draw(self) -> None:
-        pass
+        state = self.state
+        if state is None:
+            return
+        empty = self.query_one("#chat-empty", Static)
+        empty.display = not state.turns
+        if not state.turns:
+            empty.update(_empty(state))
+        transcript = self.query_one(Transcript)
+        transcript.display = bool(state.turns)
+        transcript.show(blocks(state, thoughts=self._thoughts))
+        field = self.query_one(Question)
+        field.border_title = Content.assemble("reasoning ", (state.mode, "bold $primary"), " · F7")
+        field.border_subtitle = Content("Esc stops the answer" if state.answering else "Enter sends · Esc leaves")
+
+    def take_focus(self) -> None:
+        """The cursor goes where one types."""
+        self.query_one(Question).focus()
+
+    def leave_field(self) -> None:
+        """Escape ends an answer first, and leaves the field then."""
+        if self.state is not None and self.state.answering:
+            self.post_message(self.Stopped())
+        else:
+            self.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Send it, unless it is blank or has nobody to answer it; then it stays where it is."""
+        text = plain(event.value).strip()
+        if self.state is None or not text:
+            return
+        if self.state.answering:
+            self.notify("An answer is being written. Esc stops it.", severity="warning")
+            return
+        if self.state.served is not None:
+            event.input.clear()
+        self.query_one(Transcript).scroll_end(animate=False)
+        self.post_message(self.Asked(text))
+
+    def action_write(self) -> None:
+        """Into the field."""
+        self.take_focus()
+
+    def action_mode(self) -> None:
+        """Full, low, off."""
+        self.post_message(self.Changed(NextMode()))
+
+    def action_thinking(self) -> None:
+        """Open or close it, in every answer."""
+        self._thoughts = not self._thoughts
+        self.draw()
+
+    def action_new(self) -> None:
+        """Begin anew; an answer that is being written ends."""
+        if self.state is not None and self.state.answering:
+            self.post_message(self.Stopped())
+        self.post_message(self.Changed(Cleared()))
+
+    def action_copy(self) -> None:
+        """By the terminal's clipboard (OSC 52), which reaches through SSH."""
+        if self.state is None or not self.state.last_answer:
+            self.notify("There is no answer yet.", severity="warning")
+            return
+        self.app.copy_to_clipboard(self.state.last_answer)
+        self.notify("The last answer is copied, if this terminal allows it.")
+
+    def action_scroll(self, pages: int) -> None:
+        """Back and on in the conversation."""
+        transcript = self.query_one(Transcript)
+        transcript.scroll_relative(y=pages * max(1, transcript.size.height - 2), animate=False)
+
+
+def _empty(state: ChatState) -> Content:
+    if state.served is None:
+        return Content.assemble(
+            ("No server answers yet.\n", "bold"), ("Deploy one first: F3, or Esc and then 2.", "$muted")
+        )
+    return Content.assemble(
+        ("Ask ", "bold"),
+        (state.served, "bold $primary"),
+        ("\nIts thinking is shown apart, and under each answer what it cost in time. ", "$muted"),
+        ("F7 switches the reasoning: full, low, off.", "$muted"),
+    )
