@@ -74,10 +74,10 @@ def _row(gpu: Gpu) -> tuple[str, ...]:
     return (
         str(gpu.index),
         gpu.name,
-        f"{used} of {gib(gpu.memory_total_bytes)}",
+        f"{used}/{gib(gpu.memory_total_bytes)}",
         gib(gpu.memory_free_bytes),
         number(gpu.utilization_percent, "%"),
-        "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f} of {number(gpu.power_limit_w, 'W')}",
+        "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f}/{number(gpu.power_limit_w, 'W')}",
         number(gpu.temperature_c, "°C"),
         gpu.state,
     )

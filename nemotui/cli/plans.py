@@ -29,7 +29,7 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
         context=flags["context"],
         max_num_seqs=flags["max_num_seqs"],
         mtp=flags["mtp"],
-        port=settings.port if inv.demo is None or flags["port"] else pretend_port(inv),
+        port=settings.port if inv.demo is None or flags["port"] is not None else pretend_port(inv),
         bind=settings.bind,
         image=settings.image,
         model_path=mount or path,

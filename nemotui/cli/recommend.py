@@ -43,7 +43,7 @@ def plans_text(plans: Sequence[Recommendation]) -> str:
 
 def plans_table(plans: Sequence[Recommendation]) -> str:
     """A line a plan."""
-    head = ("#", "VARIANT", "TP", "VERDICT", "SEQS", "OUT TOK/S", "TTFT", "ITL", "SOURCE")
+    head = ("#", "VARIANT", "TP", "VERDICT", "SEQS", "OUT TOK/S", "TTFT s", "ITL ms", "SOURCE")
     return table([head, *(_row(i, plan) for i, plan in enumerate(plans, 1))], right=(0, 2, 4))
 
 
@@ -67,5 +67,5 @@ def _row(rank: int, plan: Recommendation) -> tuple[str, ...]:
     if expected:
         ttft = (expected.mean_ttft_ms[0] / 1e3, expected.mean_ttft_ms[1] / 1e3)
         itl, rate = expected.mean_itl_ms, expected.output_throughput
-        shown = (band(rate), band(ttft, "s"), band(itl, "ms"), expected.source)
+        shown = (band(rate), band(ttft), band(itl), expected.source)
     return (str(rank), plan.variant, str(plan.tensor_parallel_size), plan.verdict, number(plan.max_num_seqs), *shown)
