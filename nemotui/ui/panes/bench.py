@@ -29,7 +29,7 @@ _LABELS = {
     "mode": "mode",
 }
 _WIDE = 100  # columns from which the form is one line and the charts stand side by side
-_CHARTS_LINES = 6  # the least that is worth a chart's place below a result
+_CHARTS_ABOVE_RESULT = 26  # lines of the pane from which a result leaves room for them
 
 
 class BenchPane(Pane[BenchState]):
@@ -63,12 +63,14 @@ class BenchPane(Pane[BenchState]):
         self._form = BenchForm()
         self._formed_of: BenchSpec | None = None  # the run whose shape was put into the form
         self._tried = False  # Enter was pressed on a form that is wrong
+        self._running = False  # as the footer was last drawn
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="bench-form"):
-            yield Static(id="preset")
             for group in (FIELDS[:2], FIELDS[2:]):
                 with Horizontal(classes="group"):
+                    if group[0] == FIELDS[0]:
+                        yield Static(id="preset")
                     for name in group:
                         yield Static(Content.styled(_LABELS[name], "$muted"), classes="label")
                         yield Input(self._form.texts[name], id=name, classes="field", compact=True, max_length=12)
@@ -93,6 +95,9 @@ class BenchPane(Pane[BenchState]):
         if state.spec is not None and state.spec is not self._formed_of:
             self._formed_of = state.spec
             self._fill(BenchForm.of(state.spec))
+        if state.running is not self._running:
+            self._running = state.running
+            self.refresh_bindings()
         self._draw_form()
         self.query_one("#progress", Static).update(progress(state, self.size.width))
         self._draw_charts(state)
@@ -116,10 +121,11 @@ class BenchPane(Pane[BenchState]):
 
     def _draw_charts(self, state: BenchState) -> None:
         charts = self.query_one("#charts")
-        charts.display = state.latest is not None and (state.running or self.size.height >= 26) and bool(state.points)
-        if not charts.display or state.latest is None:
+        room = state.running or self.size.height >= _CHARTS_ABOVE_RESULT
+        charts.display = room and bool(state.points)
+        if not charts.display:
             return
-        latest = state.latest
+        latest = state.points[-1]
         self.query_one("#ttft", Chart).show(
             state.history(lambda point: point.ttft.p50_ms), _quantiles(latest, "ttft_so_far", 0)
         )
@@ -137,6 +143,11 @@ class BenchPane(Pane[BenchState]):
             field = self.query_one(f"#{name}", Input)
             if field.value != form.texts[name]:
                 field.value = form.texts[name]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers to start what does not run, and to stop what does."""
+        running = self.state is not None and self.state.running
+        return {"start": not running, "preset": not running, "edit": not running, "stop": running}.get(action, True)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A field was typed into, or filled."""

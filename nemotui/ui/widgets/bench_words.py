@@ -65,14 +65,14 @@ def report(state: BenchState, width: int) -> Content:
     if state.result is None:
         return Content("")
     result = state.result
-    return Content("\n").join([_headline(result), *_table(result), *_throughput(result, width), *_notes(result)])
+    return Content("\n").join([_headline(result), *_table(result, width), *_throughput(result, width), *_notes(result)])
 
 
 def _headline(result: Mapping[str, Any]) -> Content:
     parts = []
     if result["time_scaled"]:
         parts.append((f" TIME SCALED × {result['time_scale']:g}: no measurement ", "bold $background on $warning"))
-        parts.append((" ", ""))
+        parts.append(("\n", ""))
     if not result["complete"]:
         parts.append((f"Not complete: {result['reason'] or 'requests are missing'}. ", "bold $warning"))
     if result["failed"]:
@@ -82,8 +82,9 @@ def _headline(result: Mapping[str, Any]) -> Content:
     return Content.assemble(*parts)
 
 
-def _table(result: Mapping[str, Any]) -> list[Content]:
-    widths = (5, *[-10] * len(_STATISTICS))
+def _table(result: Mapping[str, Any], width: int) -> list[Content]:
+    cell = max(7, min(10, (width - 6) // len(_STATISTICS) - 2))
+    widths = (5, *[-cell] * len(_STATISTICS))
     rows = [Content.styled(columns(list(zip(("ms", *_STATISTICS), widths, strict=True))), "$muted")]
     for name in ("ttft", "tpot", "itl", "e2el"):
         digits = 0 if name == "e2el" else 1
