@@ -19,6 +19,7 @@ from nemotui.core.ports import (
 
 MACHINE_INTERVAL_S = 1.0  # NVML averages over up to a second: nothing is gained below
 SERVER_INTERVAL_S = 2.0
+_FULL_CHECK_EVERY = 15  # samples, half a minute
 _RETRY_S = 30.0  # how often a driver that is not there is asked again
 
 
@@ -74,38 +75,40 @@ async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str,
 async def watch_server(
     runtime: ContainerRuntime, connect: Callable[[str], ModelServer], default_url: str, clock: Clock
 ) -> AsyncGenerator[ServerSample, None]:
-    """The server that our container runs, else the one at `default_url`, every two seconds."""
+    """The server that our container runs, else the one at `default_url`, every two seconds.
+
+    A server that serves is asked for its metrics alone, and only now and then whether it is healthy and what it
+    serves: vLLM writes a line into its log for every request.
+    """
     server: ModelServer | None = None
+    models: Sequence[ServedModel] = ()
+    asked = 0
     try:
         while True:
             url, container, problem = await find_server(runtime, default_url)
             if server is None or server.base_url != url:
                 if server is not None:
                     await server.close()
-                server = connect(url)
-            yield await _sample(server, container, problem, clock.now())
+                server, models = connect(url), ()
+            metrics = ServerMetrics()
+            try:
+                if not models or asked % _FULL_CHECK_EVERY == 0:
+                    models = await server.models() if await server.healthy() else ()
+                if models:
+                    metrics, problem = await server.metrics(), None
+            except NemotuiError as error:
+                models, problem = (), error.problem
+            asked += 1
+            yield ServerSample(
+                at=clock.now(),
+                base_url=url,
+                container=container,
+                serving=bool(models),
+                models=models,
+                metrics=metrics,
+                problem=problem,
+            )
             await clock.sleep(SERVER_INTERVAL_S)
     finally:
         if server is not None:
             await server.close()
-
-
-async def _sample(server: ModelServer, container: Container | None, problem: Problem | None, at: float) -> ServerSample:
-    serving, models, metrics = False, (), ServerMetrics()  # type: bool, Sequence[ServedModel], ServerMetrics
-    if await server.healthy():
-        try:
-            models = await server.models()
-            serving = bool(models)
-            metrics = await server.metrics()
-            problem = None
-        except NemotuiError as error:
-            problem = error.problem
-    return ServerSample(
-        at=at,
-        base_url=server.base_url,
-        container=container,
-        serving=serving,
-        models=models,
-        metrics=metrics,
-        problem=problem,
-    )

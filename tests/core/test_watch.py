@@ -1,0 +1,171 @@
+"""The watchers on a clock that tests own: what they ask, how often, and what they make of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from nemotui.core.errors import NemotuiError, NothingThereError, Problem
+from nemotui.core.hardware import Machine
+from nemotui.core.ports import ChatChunk, Container, ServedModel, ServerMetrics
+from nemotui.core.watch import ServerSample, container_url, watch_machine, watch_server
+
+pytestmark = pytest.mark.anyio
+
+NO_ENGINE = NothingThereError("no_engine", "no engine answers", "Start it.")
+NO_SERVER = NothingThereError("no_server", "no server answers", "Start one.")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return sum(self.slept)
+
+    def monotonic(self) -> float:
+        return self.now()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Probe:
+    def __init__(self, *answers: Machine | NemotuiError) -> None:
+        self.answers = list(answers)
+
+    async def sample(self) -> Machine:
+        answer = self.answers.pop(0)
+        if isinstance(answer, NemotuiError):
+            raise answer
+        return answer
+
+    async def close(self) -> None: ...
+
+
+class Runtime:
+    def __init__(self, containers: Sequence[Container] | NemotuiError) -> None:
+        self.answer = containers
+
+    async def containers(self) -> Sequence[Container]:
+        if isinstance(self.answer, NemotuiError):
+            raise self.answer
+        return self.answer
+
+
+class Server:
+    def __init__(self, base_url: str, *, up: bool = True) -> None:
+        self.base_url = base_url
+        self.up = up
+        self.asked: list[str] = []
+        self.closed = False
+
+    async def healthy(self) -> bool:
+        self.asked.append("health")
+        return self.up
+
+    async def models(self) -> Sequence[ServedModel]:
+        self.asked.append("models")
+        return [ServedModel(id="nemotron-super")]
+
+    async def version(self) -> str | None:
+        return None
+
+    async def metrics(self) -> ServerMetrics:
+        self.asked.append("metrics")
+        if not self.up:
+            raise NO_SERVER
+        return ServerMetrics(running=1)
+
+    async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
+        yield ChatChunk(at=0)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def container(port: int = 8000, bind: str = "127.0.0.1", state: str = "running") -> Container:
+    return Container(id="1", name="n", image="i", state=state, bind=bind, port=port, labels={})  # type: ignore[arg-type]
+
+
+async def samples(runtime: Runtime, servers: dict[str, Server], count: int, clock: Clock) -> list[ServerSample]:
+    found = []
+    watcher = watch_server(runtime, servers.__getitem__, "http://127.0.0.1:8000", clock)  # type: ignore[arg-type]
+    async with aclosing(watcher):
+        async for sample in watcher:
+            found.append(sample)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_a_machine_a_second_and_a_missing_driver_every_half_minute() -> None:
+    clock = Clock()
+    no_driver = NothingThereError("no_driver", "there is no driver", "Install it.")
+    probe = Probe(Machine(driver_version="1"), no_driver, Machine(driver_version="2"), Machine())
+    seen: list[Machine | Problem] = []
+    watcher = watch_machine(probe, clock)
+    async with aclosing(watcher):
+        async for event in watcher:
+            seen.append(event)
+            if len(seen) == 4:
+                break
+    assert seen == [Machine(driver_version="1"), no_driver.problem, Machine(driver_version="2"), Machine()]
+    assert clock.slept == [1, 30, 1]
+
+
+async def test_a_serving_server_is_asked_for_its_metrics_alone() -> None:
+    clock, server = Clock(), Server("http://127.0.0.1:8000")
+    found = await samples(Runtime([container()]), {server.base_url: server}, 16, clock)
+    assert server.asked == ["health", "models", *["metrics"] * 15, "health", "models", "metrics"]
+    assert all(sample.serving and sample.metrics.running == 1 for sample in found)
+    assert set(clock.slept) == {2}
+    assert server.closed
+
+
+async def test_a_server_that_goes_away_is_seen_at_the_next_sample() -> None:
+    clock, server = Clock(), Server("http://127.0.0.1:8000")
+    watcher = watch_server(Runtime([]), lambda url: server, server.base_url, clock)  # type: ignore[arg-type]
+    async with aclosing(watcher):
+        assert (await anext(watcher)).serving
+        server.up = False
+        gone = await anext(watcher)
+        assert (gone.serving, gone.problem) == (False, NO_SERVER.problem)
+        assert not (await anext(watcher)).serving
+        server.up = True
+        assert (await anext(watcher)).serving
+
+
+async def test_without_an_engine_the_default_address_is_tried() -> None:
+    servers = {url: Server(url) for url in ("http://127.0.0.1:8000",)}
+    (sample,) = await samples(Runtime(NO_ENGINE), servers, 1, Clock())
+    assert sample.serving
+    assert sample.problem is None
+    servers["http://127.0.0.1:8000"].up = False
+    (sample,) = await samples(Runtime(NO_ENGINE), servers, 1, Clock())
+    assert sample.problem == NO_ENGINE.problem
+
+
+async def test_our_running_container_says_where_to_look() -> None:
+    server = Server("http://10.0.0.5:9000")
+    runtime = Runtime([container(state="exited"), container(port=9000, bind="10.0.0.5")])
+    (sample,) = await samples(runtime, {server.base_url: server}, 1, Clock())
+    assert sample.base_url == "http://10.0.0.5:9000"
+    assert sample.container == container(port=9000, bind="10.0.0.5")
+
+
+@pytest.mark.parametrize(
+    ("bind", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("10.1.2.3", "http://10.1.2.3:8000"),
+    ],
+)
+def test_where_a_container_answers(bind: str, url: str) -> None:
+    assert container_url(container(bind=bind)) == url
