@@ -36,6 +36,7 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
+from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.logs import LogsState
 from nemotui.ui.states.server import ServerState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
@@ -222,6 +223,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # -- what the panes ask for
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
+        self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))
 
     def on_deploy_pane_stop(self) -> None:

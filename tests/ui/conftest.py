@@ -27,7 +27,7 @@ from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
 
 _POLL_S = 0.05
-_PATIENCE_S = 60.0  # only so that a test that waits in vain ends with the screen in its report
+_PATIENCE_S = 30.0  # only so that a test that waits in vain ends with the screen in its report
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,6 @@ class DeployPane(Pane[DeployState]):
     def _ask(self, choice: Choice, spec: ContainerSpec) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
-                self.app.notify(f"Starting {spec.name} …")
                 self.post_message(self.Start(spec))
 
         what = f"{choice.plan.variant} on GPU {gpu_list(choice.gpus)}" if choice.plan else spec.image

@@ -36,7 +36,6 @@ class LogsPane(Pane[LogsState]):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self._following = True
         self._container: str | None = None
         self._total = 0  # of the container's lines, those that are shown or were
         self._pause: Timer | None = None
@@ -45,11 +44,6 @@ class LogsPane(Pane[LogsState]):
         yield Static(id="log-head")
         yield Static(id="no-log")
         yield Lines()
-
-    def on_resize(self) -> None:
-        """A view at the end stays there."""
-        if self._following:
-            self.query_one(Lines).scroll_end(animate=False)
 
     def draw(self) -> None:
         """At once, and then not again for a moment: a flood is drawn a few times a second."""
@@ -69,71 +63,67 @@ class LogsPane(Pane[LogsState]):
         container = state.container.id if state.container else None
         if container != self._container:
             self._container = container
-            self._total, self._following = 0, True
+            self._total, lines.following = 0, True
             lines.show((), 0)
-        if self._following and state.total != self._total:
+        if lines.following and state.total != self._total:
             lines.show(state.lines, state.total - self._total)
             self._total = state.total
-            lines.scroll_end(animate=False, immediate=True, x_axis=False)
-        self.query_one("#log-head", Static).update(self._head(state))
+        self.query_one("#log-head", Static).update(_head(state, None if lines.following else state.total - self._total))
         nothing = self.query_one("#no-log", Static)
         nothing.display = not state.lines
         lines.display = bool(state.lines)
         nothing.update(_nothing(state))
 
-    def _head(self, state: LogsState) -> Content:
-        container = state.container
-        if container is None:
-            return Content("")
-        code = (
-            "" if container.exit_code is None or container.state == "running" else f" with code {container.exit_code}"
-        )
-        parts = [
-            (f"{container.name}  ", "bold"),
-            (f"{container.state}{code}", _STATES.get(container.state, "$muted")),
-            (f"  {state.total:,} lines", "$muted"),
-        ]
-        if state.dropped:
-            parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
-        if not self._following:
-            parts.append((f"  paused, {state.total - self._total:,} new lines, f to follow", "bold $warning"))
-        if state.problem is not None:
-            parts.append((f"  {state.problem}", "$error"))
-        return Content.assemble(*parts)
-
     def on_lines_moved(self) -> None:
-        """Whoever scrolls away from the end reads; whoever comes back to it follows."""
-        self._follow(self.query_one(Lines).at_end)
-
-    def _follow(self, yes: bool) -> None:
-        if yes != self._following:
-            self._following = yes
-            self._draw()
+        """Away from the end or back to it: held or followed."""
+        self._draw()
 
     def action_follow(self) -> None:
         """Follow, or hold the view where it is."""
-        if self._following:
-            self._follow(False)
-        else:
-            self.action_bottom()
+        self._follow(not self.query_one(Lines).following)
 
     def action_bottom(self) -> None:
         """The newest line."""
         self._follow(True)
-        self.query_one(Lines).scroll_end(animate=False, x_axis=False)
+
+    def _follow(self, yes: bool) -> None:
+        lines = self.query_one(Lines)
+        lines.following = yes
+        self._draw()
+        lines.keep_end()
 
     def action_top(self) -> None:
         """The oldest line."""
-        self.query_one(Lines).scroll_home(animate=False, x_axis=False)
+        self.query_one(Lines).scroll_home(animate=False, immediate=True, x_axis=False)
 
     def action_move(self, columns: int, lines: int) -> None:
         """A little further."""
-        self.query_one(Lines).scroll_relative(x=columns, y=lines, animate=False)
+        self.query_one(Lines).scroll_relative(x=columns, y=lines, animate=False, immediate=True)
 
     def action_page(self, pages: int) -> None:
         """A page further."""
         lines = self.query_one(Lines)
-        lines.scroll_relative(y=pages * max(1, lines.size.height - 1), animate=False)
+        lines.scroll_relative(y=pages * max(1, lines.size.height - 1), animate=False, immediate=True)
+
+
+def _head(state: LogsState, held: int | None) -> Content:
+    """`held`: how many lines wait for whoever holds the view."""
+    container = state.container
+    if container is None:
+        return Content("")
+    code = "" if container.exit_code is None or container.state == "running" else f" with code {container.exit_code}"
+    parts = [
+        (f"{container.name}  ", "bold"),
+        (f"{container.state}{code}", _STATES.get(container.state, "$muted")),
+        (f"  {state.total:,} line{'' if state.total == 1 else 's'}", "$muted"),
+    ]
+    if state.dropped:
+        parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
+    if held is not None:
+        parts.append((f"  paused, {held:,} new lines, f to follow", "bold $warning"))
+    if state.problem is not None:
+        parts.append((f"  {state.problem}", "$error"))
+    return Content.assemble(*parts)
 
 
 def _nothing(state: LogsState) -> Content:

@@ -14,7 +14,7 @@ from nemotui.core.plan import ContainerSpec, container_spec
 from nemotui.core.ports import Container
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.watch import ServerSample
-from nemotui.ui.states.launch import Launch
+from nemotui.ui.states.launch import Begun, Launch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class DeployState:
     container: Container | None = None
     seen: Hashable = None
 
-    def after(self, event: Machine | Problem | ServerSample | DeployEvent) -> DeployState:
+    def after(self, event: Machine | Problem | ServerSample | Begun | DeployEvent) -> DeployState:
         """The state after a sample of the machine, one of the server, or an event of a deployment."""
         match event:
             case Machine():
@@ -61,7 +61,7 @@ class DeployState:
                 return self._with(event.container)
             case LogBatch():
                 return self
-            case Pulling() | Created() | Starting() | Ready() | Failed():
+            case Begun() | Pulling() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 
     @property

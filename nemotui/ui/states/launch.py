@@ -13,6 +13,11 @@ _NOT_WHEN_EAGER = ("compile", "graphs")
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The start was ordered; nothing has come of it yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseLine:
     """One phase: over, going on, to come, or the one that the start failed in; `seconds` None where unknown."""
 
@@ -30,10 +35,12 @@ class Launch:
     starting: Starting | None = None
     ended: Ready | Failed | None = None
 
-    def after(self, event: Pulling | Created | Starting | Ready | Failed) -> Launch:
-        """The launch after one event. What follows an end begins a new one."""
+    def after(self, event: Begun | Pulling | Created | Starting | Ready | Failed) -> Launch:
+        """The launch after one event. An order, and what follows an end, begins a new one."""
         begun = self if self.ended is None else Launch()
         match event:
+            case Begun():
+                return Launch()
             case Pulling():
                 return replace(begun, pull=event.progress)
             case Created():

@@ -61,7 +61,8 @@ def _going_on(launch: Launch, width: int) -> list[Content]:
             Content.assemble(bar(share, room, "$accent"), figures),
             Content.styled(_cut(pull.status, width), "$muted"),
         ]
-    return [Content.styled("The container has been started", "bold"), Content.styled("No word from it yet.", "$muted")]
+    step = "Asking the engine …" if launch.container is None else "The container runs; it has written nothing yet."
+    return [Content.styled("Starting", "bold"), Content.styled(step, "$muted")]
 
 
 def _ready(ready: Ready, width: int) -> list[Content]:

@@ -16,7 +16,10 @@ from nemotui.ui.states.logs import head
 
 
 class Lines(ScrollView, can_focus=False):
-    """Lines that scroll both ways. Colour repeats what the line's level says."""
+    """Lines that scroll both ways. Colour repeats what the line's level says.
+
+    `following`: the end stays in view. Whoever scrolls away from the end ends that, and coming back begins it again.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "lines--head",
@@ -27,11 +30,13 @@ class Lines(ScrollView, can_focus=False):
     }
 
     class Moved(Message):
-        """The view was scrolled."""
+        """The view was scrolled by its reader."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.following = True
         self._lines: tuple[LogLine, ...] = ()
+        self._keeping = False
 
     def show(self, lines: tuple[LogLine, ...], fresh: int) -> None:
         """Show these, of which the last `fresh` are new."""
@@ -40,16 +45,25 @@ class Lines(ScrollView, can_focus=False):
         self._lines = lines
         self.virtual_size = Size(max([before, *(cell_len(line.text) for line in new)]), len(lines))
         self.refresh()
+        self.keep_end()
 
-    @property
-    def at_end(self) -> bool:
-        """The last line is in view."""
-        return self.scroll_offset.y >= self.max_scroll_y
+    def keep_end(self) -> None:
+        """The last line in view, where it is followed."""
+        if self.following:
+            self._keeping = True
+            self.scroll_end(animate=False, force=True, immediate=True, x_axis=False)  # force: no bar yet, perhaps
+            self._keeping = False
+
+    def on_resize(self) -> None:
+        """Only now is it known where the end is."""
+        self.keep_end()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell the pane, whatever moved the view."""
+        """By key, wheel or bar alike."""
         super().watch_scroll_y(old_value, new_value)
-        self.post_message(self.Moved())
+        if not self._keeping:
+            self.following = self.scroll_offset.y >= self.max_scroll_y
+            self.post_message(self.Moved())
 
     def render_line(self, y: int) -> Strip:
         left, top = self.scroll_offset

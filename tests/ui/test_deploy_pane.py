@@ -1,0 +1,173 @@
+"""The Deploy pane by its keys, on a pretend machine."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest
+
+from nemotui.core.deploy import Failed
+from nemotui.core.text import plain_line
+from nemotui.ui.modals import Ask
+from nemotui.ui.states.deploy import DeployState
+from nemotui.ui.states.launch import Launch
+from nemotui.ui.widgets.plans import gpu_list
+from tests.core.machines import machine
+from tests.ui.conftest import Console, ConsoleFactory
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = plain_line("\x1b]0;owned\x07\x1b[31m[/x] [INFO] a[0] [bold]b")
+
+
+def state(c: Console) -> DeployState:
+    found = c.pane("deploy").state
+    assert isinstance(found, DeployState)
+    return found
+
+
+async def test_the_plans_stand_in_a_table_and_the_first_is_explained(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("1,015-1,228")
+        rows = [line.split() for line in c.text.splitlines()[4:7]]
+        assert rows[0] == ["FP8", "2", "0,1", "●", "fits", "256", "1,015-1,228", "4.1-5.0", "21.8-26.4", "published"]
+        assert rows[1][:5] == ["NVFP4", "2", "0,1", "◇", "experimental"]
+        assert rows[2][3:5] == ["✖", "no"]
+        assert "weights 57.0 GiB" in c.text
+        assert "room for 52 requests of 9,216 tokens at once" in c.text
+
+
+@pytest.mark.parametrize(
+    ("width", "last"), [(120, "FROM"), (80, "ITL ms"), (60, "TOK/S"), (40, "VERDICT"), (24, "GPUS")]
+)
+async def test_a_narrow_screen_drops_columns_from_the_right(console: ConsoleFactory, width: int, last: str) -> None:
+    async with console(size=(width, 24)) as c:
+        await c.press("2")
+        await c.until("VARIANT")
+        assert c.text.splitlines()[3].endswith(last)
+
+
+async def test_the_cursor_stays_on_its_plan_when_the_plans_change_places(console: ConsoleFactory) -> None:
+    async with console("8xh200") as c:
+        await c.press("2")
+        await c.until(lambda: len(state(c).choices) == 12)
+        await c.press("down", "down")
+        assert "BF16, TP 8 on GPU 0-7" in c.text
+        c.main.workers.cancel_all()
+        choices = state(c).choices
+        c.pane("deploy").state = replace(state(c), plans=tuple(reversed(choices)))
+        await c.pilot.pause()
+        assert "BF16, TP 8 on GPU 0-7" in c.text
+
+
+async def test_enter_shows_the_command_and_enter_again_starts_it_to_ready(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("enter")
+        assert isinstance(c.app.screen, Ask)
+        assert "Start FP8 on GPU 0,1?" in c.text
+        assert "$ docker run -d --name nemotui" in c.text
+        await c.press("enter")
+        await c.until("● Ready after")
+        assert f"at http://127.0.0.1:{c.port}" in c.text
+        assert f"$ curl http://127.0.0.1:{c.port}/v1/chat/completions" in c.text
+        assert "It said: " in c.text
+        assert "✓ load weights" in c.text
+        await c.until(lambda: state(c).running)
+        await c.press("enter")
+        await c.until("nemotui runs already")
+
+
+async def test_escape_in_the_preview_starts_nothing(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("enter", "escape")
+        assert not isinstance(c.app.screen, Ask)
+        assert state(c).launch is None
+
+
+async def test_a_plan_that_would_not_start_says_why_instead(console: ConsoleFactory) -> None:
+    async with console("1xh100") as c:
+        await c.press("2")
+        await c.until("✖ no")
+        await c.press("enter")
+        await c.until("This would not start")
+        assert not isinstance(c.app.screen, Ask)
+        assert "0.7 GiB too much for one GPU" in c.text
+
+
+async def test_a_failed_start_shows_its_cause_and_its_cure(console: ConsoleFactory) -> None:
+    async with console() as c:
+        with socket.create_server(("127.0.0.1", c.port)):
+            await c.press("2")
+            await c.until("published")
+            await c.press("enter", "enter")
+            await c.until("✖ The start failed")
+        ended = state(c).launch
+        assert ended is not None
+        assert isinstance(ended.ended, Failed)
+        assert ended.ended.kind == "port_taken"
+        assert "--port" in c.text
+
+
+async def test_s_stops_the_server_and_the_plans_are_free_again(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("enter", "enter")
+        await c.until("● Ready after")
+        await c.until(lambda: state(c).running)
+        await c.press("s")
+        await c.until("Stop nemotui?")
+        await c.press("enter")
+        await c.until(lambda: state(c).launch is None and state(c).running is None)
+        await c.until("● fits")
+
+
+async def test_y_copies_the_command(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("y")
+        assert c.app.clipboard.startswith("docker run -d --name nemotui --gpus ")
+        assert c.app.clipboard.endswith("--tool-call-parser qwen3_coder")
+
+
+async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) -> None:
+    async with console("none") as c:
+        await c.press("2")
+        await c.until("There is no plan without GPUs")
+        await c.press("enter", "y", "up", "down", "pagedown")
+        assert not isinstance(c.app.screen, Ask)
+
+
+async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        c.main.workers.cancel_all()
+        now = machine("H100 80GB SXM", "H100 80GB SXM")
+        now = replace(now, gpus=tuple(replace(gpu, name=HOSTILE, uuid=f"{gpu.index}{HOSTILE}") for gpu in now.gpus))
+        planned = DeployState(catalog=state(c).catalog, request=state(c).request).after(now)
+        failed = Failed(kind="x", cause=f"cause {HOSTILE}", remedy=f"cure {HOSTILE}", evidence=(f"line {HOSTILE}",))
+        first = planned.choices[0]
+        assert first.plan is not None
+        hostile_plan = replace(first, plan=replace(first.plan, variant=HOSTILE, would_fit_if=HOSTILE))
+        c.pane("deploy").state = replace(planned, plans=(hostile_plan,), launch=Launch(ended=failed))
+        await c.pilot.pause()
+        for words in (f"cause {HOSTILE}", f"cure {HOSTILE}", f"line {HOSTILE}", f"2 × {HOSTILE}", f"→ {HOSTILE}"):
+            assert words in c.text
+        assert f" {HOSTILE}  " in c.text.splitlines()[4]
+        assert "\x1b" not in c.text
+        await c.press("enter")
+        assert f"Start {HOSTILE} on GPU 0,1?" in c.text
+
+
+def test_runs_of_gpus_are_joined() -> None:
+    assert gpu_list((0, 1, 2, 3, 6)) == "0-3,6"
+    assert gpu_list((0, 1)) == "0,1"
+    assert gpu_list(()) == ""
