@@ -126,7 +126,7 @@ async def follow_run(
     inv: Invocation, b: Backends, events: AsyncGenerator[BenchEvent, None], *, ends_with_us: bool = False
 ) -> Answer:
     """Show a run until it ends. `ends_with_us`: its server does, so that an interrupted run is stopped too."""
-    shown_s = float("-inf")
+    shown_s = 0.0
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(aclosing(events))
         async for event in events:

@@ -34,7 +34,7 @@ class Output:
 
     def __init__(self, *, as_json: bool, lines: bool) -> None:
         self.as_json = as_json
-        self._lines = lines
+        self.lines = lines
         self._pending = False  # a progress line stands there without its newline
         self.afterwards = ""  # what goes on after Ctrl+C, and how to come back to it
 
@@ -45,6 +45,10 @@ class Output:
     def note(self, text: str) -> None:
         """A line for people that is never part of what a verb answers."""
         self._write(sys.stderr, text + "\n")
+
+    def ask(self, question: str) -> None:
+        """A question whose answer is typed behind it."""
+        self._write(sys.stderr, question)
 
     def progress(self, text: str) -> None:
         """A line that the next one replaces; only where a person watches, so that it never fills a log."""
@@ -62,7 +66,7 @@ class Output:
         """The last word."""
         if self.as_json:
             document = {**answer.document, "error": asdict(answer.error) if answer.error else None}
-            self._json({"event": "result", **document} if self._lines else document)
+            self._json({"event": "result", **document} if self.lines else document)
             return
         if answer.text:
             self._write(sys.stdout, answer.text + "\n")
@@ -71,7 +75,7 @@ class Output:
 
     def _json(self, document: Mapping[str, Any]) -> None:
         data = msgspec.json.encode(document)
-        self._write(sys.stdout, (data if self._lines else msgspec.json.format(data, indent=2)).decode() + "\n")
+        self._write(sys.stdout, (data if self.lines else msgspec.json.format(data, indent=2)).decode() + "\n")
 
     def _write(self, stream: TextIO, text: str, *, keep: bool = False) -> None:
         if self._pending and not keep:

@@ -91,20 +91,27 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
     ),
 )
 async def logs(inv: Invocation, follow: bool, tail: int | None, name: str | None) -> Answer:
-    """The log of a container of ours."""
-    count = 0
+    """The log of a container of ours.
+
+    With --json one document, or with -f a line of JSON for each line of the log.
+    """
+    inv.out.lines = follow
+    count, kept = 0, []
     async with backends(inv, start_s=0.5) as b:
         if inv.demo is not None:
             await start_pretend(inv, b)
         container = await deployed(b.runtime, name)
         async with aclosing(b.runtime.logs(container.id, follow=follow, tail=tail)) as batches:
             async for batch in batches:
+                count += len(batch)
                 for line in batch:
-                    count += 1
-                    inv.out.event("line", asdict(line))
                     if not inv.as_json:
                         inv.out.say(line.text)
-    return Answer({"container": container.name, "lines": count})
+                    elif follow:
+                        inv.out.event("line", asdict(line))
+                    else:
+                        kept.append(asdict(line))
+    return Answer({"container": container.name, "count": count, **({} if follow else {"lines": kept})})
 
 
 @verb(

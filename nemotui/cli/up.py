@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -50,8 +51,8 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             plans = recommend(machine, b.catalog, request)
             inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
         spec = await chosen(b, request)
-        if not (yes or inv.demo is not None) and not click.confirm("Start the first plan?", err=True):
-            raise click.Abort
+        if not (yes or inv.demo is not None or await _agreed(inv, "Start the first plan?")):
+            return Answer({}, "Nothing was started.")
         _step(inv, "Deployment")
         deployed = await follow_deployment(inv, b, spec)
         if deployed.exit_code:
@@ -63,6 +64,18 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             return await _measure(inv, b, server, deployed)
         finally:
             await server.close()
+
+
+async def _agreed(inv: Invocation, question: str) -> bool:
+    """Whether the person at the terminal says yes. The event loop waits for the line, so that Ctrl+C ends it."""
+    inv.out.ask(f"{question} [y/N] ")
+    answered, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), answered.set)
+    try:
+        await answered.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: Answer) -> Answer:

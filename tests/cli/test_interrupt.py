@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -100,6 +104,44 @@ def test_a_benchmark_of_another_server_goes_on(environment: dict[str, str], tmp_
         assert (attached.returncode, final["completed"], final["interrupted"]) == (0, 200, False)
         assert final["published"] is None  # a server that is not ours: nobody knows its hardware
         interrupt(server)
+
+
+def test_a_followed_log_is_json_lines_until_ctrl_c(environment: dict[str, str], tmp_path: Path) -> None:
+    with start(environment, tmp_path, "logs", "--demo", "-f", "--json") as process:
+        assert until(process, "line")["stream"] in ("stdout", "stderr")
+        result, _ = interrupt(process)
+    assert (result["event"], result["error"]["kind"]) == ("result", "interrupted")
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 0), (b"\n", 0), (b"\x04", 0), (b"\x03", 130)])
+def test_up_asks_before_it_starts_anything(
+    environment: dict[str, str], tmp_path: Path, answer: bytes, code: int
+) -> None:
+    """At a terminal: no, nothing, the end of input, and Ctrl+C. There is no engine: a yes would end with 3."""
+    machine = tmp_path / "box.json"
+    machine.write_bytes(
+        subprocess.run([*PROGRAM, "gpus", "--demo", "--json"], env=environment, capture_output=True, check=True).stdout
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*INTERRUPTIBLE, "up", "--machine", str(machine)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        question = process.stderr.read(len("Start the first plan? [y/N] "))
+        assert question == b"Start the first plan? [y/N] "
+        os.write(ours, answer)
+        out, err = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, b"Traceback" in err) == (code, False)
+    assert (b"Nothing was started." in out) == (code == 0)
 
 
 def test_the_key_in_a_file_goes_nowhere_else(environment: dict[str, str], tmp_path: Path) -> None:
