@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from nemotui.core.deploy import Failed
+from nemotui.core.plan import ContainerSpec
+from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
 from nemotui.ui.modals import Ask
 from nemotui.ui.states.deploy import DeployState
@@ -35,7 +37,7 @@ async def test_the_plans_stand_in_a_table_and_the_first_is_explained(console: Co
         assert rows[0] == ["FP8", "2", "0,1", "●", "fits", "256", "1,015-1,228", "4.1-5.0", "21.8-26.4", "published"]
         assert rows[1][:5] == ["NVFP4", "2", "0,1", "◇", "experimental"]
         assert rows[2][3:5] == ["✖", "no"]
-        assert "weights 57.0 GiB" in c.text
+        assert "GiB  █ weights 57.0   ▓ vLLM 6.0   ▒ requests 9.8   ─ left alone 6.3" in c.text
         assert "room for 52 requests of 9,216 tokens at once" in c.text
 
 
@@ -97,7 +99,7 @@ async def test_a_plan_that_would_not_start_says_why_instead(console: ConsoleFact
         await c.press("enter")
         await c.until("This would not start")
         assert not isinstance(c.app.screen, Ask)
-        assert "0.7 GiB too much for one GPU" in c.text
+        assert "✖ 0.7 too much" in c.text
 
 
 async def test_a_failed_start_shows_its_cause_and_its_cure(console: ConsoleFactory) -> None:
@@ -171,3 +173,27 @@ def test_runs_of_gpus_are_joined() -> None:
     assert gpu_list((0, 1, 2, 3, 6)) == "0-3,6"
     assert gpu_list((0, 1)) == "0,1"
     assert gpu_list(()) == ""
+
+
+async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        c.main.workers.cancel_all()
+        labels = {"nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "2"}
+        running = Container(id="0a1b", name="mine", image="vllm", state="running", port=8000, labels=labels)
+        c.pane("deploy").state = replace(state(c), container=running)
+        await c.until("● mine runs: FP8, TP 2, port 8000  s stops it, 3 shows its log")
+
+
+async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        c.main.workers.cancel_all()
+        spec = ContainerSpec(name="nemotui", image="vllm-cpu:1", args=("tiny/model", "--max-num-seqs", "16"))
+        c.pane("deploy").state = replace(state(c), cpu=spec)
+        await c.until("○ as asked")
+        assert "$ docker run -d --name nemotui" in c.text
+        await c.press("enter")
+        assert "Start vllm-cpu:1?" in c.text

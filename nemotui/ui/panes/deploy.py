@@ -18,7 +18,7 @@ from nemotui.core.show import shell
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
-from nemotui.ui.widgets.launch import launch_words
+from nemotui.ui.widgets.launch import launch_words, running_words
 from nemotui.ui.widgets.plan import plan_words
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
 
@@ -76,10 +76,12 @@ class DeployPane(Pane[DeployState]):
         nothing.display = not state.choices
         nothing.update(_nothing(state))
         launch = self.query_one("#launch", Static)
-        launch.display = state.launch is not None
+        launch.display = state.launch is not None or state.running is not None
         room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
         if state.launch is not None:
             launch.update(launch_words(state.launch, room))
+        elif state.running is not None:
+            launch.update(running_words(state.running))
         self._explain(room)
 
     def _explain(self, width: int) -> None:
@@ -153,6 +155,6 @@ def _nothing(state: DeployState) -> Content:
         return Content.styled("Asking the driver what there is to plan for …", "$muted")
     return Content.assemble(
         (f"{state.problem.message}\n", "bold $warning"),
-        f"{state.problem.fix}\n\n",
+        f"{state.problem.fix[:1].upper()}{state.problem.fix[1:]}\n\n",
         ("There is no plan without GPUs. A server that runs elsewhere can be measured (4) and asked (5).", "$muted"),
     )

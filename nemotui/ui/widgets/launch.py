@@ -7,6 +7,8 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.deploy import Failed, Ready
+from nemotui.core.plan import LABEL
+from nemotui.core.ports import Container
 from nemotui.core.show import duration, gib
 from nemotui.core.startup import Phase
 from nemotui.ui.states.launch import Launch, PhaseLine
@@ -35,10 +37,22 @@ def launch_words(launch: Launch, width: int) -> Content:
         case Ready():
             parts = _ready(launch.ended, width)
         case Failed():
-            parts = _failed(launch.ended, width)
+            parts = _failed(launch.ended, width, log=launch.container is not None or launch.starting is not None)
         case None:
             parts = _going_on(launch, width)
     return Content("\n").join([*parts, *_phases(launch.phases, width)])
+
+
+def running_words(container: Container) -> Content:
+    """A server of ours whose start was not seen from here."""
+    variant, tp = (container.labels.get(f"{LABEL}.{name}") for name in ("variant", "tensor-parallel-size"))
+    facts = [variant, tp and f"TP {tp}", container.port and f"port {container.port}"]
+    return Content.assemble(
+        ("● ", "$success"),
+        (container.name, "bold"),
+        f" runs: {', '.join(fact for fact in facts if fact)}  ",
+        ("s stops it, 3 shows its log", "$muted"),
+    )
 
 
 def _going_on(launch: Launch, width: int) -> list[Content]:
@@ -77,12 +91,12 @@ def _ready(ready: Ready, width: int) -> list[Content]:
     ]
 
 
-def _failed(failed: Failed, width: int) -> list[Content]:
+def _failed(failed: Failed, width: int, *, log: bool) -> list[Content]:
     return [
         Content.assemble(("✖ The start failed: ", "bold $error"), (failed.cause, "bold")),
         *(Content.styled("  " + _cut(line, width - 2), "$muted") for line in failed.evidence),
         *([Content.assemble(("→ ", "bold $accent"), failed.remedy)] if failed.remedy else []),
-        Content.styled("3 shows the whole log.", "$muted"),
+        *([Content.styled("3 shows the whole log.", "$muted")] if log else []),
         Content(""),
     ]
 

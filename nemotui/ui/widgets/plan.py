@@ -6,9 +6,9 @@ import textwrap
 
 from textual.content import Content
 
-from nemotui.core.memory import TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.memory import GIB, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.plan import docker_run
-from nemotui.core.show import gib, shell
+from nemotui.core.show import shell
 from nemotui.ui.states.deploy import Choice
 from nemotui.ui.widgets.bar import stacked
 from nemotui.ui.widgets.plans import gpu_list, verdict_words
@@ -53,17 +53,17 @@ def _memory(memory: MemoryPlan, width: int) -> list[Content]:
     ]
     unused = memory.total - sum(size for size, *_ in parts)
     whole = max(memory.total, memory.total - unused)
-    legend = [Content.assemble((sign, style), f" {name} {gib(size)}") for size, sign, style, name in parts if size]
+    legend = [Content.assemble((sign, style), f" {name} {size / GIB:.1f}") for size, sign, style, name in parts if size]
     if memory.pool < 0:
-        legend.append(Content.styled(f"✖ {gib(-memory.pool)} too much for one GPU", "$error"))
+        legend.append(Content.styled(f"✖ {-memory.pool / GIB:.1f} too much", "$error"))
     else:
-        legend.append(Content.assemble(("─", "$muted"), f" left alone {gib(unused)}"))
+        legend.append(Content.assemble(("─", "$muted"), f" left alone {unused / GIB:.1f}"))
     live = memory.live_requests(TYPICAL_TOKENS)
     return [
         Content.assemble(
-            (f"Memory of each GPU, {gib(memory.total)}: ", "$muted"),
+            (f"Memory of each GPU, {memory.total / GIB:.1f} GiB: ", "$muted"),
             f"room for {live:,.0f} requests of {TYPICAL_TOKENS:,} tokens at once" if live >= 1 else "no room to serve",
         ),
         stacked([(size, sign, style) for size, sign, style, _ in parts], whole, width),
-        Content("   ").join(legend),
+        Content.assemble(("GiB  ", "$muted"), Content("   ").join(legend)),
     ]

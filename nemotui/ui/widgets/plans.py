@@ -30,6 +30,7 @@ class PlanTable(DataTable[Text]):
     def __init__(self) -> None:
         super().__init__(cursor_type="row", cursor_foreground_priority="renderable", id="plans")
         self._shown: list[str] = []
+        self._widths: Mapping[str, int] = {}
 
     @property
     def selected(self) -> str | None:
@@ -43,24 +44,23 @@ class PlanTable(DataTable[Text]):
             choice.key: [_text(name, *cell, colours) for name, cell in zip(_HEAD, _cells(choice), strict=True)]
             for choice in choices
         }
-        count = _columns(list(rows.values()), width)
-        names = _HEAD[:count]
-        if names != tuple(str(key.value) for key in self.columns) or list(rows) != self._shown:
-            self._fill(names, rows)
+        widths = _widths(list(rows.values()), width)
+        if widths != self._widths or list(rows) != self._shown:
+            self._fill(widths, rows)
             return
         for key, cells in rows.items():
-            for name, cell in zip(names, cells, strict=False):
+            for name, cell in zip(widths, cells, strict=False):
                 if self.get_cell(key, name) != cell:
-                    self.update_cell(key, name, cell, update_width=True)
+                    self.update_cell(key, name, cell)
 
-    def _fill(self, names: Sequence[str], rows: Mapping[str, list[Text]]) -> None:
+    def _fill(self, widths: Mapping[str, int], rows: Mapping[str, list[Text]]) -> None:
         selected = self.selected
         self.clear(columns=True)
-        for name in names:
-            self.add_column(_text(name, name), key=name)
+        for name, width in widths.items():
+            self.add_column(_text(name, name), key=name, width=width)
         for key, cells in rows.items():
-            self.add_row(*cells[: len(names)], key=key)
-        self._shown = list(rows)
+            self.add_row(*cells[: len(widths)], key=key)
+        self._widths, self._shown = widths, list(rows)
         if selected is not None and selected in rows:
             self.move_cursor(row=self._shown.index(selected))
 
@@ -111,11 +111,12 @@ def _text(column: str, words: str, colour: str = "", colours: Mapping[str, str] 
     return Text(words, style=style, no_wrap=True, justify="right" if column in _RIGHT else "left")
 
 
-def _columns(rows: Sequence[Sequence[Text]], width: int) -> int:
-    """How many columns fit, from the left; each has a cell of padding at both sides."""
-    used = 0
+def _widths(rows: Sequence[Sequence[Text]], width: int) -> dict[str, int]:
+    """The columns that fit, from the left, with their widths; each has a cell of padding at both sides."""
+    widths: dict[str, int] = {}
     for count, name in enumerate(_HEAD):
-        used += 2 + max([len(name), *(row[count].cell_len for row in rows)])
-        if used > width:
-            return count
-    return len(_HEAD)
+        widths[name] = max([len(name), *(row[count].cell_len for row in rows)])
+        if sum(widths.values()) + 2 * len(widths) > width:
+            del widths[name]
+            break
+    return widths
