@@ -171,7 +171,8 @@ def best(plans: Sequence[Recommendation]) -> ContainerSpec:
         if plan.plan is not None and plan.verdict != "no":
             return container_spec(plan.plan)
     reason = plans[0].reasons[0] if plans else "there is no GPU to plan for"
-    raise FailedError("nothing_fits", reason, (plans[0].would_fit_if if plans else None) or "See `nemotui recommend`.")
+    would_fit_if = plans[0].would_fit_if if plans else None
+    raise FailedError("nothing_fits", reason, f"{would_fit_if}." if would_fit_if else "See `nemotui recommend`.")
 
 
 def api_key(path: Path | None) -> str | None:

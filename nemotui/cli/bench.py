@@ -73,7 +73,7 @@ class _Rate(click.ParamType[float]):
         click.option("--mode", type=click.Choice(get_args(Mode)), default="full", help="Reasoning (default full)."),
         click.option(
             "--seed",
-            type=click.IntRange(0, 2**63 - 1),
+            type=click.IntRange(0, 2**32 - 1),
             default=0,
             metavar="N",
             help="Same seed, same prompts (default 0).",

@@ -29,7 +29,7 @@ _PROMPT_LIMIT = 16 * 1024 * 1024
         ),
         click.option("--temperature", type=Real(0, 2), default=1.0, help="Default 1.0, in every mode."),
         click.option("--top-p", type=Real(0, 1, min_open=True), default=0.95, help="Default 0.95."),
-        click.option("--seed", type=click.IntRange(-(2**63), 2**63 - 1), metavar="N", help="For a repeatable answer."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="For a repeatable answer."),
         server_flags,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from contextlib import aclosing
 from dataclasses import asdict
@@ -10,13 +9,13 @@ from typing import Any
 
 import click
 
-from nemotui.cli.backends import backends
+from nemotui.cli.backends import backends, deployed
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
-from nemotui.core.errors import Problem, UsageError
+from nemotui.core.errors import FailedError, Problem, UsageError
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Backends, PullProgress
 from nemotui.core.show import duration, gib
@@ -47,15 +46,20 @@ async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, **flags
             return Answer({"command": command}, shlex.join(command))
         answer = await follow_deployment(inv, b, spec)
         if inv.demo is not None and answer.exit_code == 0:
-            await serve_on(inv, answer)
+            await serve_on(inv, b, answer)
         return answer
 
 
-async def serve_on(inv: Invocation, ready: Answer) -> None:
-    """A pretend server lives as long as the verb that started it: until Ctrl+C."""
+async def serve_on(inv: Invocation, b: Backends, ready: Answer) -> None:
+    """A pretend server lives as long as the verb that started it: until Ctrl+C. Raises `FailedError` if it ends."""
     inv.out.event("ready", ready.document)
     inv.out.say(f"{ready.text}\nThe pretend server runs until Ctrl+C.")
-    await asyncio.Event().wait()
+    container = await deployed(b.runtime, ready.document["container"])
+    async with aclosing(b.runtime.logs(container.id, follow=True)) as batches:
+        async for _ in batches:
+            pass
+    code = (await b.runtime.inspect(container.id)).exit_code
+    raise FailedError("server_ended", f"the pretend server has ended by itself (exit code {code})", "Start it again.")
 
 
 async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -> Answer:

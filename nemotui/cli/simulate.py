@@ -24,5 +24,5 @@ async def simulate(inv: Invocation, **flags: Any) -> Answer:
     async with backends(inv, start_s=0.5) as b:
         answer = await follow_deployment(inv, b, await chosen(b, plan_request(inv, flags)))
         if answer.exit_code == 0:
-            await serve_on(inv, answer)
+            await serve_on(inv, b, answer)
         return answer

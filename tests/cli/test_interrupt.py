@@ -66,6 +66,25 @@ def test_a_pretend_server_lives_until_ctrl_c(
         socket.create_connection(("127.0.0.1", int(port)))
 
 
+def test_a_pretend_server_that_ends_takes_the_verb_with_it(environment: dict[str, str], tmp_path: Path) -> None:
+    """And a benchmark of it: complete up to then, and said so."""
+    with start(environment, tmp_path, "simulate", "--json") as process:
+        url = until(process, "ready")["base_url"]
+        with start(environment, tmp_path, "bench", "--base-url", url, "--num-prompts", "5000", "--json") as bench:
+            while not until(bench, "progress")["done"]:
+                pass
+            (server,) = psutil.Process(process.pid).children()
+            server.kill()
+            out, _ = process.communicate(timeout=120)
+            measured = until(bench, "result")
+        assert (process.returncode, bench.returncode) == (1, 1)
+    assert json.loads(out.splitlines()[-1])["error"]["kind"] == "server_ended"
+    assert measured["error"]["kind"] == "requests_failed"
+    assert measured["run"] in measured["error"]["fix"]
+    recorded = list(RunDirectory(Path(measured["run"])).requests())
+    assert len(recorded) == measured["completed"] + measured["failed"] + measured["cancelled"]
+
+
 def test_an_interrupted_pretend_benchmark_is_stopped_and_kept(environment: dict[str, str], tmp_path: Path) -> None:
     """Its server ends with the verb, so the run does too; the key of a server is in no file and in no argument."""
     environment["NEMOTUI_API_KEY"] = KEY
