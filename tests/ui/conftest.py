@@ -17,13 +17,15 @@ from nemotui.adapters.load import LoadProcess
 from nemotui.adapters.runs import RunsFolder
 from nemotui.adapters.vllm import VllmServer
 from nemotui.catalog import load_catalog
+from nemotui.core.plan import container_spec
 from nemotui.core.ports import Backends
-from nemotui.core.recommend import PlanRequest
+from nemotui.core.recommend import PlanRequest, recommend
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.probe import PretendProbe
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
+from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.screen import MainScreen
 
 _POLL_S = 0.05
@@ -58,6 +60,13 @@ class Console:
         """Press these keys, one after another, and let the console draw."""
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def serve(self) -> None:
+        """Deploy the recommended plan and wait until it serves; which pane is in front stays as it is."""
+        plan = recommend(await self.main.b.probe.sample(), self.main.b.catalog, self.app.options.request)[0].plan
+        assert plan is not None
+        self.pane("deploy").post_message(DeployPane.Start(container_spec(plan)))
+        await self.until("● nemotron-super")
 
     async def until(self, there: str | Callable[[], object]) -> None:
         """Wait until this text is on the screen, or until a condition holds."""

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from nemotui.core.chat import Mode
 from nemotui.core.text import plain
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.chat import ChatState, Cleared, NextMode
@@ -20,7 +21,16 @@ from nemotui.ui.widgets.transcript import Transcript
 
 
 class Question(Input):
-    """A line to type into. What is pasted becomes one line, all of it."""
+    """A line to type into, with what will happen to it in its border. What is pasted becomes one line, all of it."""
+
+    _told: tuple[Mode, bool] | None = None
+
+    def tell(self, mode: Mode, *, answering: bool) -> None:
+        """Say so in the border; only when it changes, since each time the field is painted."""
+        if (mode, answering) != self._told:
+            self._told = mode, answering
+            self.border_title = Content.assemble("reasoning ", (mode, "bold $primary"), " · F7")
+            self.border_subtitle = Content("Esc stops the answer" if answering else "Enter sends · Esc leaves")
 
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
@@ -32,7 +42,7 @@ class ChatPane(Pane[ChatState]):
     """The conversation above, the question below."""
 
     LABEL: ClassVar[str] = "Chat"
-    DRAW_EVERY_S: ClassVar[float] = 0.12  # tokens come faster than anybody reads
+    DRAW_EVERY_S: ClassVar[float] = 0.15  # tokens come faster than anybody reads
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i,enter", "write", "Write", key_display="i", tooltip="Into the field, to ask", id="chat-write"),
         Binding("f7", "mode", "Mode", tooltip="Reasoning for the next answers: full, low or off", id="chat-mode"),
@@ -78,9 +88,7 @@ class ChatPane(Pane[ChatState]):
         transcript = self.query_one(Transcript)
         transcript.display = bool(state.turns)
         transcript.show(blocks(state, thoughts=self._thoughts))
-        field = self.query_one(Question)
-        field.border_title = Content.assemble("reasoning ", (state.mode, "bold $primary"), " · F7")
-        field.border_subtitle = Content("Esc stops the answer" if state.answering else "Enter sends · Esc leaves")
+        self.query_one(Question).tell(state.mode, answering=state.answering)
 
     def take_focus(self) -> None:
         """The cursor goes where one types."""

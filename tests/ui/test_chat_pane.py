@@ -1,0 +1,150 @@
+"""The Chat pane by its keys, over the pretend machine."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+from textual.widgets import Input
+
+from nemotui.core.chat import ChatDelta, Reply
+from nemotui.core.errors import Problem
+from nemotui.core.ports import ChatChunk
+from nemotui.ui.states.chat import Asked
+from nemotui.ui.widgets.transcript import Transcript
+from tests.ui.conftest import Console, ConsoleFactory
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "[/x] [INFO] a[0] [bold]"
+
+
+async def serving(c: Console) -> None:
+    """A server that runs, and the Chat pane in front."""
+    await c.serve()
+    await c.press("5")
+    await c.until("Ask nemotron-super")
+
+
+def field(c: Console) -> Input:
+    return c.pane("chat").query_one(Input)
+
+
+async def test_an_answer_in_full_shows_its_thinking_apart_and_off_has_none(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await serving(c)
+        await c.press(*"Why?", "enter")
+        await c.until("· stop")
+        assert "❯ Why?" in c.text
+        assert "▸ thought for" in c.text
+        assert "first answer token" in c.text
+        await c.press("escape", "t")
+        await c.until("▾ thought for")
+        await c.press("i", "f7", "f7", *"And off?", "enter")
+        await c.until("off · TTFT")
+        await c.until(lambda: not c.main.states["chat"].answering)
+        assert [bool(turn.reply.reasoning) for turn in c.main.states["chat"].turns] == [True, False]
+
+
+async def test_escape_stops_an_answer_and_keeps_it_then_leaves_the_field(console: ConsoleFactory) -> None:
+    async with console(speed=1.0) as c:
+        await serving(c)
+        c.pane("chat").post_message(Input.Submitted(field(c), "Tell me everything"))
+        await c.until("thinking …")
+        await c.press("escape")
+        await c.until("· stopped")
+        assert c.main.states["chat"].turns[0].reply.reasoning
+        assert field(c).has_focus
+        await c.press("escape")
+        assert c.pane("chat").has_focus
+
+
+async def test_the_keys_of_the_screen_are_letters_while_one_types(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5", *"12?q", "space", "x")
+        assert field(c).value == "12?q x"
+        assert c.main.current == "chat"
+        assert c.app.screen is c.main
+        assert not c.main.paused
+        await c.press("f7")
+        await c.until("reasoning low")
+
+
+async def test_a_question_without_a_server_stays_in_the_field(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5", *"Why?", "enter")
+        assert field(c).value == "Why?"
+        assert not c.main.states["chat"].turns
+        await c.until("No server answers yet.")
+
+
+async def test_a_paste_becomes_one_plain_line(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5")
+        field(c).post_message(events.Paste("one\ntwo\r\n\x1b]0;owned\x07three"))
+        await c.pilot.pause()
+        assert field(c).value == "one two three"
+
+
+async def test_a_new_conversation_and_a_copy(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5", "escape")
+        talk(c, "what?", ChatChunk(at=1, content="forty-two"))
+        c.main._next("chat", None)
+        await c.until("forty-two")
+        await c.press("y")
+        assert c.app.clipboard == "forty-two"
+        await c.press("n")
+        await c.until("No server answers yet.")
+        assert not c.main.states["chat"].turns
+
+
+async def test_a_reader_who_scrolled_back_is_left_there(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await c.press("5")
+        text = "".join(f"paragraph {n}\n\n" for n in range(60))
+        talk(c, "what?", ChatChunk(at=1, content=text))
+        await c.until("paragraph 59")
+        await c.press("pageup", "pageup")
+        await c.until(lambda: "paragraph 59" not in c.text)
+        before = c.pane("chat").query_one(Transcript).scroll_offset.y
+        talk(c, None, ChatChunk(at=1, content=text + "the last words"))
+        c.main._next("chat", None)
+        await c.pilot.pause(0.3)
+        assert c.pane("chat").query_one(Transcript).scroll_offset.y == before
+        await c.press("pagedown", "pagedown", "pagedown")
+        await c.until("the last words")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_words_from_outside_are_shown_as_they_are(console: ConsoleFactory, size: tuple[int, int]) -> None:
+    async with console(size=size) as c:
+        await c.press("5")
+        for text in (HOSTILE, "x" * 10_000, f"> - # {HOSTILE}\n\n```\n{HOSTILE}\n", f"|{HOSTILE}|\n|-|\n|[a](b)|"):
+            talk(c, HOSTILE, ChatChunk(at=1, reasoning=text, content=text))
+            await c.pilot.pause(0.2)
+            c.main._next("chat", Problem("reset", HOSTILE, HOSTILE))
+            await c.pilot.pause(0.2)
+            await c.press("escape", "t", "t")
+        assert c.text.count("a[0]") >= 1
+        assert "\x1b" not in c.text
+        c.pane("chat").query_one(Transcript).scroll_home(animate=False)
+        await c.until("❯ [/x] [INFO]")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 10), (10, 3)])
+async def test_a_window_that_is_too_small_does_no_harm(console: ConsoleFactory, size: tuple[int, int]) -> None:
+    async with console(size=size) as c:
+        await c.press("5")
+        talk(c, "what?", ChatChunk(at=1, content="|a|b|\n|-|-|\n|c|d|\n\n```\ncode\n```\n\n1. one\n"))
+        c.main._next("chat", None)
+        await c.pilot.pause(0.3)
+        await c.pilot.resize_terminal(120, 40)
+        await c.until("❯ what?")
+
+
+def talk(c: Console, question: str | None, chunk: ChatChunk) -> None:
+    """As if this was asked, and so much of the answer had come."""
+    if question is not None:
+        c.main._next("chat", Asked(question))
+    reply = Reply(mode="full", sent_at=0).after(chunk)
+    c.main._next("chat", ChatDelta(reasoning=chunk.reasoning, content=chunk.content, reply=reply))
