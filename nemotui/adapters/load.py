@@ -9,8 +9,10 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nemotui.adapters.published import beside_published
 from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.models import Catalog
 from nemotui.core.ports import Clock
 from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
@@ -21,8 +23,8 @@ POLL_S = 0.1
 class LoadProcess:
     """`core.ports.LoadRunner` over `python -m nemotui.load`. `api_key` reaches the process by its environment only."""
 
-    def __init__(self, folder: Path, clock: Clock, *, api_key: str | None = None) -> None:
-        self._folder, self._clock, self._api_key = folder, clock, api_key
+    def __init__(self, folder: Path, clock: Clock, catalog: Catalog, *, api_key: str | None = None) -> None:
+        self._folder, self._clock, self._catalog, self._api_key = folder, clock, catalog, api_key
         self._children: dict[str, int] = {}  # run to process id
 
     async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
@@ -74,7 +76,7 @@ class LoadProcess:
             await self._clock.sleep(POLL_S)
 
     async def result(self, run: str) -> Mapping[str, Any]:
-        """Its result.json; raises what kept the run from measuring."""
+        """Its result.json beside the published row, where one matches; raises what kept the run from measuring."""
         try:
             result = {**plain_values(RunDirectory(Path(run)).result()), "run": run}
         except (OSError, ValueError) as error:
@@ -82,7 +84,7 @@ class LoadProcess:
         if problem := result.get("error"):
             kind = NothingThereError if problem["kind"] == "no_server" else FailedError
             raise kind(problem["kind"], problem["message"], problem["fix"])
-        return result
+        return beside_published(result, self._catalog)
 
     async def stop(self, run: str) -> None:
         """Ask it to end. It stops sending, keeps what it has and writes its result; an ended run is left as it is."""

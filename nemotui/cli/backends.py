@@ -36,6 +36,7 @@ async def backends(
     from nemotui.adapters.runs import RunsFolder
 
     settings, clock = inv.settings, SystemClock()
+    catalog = load_catalog(settings.catalog)
     key = api_key(settings.api_key_file)
 
     def server(base_url: str) -> ModelServer:
@@ -50,9 +51,9 @@ async def backends(
             clock=clock,
             probe=probe,
             runtime=runtime,
-            load=LoadProcess(runs_dir or settings.runs_dir, clock, api_key=key),
+            load=LoadProcess(runs_dir or settings.runs_dir, clock, catalog, api_key=key),
             runs=RunsFolder(runs_dir or settings.runs_dir),
-            catalog=load_catalog(settings.catalog),
+            catalog=catalog,
             server=server,
         )
 
@@ -74,8 +75,12 @@ def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -
         return FileProbe(read_machine(inv.machine)), DockerEngine()
     from nemotui.adapters.host import HostProbe
     from nemotui.adapters.nvml import NvmlProbe
+    from nemotui.adapters.processes import Processes
 
-    return NvmlProbe(HostProbe(inv.settings.hf_cache), clock), DockerEngine()
+    engine = DockerEngine()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    host, processes = HostProbe(inv.settings.hf_cache), Processes(engine.container_name)
+    return NvmlProbe(host, processes, clock, visible_devices=visible), engine
 
 
 def host_alone(inv: Invocation) -> Host:
@@ -176,12 +181,18 @@ def best(plans: Sequence[Recommendation]) -> ContainerSpec:
 
 
 def api_key(path: Path | None) -> str | None:
-    """The server's key from a file, else from NEMOTUI_API_KEY; it is never printed."""
+    """The server's key from a file, else from NEMOTUI_API_KEY, else VLLM_API_KEY; it is never printed.
+
+    VLLM_API_KEY is the one that our own container takes over from this environment.
+    """
     if path is None:
-        key = os.environ.get("NEMOTUI_API_KEY", "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError("api_key", "NEMOTUI_API_KEY does not hold one API key", "Give it the key alone.")
-        return key or None
+        for name in ("NEMOTUI_API_KEY", "VLLM_API_KEY"):
+            key = os.environ.get(name, "").strip()
+            if not (key.isascii() and key.isprintable()):
+                raise UsageError("api_key", f"{name} does not hold one API key", "Give it the key alone.")
+            if key:
+                return key
+        return None
     shown = plain_line(str(path))
     try:
         with path.open("rb") as file:

@@ -12,7 +12,6 @@ from typing import Any, get_args
 import click
 
 from nemotui.cli.backends import backends, serving
-from nemotui.cli.environment import beside_published, run_environment
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
@@ -28,6 +27,7 @@ from nemotui.core.bench import (
     run_bench,
 )
 from nemotui.core.chat import Mode
+from nemotui.core.environment import run_environment
 from nemotui.core.errors import Problem, UsageError
 from nemotui.core.ports import Backends
 from nemotui.core.show import number
@@ -147,7 +147,7 @@ async def follow_run(
                 case BenchFailed(error=error):
                     raise error
                 case BenchFinished(result=result):
-                    return bench_answer(beside_published(result, b.catalog))
+                    return bench_answer(result)
     raise AssertionError("a run ends with a result or an error")
 
 

@@ -11,7 +11,6 @@ import click
 from nemotui.cli.backends import backends
 from nemotui.cli.bench import follow_run
 from nemotui.cli.deploy import follow_deployment
-from nemotui.cli.environment import run_environment
 from nemotui.cli.gpus import machine_text
 from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.plans import chosen, plan_request
@@ -19,6 +18,7 @@ from nemotui.cli.recommend import plan_text, plans_table
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
+from nemotui.core.environment import run_environment
 from nemotui.core.errors import UsageError
 from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.recommend import recommend

@@ -1,4 +1,4 @@
-"""What a benchmark was measured on: kept beside its figures, nothing secret."""
+"""What a run is measured on, noted beside its figures: nothing secret."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Any
 
 from nemotui import __version__
 from nemotui.core.errors import NemotuiError
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.hardware import Machine
+from nemotui.core.ports import Backends, Container, ModelServer
+from nemotui.core.watch import container_url
 
 
 async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
-    """The machine, our running containers, the versions; null for what cannot be known now."""
+    """The machine, the versions, and the container of ours that is measured, if it is one. Nothing secret."""
     try:
-        machine = asdict(await b.probe.sample())
+        machine: Machine | None = await b.probe.sample()
     except NemotuiError:
         machine = None
-    try:
-        containers = [
-            {**asdict(c), "labels": dict(c.labels)} for c in await b.runtime.containers() if c.state == "running"
-        ]
-    except NemotuiError:
-        containers = []
+    container = await _measured(b, server)
     return {
         "nemotui_version": __version__,
         "server_version": await server.version(),
-        "machine": machine,
-        "containers": containers,
+        "machine": asdict(machine) if machine else None,
+        "container": {**asdict(container), "labels": dict(container.labels)} if container else None,
     }
+
+
+async def _measured(b: Backends, server: ModelServer) -> Container | None:
+    try:
+        containers = await b.runtime.containers()
+    except NemotuiError:
+        return None
+    return next((c for c in containers if c.state == "running" and container_url(c) == server.base_url), None)

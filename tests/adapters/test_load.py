@@ -13,6 +13,7 @@ import pytest
 
 from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.load import LoadProcess
+from nemotui.catalog import load_catalog
 from nemotui.core.bench import (
     BenchFinished,
     BenchProgress,
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def load(tmp_path: Path) -> LoadProcess:
-    return LoadProcess(tmp_path / "runs", SystemClock(), api_key="sk-secret")
+    return LoadProcess(tmp_path / "runs", SystemClock(), load_catalog(), api_key="sk-secret")
 
 
 def spec(server: KnownServer, **asked: Any) -> BenchSpec:
@@ -117,6 +118,6 @@ async def test_what_is_no_run_is_not_followed(load: LoadProcess, tmp_path: Path)
 
 async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    load = LoadProcess(tmp_path / "file" / "runs", SystemClock())
+    load = LoadProcess(tmp_path / "file" / "runs", SystemClock(), load_catalog())
     with pytest.raises(UsageError, match="a run cannot be stored in"):
         await load.start(BenchSpec(base_url="http://h"), {})

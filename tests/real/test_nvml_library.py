@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from .parts import require
-
 pytestmark = pytest.mark.real
 
 # What a command that reads the GPUs does: one sample, close, leave.
@@ -36,17 +34,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a libnvidia-ml.so.1 built from fake_nvml.c."""
-    require("gcc")
-    folder = tmp_path_factory.mktemp("nvml")
-    source = Path(__file__).with_name("fake_nvml.c")
-    flags = ["-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-soname,libnvidia-ml.so.1"]
-    subprocess.run(["gcc", *flags, "-o", folder / "libnvidia-ml.so.1", source], check=True)
-    return folder
 
 
 def run(library: Path, patience_s: float = 60.0, **environment: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def console(tmp_path: Path) -> ConsoleFactory:
             clock=clock,
             probe=PretendProbe(profile, clock, engine),
             runtime=engine,
-            load=LoadProcess(runs, clock),
+            load=LoadProcess(runs, clock, load_catalog()),
             runs=RunsFolder(runs),
             catalog=load_catalog(),
             server=VllmServer,

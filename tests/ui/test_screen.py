@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from textual.binding import Binding
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher
 
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.keys import key_name
 from nemotui.ui.modals import Ask, Help
-from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import PANES, MainScreen
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -56,7 +55,7 @@ async def test_the_help_lists_every_key_and_closes(console: ConsoleFactory) -> N
             assert pane.LABEL in c.text
         assert "Hold the picture" in c.text
         await c.press("escape")
-        assert c.app.screen is c.main
+        assert c.app.screen_stack == [c.main]
 
 
 async def test_the_palette_has_every_action(console: ConsoleFactory) -> None:
@@ -81,7 +80,7 @@ async def test_q_asks_while_a_question_is_unsent(console: ConsoleFactory) -> Non
         assert isinstance(c.app.screen, Ask)
         assert "not sent yet" in c.text
         await c.press("escape")
-        assert c.app.screen is c.main
+        assert c.app.screen_stack == [c.main]
         await c.press("q", "enter")
         assert not c.app.is_running
 
@@ -149,8 +148,3 @@ def test_the_readme_has_the_keys_of_the_bindings() -> None:
         for binding in source.BINDINGS  # type: ignore[attr-defined]
     ]
     assert [row for row in written if row[0] in {where for where, _ in sources}] == keys
-
-
-def test_a_pane_is_drawn_from_its_state_alone() -> None:
-    assert all(issubclass(pane, Pane) and pane.draw is not Pane.draw for pane in PANES.values())
-    assert Static not in PANES.values()

@@ -12,7 +12,7 @@ from nemotui.ui.states.server import ServerState
 class StatusLine(Widget):
     """One line of words about the server. Colour repeats what the sign and the words say."""
 
-    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
     state: reactive[ServerState] = reactive(ServerState())
     paused: reactive[bool] = reactive(False)
 
@@ -28,7 +28,7 @@ class StatusLine(Widget):
 class PaneBar(Widget):
     """The panes by number; the one that is shown stands out."""
 
-    DEFAULT_CSS = "PaneBar { height: 1; padding: 0 1; }"
+    DEFAULT_CSS = "PaneBar { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
     current: reactive[str] = reactive("gpus")
 
     def __init__(self, labels: dict[str, str], aside: str) -> None:

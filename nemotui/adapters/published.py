@@ -1,47 +1,20 @@
-"""What a run is measured on: noted beside it, and read back to find the published row that it may be held against."""
+"""A stored run beside the published row of the hardware and the plan that its environment.json tells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from nemotui import __version__
 from nemotui.core.bench import published_comparison
-from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Machine
 from nemotui.core.models import Catalog, PublishedRow
 from nemotui.core.plan import LABEL
-from nemotui.core.ports import Backends, Container, ModelServer
+from nemotui.core.ports import Container
 from nemotui.core.predict import published_row
-from nemotui.core.watch import container_url
 from nemotui.rundir import RunDirectory
-
-
-async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
-    """The machine, the versions, and the container of ours that is measured, if it is one. Nothing secret."""
-    try:
-        machine: Machine | None = await b.probe.sample()
-    except NemotuiError:
-        machine = None
-    container = await _measured(b, server)
-    return {
-        "nemotui_version": __version__,
-        "server_version": await server.version(),
-        "machine": asdict(machine) if machine else None,
-        "container": {**asdict(container), "labels": dict(container.labels)} if container else None,
-    }
-
-
-async def _measured(b: Backends, server: ModelServer) -> Container | None:
-    try:
-        containers = await b.runtime.containers()
-    except NemotuiError:
-        return None
-    return next((c for c in containers if c.state == "running" and container_url(c) == server.base_url), None)
 
 
 def beside_published(result: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:

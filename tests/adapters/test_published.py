@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from nemotui.adapters.published import beside_published
 from nemotui.catalog import load_catalog
-from nemotui.cli.environment import beside_published
 from nemotui.core.bench import BenchSpec
 from nemotui.core.hardware import Machine
 from nemotui.core.ports import Container

@@ -1,0 +1,165 @@
+"""The console in a real terminal: keys typed by tmux, the screen read back."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.real.parts import require
+from tests.real.terminal import Terminal, console
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment of this test's own."""
+    require("tmux")
+    return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def deploy(t: Terminal) -> None:
+    """From any pane: take the first plan, look at its command, start it, wait until it serves."""
+    t.keys("F3")
+    t.wait_for("VERDICT")
+    t.keys("Enter")
+    t.wait_for("docker run")
+    t.keys("Enter")
+    t.wait_for(r"● Ready")
+    t.wait_for(r"● nemotron-super at http://127\.0\.0\.1:\d+")
+
+
+def chat(t: Terminal) -> None:
+    """Ask in full and in off; leave the field."""
+    t.keys("F6")
+    t.wait_for("reasoning full")
+    t.text("hello 12345 q?")
+    t.keys("Enter")
+    t.wait_for(r"thought for .*tokens")
+    t.wait_for(r"full · TTFT[^❯]*· (stop|length)")
+    t.keys("F7", "F7")
+    t.wait_for("reasoning off")
+    t.text("again")
+    t.keys("Enter")
+    screen = t.wait_for(r"off · TTFT[^❯]*· (stop|length)")
+    assert "hello 12345 q?" in screen or "again" in screen
+    t.keys("Escape")
+
+
+def measure(t: Terminal) -> None:
+    """The quick preset to its end."""
+    t.keys("F5")
+    t.wait_for("quick")
+    t.keys("Enter")
+    t.wait_for(r"E2EL +[\d,.]+ +[\d,.]+")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_the_loop_by_keys_on_a_pretend_machine(home: dict[str, str], size: tuple[int, int]) -> None:
+    with console(["--demo", "2xh100", "--speed", "20", "--port", str(free_port())], home, size) as t:
+        t.wait_for("NVIDIA H100 80GB HBM3")
+        deploy(t)
+        t.keys("F4")
+        t.wait_for("Application startup complete|GET /v1/models|POST /v1/chat")
+        measure(t)
+        chat(t)
+        t.keys("1")
+        t.wait_for(r"7\d\.\d of 79")  # the pretend server holds its memory
+        t.keys("q")
+        t.wait_for("exit code 0")
+
+
+def test_it_can_be_resized_to_nothing_and_back(home: dict[str, str]) -> None:
+    with console(["--demo"], home) as t:
+        t.wait_for("NVIDIA H100")
+        for pane in "12345":
+            t.keys(pane, "Escape", "Escape")
+            for width, height in ((40, 10), (20, 5), (200, 50), (80, 24)):
+                t.resize(width, height)
+        t.keys("Escape", "1")
+        t.wait_for("NVIDIA H100")
+        t.keys("q")
+        t.wait_for("exit code 0")
+
+
+@pytest.mark.xdist_group("docker engine")
+def test_the_loop_by_keys_on_a_real_engine(home: dict[str, str], server_image: str, name: str) -> None:
+    """A real container; it goes on when the console is left, and the next console finds it."""
+    port = free_port()
+    plan = ["--no-gpu", "--image", server_image, "--model-path", "/models/pretend", "--context", "4096"]
+    arguments = [*plan, "--name", name, "--port", str(port)]
+    with console(arguments, home) as t:
+        t.wait_for("no NVIDIA driver")
+        deploy(t)
+        measure(t)
+        t.keys("q")
+        t.wait_for("exit code 0")
+    with console(arguments, home) as t:
+        t.wait_for(rf"● nemotron-super at http://127\.0\.0\.1:{port}")
+        t.keys("F4")
+        t.wait_for("Application startup complete|GET /|POST /")
+        chat(t)
+        t.keys("2", "s")
+        t.wait_for(f"Stop {name}")
+        t.keys("Enter")
+        t.wait_for(r"○ nothing is served")
+        t.keys("q")
+        t.wait_for("exit code 0")
+
+
+@contextmanager
+def silent_engine(path: Path) -> Iterator[str]:
+    """A Docker socket that takes connections and never answers."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(64)
+    held: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                held.append(listener.accept()[0])
+            except OSError:
+                return
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield f"unix://{path}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=10)
+        for connection in held:
+            connection.close()
+
+
+def test_quitting_is_quick_when_docker_and_the_driver_hang(home: dict[str, str], library: Path, tmp_path: Path) -> None:
+    """Five seconds are the promise, whatever hangs: a person who quits has a reason."""
+    hanging = {"LD_LIBRARY_PATH": str(library), "FAKE_NVML_HANG": "nvmlDeviceGetUtilizationRates"}
+    with (
+        silent_engine(tmp_path / "docker.sock") as engine,
+        console([], {**home, **hanging, "DOCKER_HOST": engine}) as t,
+    ):
+        t.wait_for("1 GPUs")
+        t.keys("2", "3", "1", "q")
+        t.wait_for("exit code 0", patience_s=5)
+
+
+def test_the_terminal_is_left_clean(home: dict[str, str]) -> None:
+    with console(["--demo"], home) as t:
+        t.wait_for("NVIDIA H100")
+        t.keys("q")
+        screen = t.wait_for("exit code 0")
+        assert re.fullmatch(r"\s*exit code 0\s*", screen)
