@@ -353,11 +353,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _server(self, event: Any) -> None:
         self.server = self.server.after(event)
-        if not self.paused:
+        if self._drawing:
             self.query_one(StatusLine).state = self.server
 
+    @property
+    def _drawing(self) -> bool:
+        """Not while the picture is held, nor when the console ends: its widgets go before its workers do."""
+        return not self.paused and self.app.is_running
+
     def _show(self, name: str) -> None:
-        if not self.paused:
+        if self._drawing:
             self._pane(name).state = self.states[name]
 
     def _work(self, group: str, work: Any) -> None:

@@ -77,7 +77,7 @@ async def test_enter_shows_the_command_and_enter_again_starts_it_to_ready(consol
         assert f"at http://127.0.0.1:{c.port}" in c.text
         assert f"$ curl http://127.0.0.1:{c.port}/v1/chat/completions" in c.text
         assert "It said: " in c.text
-        assert "✓ load weights" in c.text
+        assert "✓ boot" in c.text
         await c.until(lambda: state(c).running)
         await c.press("enter")
         await c.until("nemotui runs already")
