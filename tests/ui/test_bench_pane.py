@@ -11,8 +11,9 @@ from textual.widgets import Input
 from nemotui.core.bench import BenchFailed, BenchFinished, BenchProgress, BenchSpec, BenchStarted, TimelinePoint
 from nemotui.core.bench_summary import summarise
 from nemotui.core.errors import FailedError
-from nemotui.core.ports import ServedModel
+from nemotui.core.ports import ServedModel, StoredRun
 from nemotui.core.watch import ServerSample
+from nemotui.ui.panes.bench import BenchPane
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -84,13 +85,33 @@ async def test_x_stops_the_run_and_keeps_what_it_has(console: ConsoleFactory) ->
 async def test_a_run_of_an_earlier_console_fills_the_form(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("4")
-        c.main._next("bench", SPEC)
+        c.main._next("bench", StoredRun(name="a", path="/runs/a", status="running", spec=SPEC))
         await c.until("Starting …")
         c.main._next("bench", BenchStarted("/runs/a"))
         c.main._next("bench", BenchProgress(TimelinePoint(phase="run", elapsed_s=2, done=10, in_flight=4)))
         await c.until("10 of 40 · 4 in flight · 0:02 · ETA 0:06")
         assert c.pane("bench").query_one("#max_concurrency", Input).value == "4"
         assert "preset own" in c.text
+
+
+async def test_a_long_timeline_read_in_one_go_is_drawn_a_few_times(
+    console: ConsoleFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures: list[int] = []
+    draw = BenchPane.draw
+
+    def counted(pane: BenchPane) -> None:
+        pictures.append(1)
+        draw(pane)
+
+    async with console() as c:
+        await c.press("4")
+        monkeypatch.setattr(BenchPane, "draw", counted)
+        c.main._next("bench", SPEC)
+        for second in range(2000):
+            c.main._next("bench", BenchProgress(TimelinePoint(phase="run", elapsed_s=second, done=second // 50)))
+        await c.until("39 of 40")
+        assert len(pictures) < 20
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

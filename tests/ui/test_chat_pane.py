@@ -46,7 +46,7 @@ async def test_an_answer_in_full_shows_its_thinking_apart_and_off_has_none(conso
 
 
 async def test_escape_stops_an_answer_and_keeps_it_then_leaves_the_field(console: ConsoleFactory) -> None:
-    async with console(speed=1.0) as c:
+    async with console(speed=0.1) as c:
         await serving(c)
         c.pane("chat").post_message(Input.Submitted(field(c), "Tell me everything"))
         await c.until("thinking …")
