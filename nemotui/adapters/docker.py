@@ -148,6 +148,12 @@ class DockerEngine:
     async def remove(self, container_id: str) -> None:
         await self._call(lambda client: client.containers.get(container_id).remove(force=True))
 
+    def container_name(self, container_id: str) -> str | None:
+        """The name of any container; None without an engine. Blocking, for a second at most."""
+        with contextlib.suppress(Exception), closing(self._client(1)) as client:
+            return plain_line(client.containers.get(container_id).name or "") or None
+        return None
+
     async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = _SHORT_S) -> T:
         def run() -> T:
             with _translated(), closing(self._client(timeout_s)) as client:

@@ -50,7 +50,7 @@ class FileProbe:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    async def sample(self) -> Machine:
+    async def sample(self, detail: str | None = None) -> Machine:
         """The machine; raises the error that the file recorded, as the real one would."""
         if error := self._machine.error:
             raise NothingThereError(error.kind, error.message, error.fix)

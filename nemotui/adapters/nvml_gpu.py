@@ -7,35 +7,22 @@ asked again: its row stays and says why.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
-from nemotui.core.hardware import Gpu, GpuProcess, GpuState, Host
+from nemotui.adapters.nvml_calls import ERRORS, GONE, TOO_OLD, Answers, GoneError, code_of, pynvml, reason_of
+from nemotui.adapters.nvml_more import XidWatch, read_detail, read_fabric, read_slices
+from nemotui.core.hardware import Gpu, GpuProcess, Host
 from nemotui.core.text import plain_line
-
-with warnings.catch_warnings():
-    # The `pynvml` distribution, which other packages pull in, warns at the first import: over the screen.
-    warnings.simplefilter("ignore")
-    import pynvml as pynvml
 
 T = TypeVar("T")
 
 # Processes, ECC and MIG cost 25 to 4500 µs a call, the fast fields 1 to 8 µs (measured on an H200 and an RTX 4090).
 SLOW_S = 5.0
 
-# All that a call of the binding may raise. NVMLLibraryMismatchError is no NVMLError; names need not be UTF-8.
-ERRORS = (pynvml.NVMLError, pynvml.NVMLLibraryMismatchError, UnicodeDecodeError, ctypes.ArgumentError)
-
-_GONE: dict[int | None, GpuState] = {
-    pynvml.NVML_ERROR_GPU_IS_LOST: "lost",
-    pynvml.NVML_ERROR_RESET_REQUIRED: "reset-required",
-}
-_TOO_OLD = "the driver is too old to say"
+_PCI_DEVICES = Path("/sys/bus/pci/devices")
 # nvmlClocksEventReason*, without idle, which holds nothing back.
 _THROTTLE = {
     0x2: "application clocks setting",
@@ -47,101 +34,48 @@ _THROTTLE = {
     0x80: "hardware power brake",
     0x100: "display clock setting",
 }
-
-
-def code_of(error: BaseException) -> int | None:
-    """The nvmlReturn_t of an error, where it has one. (NVMLError can be neither hashed nor compared.)"""
-    return error.value if isinstance(error, pynvml.NVMLError) else None
-
-
-def _driver_is_older(error: BaseException) -> bool:
-    unknown_call = (pynvml.NVML_ERROR_FUNCTION_NOT_FOUND, pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH)
-    return isinstance(error, pynvml.NVMLLibraryMismatchError) or code_of(error) in unknown_call
-
-
-def reason_of(error: BaseException) -> str:
-    """An error of the binding, in the driver's own words where they help."""
-    if _driver_is_older(error):
-        return _TOO_OLD
-    if isinstance(error, UnicodeDecodeError):
-        return "the driver's answer is not UTF-8 text"
-    return plain_line(str(error))
-
-
-class GoneError(Exception):
-    """This GPU does not answer any more, and must not be asked."""
-
-    def __init__(self, state: GpuState, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.reason = reason
-
-
-class _Answers:
-    """What one round of questions gave, by the field names of `Gpu`: values, and for what has none the reason."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.unknown: dict[str, str] = {}
-        self.codes: dict[str, int | None] = {}
-
-    def ask(self, field: str, *ways: Callable[[], T]) -> T | None:
-        """The answer of the first way that the driver knows, newest first; None where it fails, the reason kept.
-
-        Raises `GoneError` when the GPU is lost or waits for a reset.
-        """
-        for way in ways:
-            try:
-                answer = way()
-            except ERRORS as error:
-                code = self.codes[field] = code_of(error)
-                self.unknown[field] = reason_of(error)
-                if code in _GONE:
-                    raise GoneError(_GONE[code], self.unknown[field]) from None
-                if not _driver_is_older(error):
-                    return None
-            else:
-                self.codes.pop(field, None)
-                self.unknown.pop(field, None)
-                return answer
-        return None
-
-    def take(self, field: str, *ways: Callable[[], Any]) -> None:
-        """Ask, and keep the answer as that field's value."""
-        self.values[field] = self.ask(field, *ways)
+# Fields whose None says nothing about the driver.
+_NOT_ASKED = {"state_reason", "xid", "age_s", "detail", "fabric"}
 
 
 class Device:
-    """The GPU at one NVML index, for as long as the driver stays initialised. One thread at a time may be inside."""
+    """The GPU at one NVML index, for as long as the driver stays initialised. One thread at a time may be inside.
 
-    def __init__(self, index: int) -> None:
+    `handle` is None before the first reading and once the GPU is gone.
+    """
+
+    def __init__(self, index: int, process: Callable[[int, int | None], GpuProcess]) -> None:
         self.index = index
         self.uuid = f"unknown-{index}"
         self.pci_bus_id: str | None = None
-        self.handle: Any = None  # None once the GPU is gone
-        self._gone: GoneError | None = None
-        self._identity = _Answers()
+        self.handle: Any = None
+        self.gone: GoneError | None = None
+        self._process = process
+        self._identified = False
+        self._identity = Answers()
         self._identity.values["name"] = "NVIDIA GPU"
-        self._slow = _Answers()
+        self._slow = Answers()
         self._slow_at: float | None = None
-        try:
-            self.handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            self._identify()
-        except GoneError as gone:
-            self._lose(gone)
-        except ERRORS as error:
-            self._identity.unknown = dict.fromkeys(("uuid", "name"), reason_of(error))
-            self._lose(GoneError(_GONE.get(code_of(error), "error"), reason_of(error)))
+        self._xid = XidWatch()
 
-    def read(self, now: float, host: Host) -> Gpu:
+    def read(self, now: float, host: Host, detail: bool) -> Gpu:
         """The GPU at `now`, monotonic seconds. Never raises for what the driver says."""
-        if self._gone is None:
+        if self.gone is None:
             try:
-                return self._read(now, host)
+                if not self._identified:
+                    self._identify()
+                return self._read(now, host, detail)
             except GoneError as gone:
                 self._lose(gone)
-                return self._row(gone)
-        return self._row(self._gone)
+        return self.row()
+
+    def row(self) -> Gpu:
+        """What is known of it while it gives no values."""
+        reason = self.gone.reason if self.gone else "the driver has not answered yet"
+        state = self.gone.state if self.gone else "not-answering"
+        gpu = Gpu(index=self.index, uuid=self.uuid, **self._identity.values, state=state, state_reason=reason)
+        silent = {f.name: reason for f in fields(Gpu) if getattr(gpu, f.name) is None and f.name not in _NOT_ASKED}
+        return replace(gpu, unknown=silent | self._identity.unknown)
 
     def between(self, other: Device, question: Callable[[Any, Any], T]) -> T | None:
         """A question about this GPU and another; None where either is gone or the driver does not say."""
@@ -151,17 +85,21 @@ class Device:
             return question(self.handle, other.handle)
         return None
 
+    def let_go(self) -> None:
+        """Before the driver is shut down."""
+        self._xid.close()
+
     def _lose(self, gone: GoneError) -> None:
-        self._gone = gone
+        self.gone = gone
         self.handle = None
 
-    def _row(self, gone: GoneError) -> Gpu:
-        gpu = Gpu(index=self.index, uuid=self.uuid, **self._identity.values, state=gone.state, state_reason=gone.reason)
-        silent = {field.name: gone.reason for field in fields(Gpu) if getattr(gpu, field.name) is None}
-        return replace(gpu, unknown=silent | self._identity.unknown)
-
     def _identify(self) -> None:
-        handle, answers = self.handle, self._identity
+        answers = self._identity
+        try:
+            handle = pynvml.nvmlDeviceGetHandleByIndex(self.index)
+        except ERRORS as error:
+            answers.unknown = dict.fromkeys(("uuid", "name"), reason_of(error))
+            raise GoneError(GONE.get(code_of(error), "error"), reason_of(error)) from None
         self.uuid = plain_line(answers.ask("uuid", lambda: pynvml.nvmlDeviceGetUUID(handle)) or self.uuid)
         name = answers.ask("name", lambda: pynvml.nvmlDeviceGetName(handle))
         answers.values["name"] = plain_line(name or "") or "NVIDIA GPU"
@@ -169,8 +107,14 @@ class Device:
         self.pci_bus_id = answers.values["pci_bus_id"]
         answers.take("compute_capability", lambda: "{}.{}".format(*pynvml.nvmlDeviceGetCudaComputeCapability(handle)))
         answers.take("power_limit_w", lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000)
+        answers.values["numa_node"] = _numa_node(self.pci_bus_id)
+        if answers.values["numa_node"] is None:
+            answers.unknown["numa_node"] = "the kernel does not say"
+        self.handle = handle
+        self._identified = True
+        self._xid.begin(handle)
 
-    def _read(self, now: float, host: Host) -> Gpu:
+    def _read(self, now: float, host: Host, detail: bool) -> Gpu:
         fast = self._read_fast(host)
         if self._slow_at is None or now - self._slow_at >= SLOW_S:
             self._slow, self._slow_at = self._read_slow(), now
@@ -180,11 +124,13 @@ class Device:
             **self._identity.values,
             **fast.values,
             **self._slow.values,
+            xid=self._xid.last,
+            detail=read_detail(self.handle) if detail else None,
             unknown=self._identity.unknown | fast.unknown | self._slow.unknown,
         )
 
-    def _read_fast(self, host: Host) -> _Answers:
-        handle, answers = self.handle, _Answers()
+    def _read_fast(self, host: Host) -> Answers:
+        handle, answers = self.handle, Answers()
         answers.take("utilization_percent", lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
         answers.take(
             "temperature_c",
@@ -204,8 +150,8 @@ class Device:
         _keep_memory(answers, memory, host)
         return answers
 
-    def _read_slow(self) -> _Answers:
-        handle, answers = self.handle, _Answers()
+    def _read_slow(self) -> Answers:
+        handle, answers = self.handle, Answers()
         bits = answers.ask(
             "throttle_reasons",
             lambda: pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle),
@@ -216,22 +162,25 @@ class Device:
         answers.take("ecc_uncorrected", lambda: pynvml.nvmlDeviceGetTotalEccErrors(handle, kind, counter))
         answers.take("persistence", lambda: bool(pynvml.nvmlDeviceGetPersistenceMode(handle)))
         answers.take("mig_enabled", lambda: bool(pynvml.nvmlDeviceGetMigMode(handle)[0]))
+        answers.values["slices"] = read_slices(handle) if answers.values["mig_enabled"] else ()
+        answers.values["fabric"] = read_fabric(handle)
+        self._xid.poll()
         computing = answers.ask(
             "processes",
             lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle),
             lambda: pynvml.nvmlDeviceGetComputeRunningProcesses_v2(handle),
         )
-        drawing = _Answers().ask(  # an extra: without it the list is still right for what matters here
+        drawing = Answers().ask(  # an extra: without it the list is still right for what matters here
             "processes",
             lambda: pynvml.nvmlDeviceGetGraphicsRunningProcesses(handle),
             lambda: pynvml.nvmlDeviceGetGraphicsRunningProcesses_v2(handle),
         )
         memory_by_pid = {p.pid: p.usedGpuMemory for p in [*(drawing or ()), *(computing or ())]}
-        answers.values["processes"] = tuple(_process(pid, memory) for pid, memory in sorted(memory_by_pid.items()))
+        answers.values["processes"] = tuple(self._process(pid, memory) for pid, memory in sorted(memory_by_pid.items()))
         return answers
 
 
-def _keep_memory(answers: _Answers, memory: Any, host: Host) -> None:
+def _keep_memory(answers: Answers, memory: Any, host: Host) -> None:
     total = free = used = reserved = None
     unified = memory is None and answers.codes["memory_total_bytes"] == pynvml.NVML_ERROR_NOT_SUPPORTED
     if unified:
@@ -246,7 +195,7 @@ def _keep_memory(answers: _Answers, memory: Any, host: Host) -> None:
     else:
         total, free, used = memory.total, memory.free, memory.used
         reserved = getattr(memory, "reserved", None)
-        reason = _TOO_OLD
+        reason = TOO_OLD
     sizes = {"total": total, "free": free, "used": used, "reserved": reserved}
     answers.unknown.pop("memory_total_bytes", None)
     answers.values["unified_memory"] = unified
@@ -256,11 +205,13 @@ def _keep_memory(answers: _Answers, memory: Any, host: Host) -> None:
             answers.unknown[f"memory_{name}_bytes"] = reason
 
 
-def _process(pid: int, memory_bytes: int | None) -> GpuProcess:
-    """With name and user where the PID is one of ours; a container sees the host's PIDs (nvidia-docker#1483)."""
-    name = user = None
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        name = plain_line(process.name())
-        user = plain_line(process.username())
-    return GpuProcess(pid=pid, name=name, user=user, memory_bytes=memory_bytes)
+def _numa_node(bus_id: str | None) -> int | None:
+    """By sysfs, which writes `0000:1b:00.0` where NVML says `00000000:1B:00.0`, and -1 for what it does not know."""
+    if bus_id is None:
+        return None
+    domain, _, rest = bus_id.lower().partition(":")
+    try:
+        node = int((_PCI_DEVICES / f"{domain[-4:]}:{rest}" / "numa_node").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return node if node >= 0 else None

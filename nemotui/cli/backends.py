@@ -77,10 +77,10 @@ def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
 
-    engine = DockerEngine()
+    docker = DockerEngine()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    host, processes = HostProbe(inv.settings.hf_cache), Processes(engine.container_name)
-    return NvmlProbe(host, processes, clock, visible_devices=visible), engine
+    host, processes = HostProbe(inv.settings.hf_cache), Processes(docker.container_name)
+    return NvmlProbe(host, processes, clock, visible_devices=visible), docker
 
 
 def host_alone(inv: Invocation) -> Host:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from nemotui.core.hardware import Gpu, Link, LinkKind, Machine
+from nemotui.core.hardware import BUSY_BYTES, Gpu, Link, LinkKind, Machine
 
 # Best first, as `nvidia-smi topo -m` explains them; None, what the driver does not say, ranks last.
 _LINKS: dict[LinkKind | None, str] = {
@@ -47,16 +47,19 @@ class GpuGroups:
     refusals: Mapping[str, str]
 
 
-def tensor_parallel_groups(machine: Machine, size: int, need_bytes: int | None = None) -> GpuGroups:
+def tensor_parallel_groups(
+    machine: Machine, size: int, need_bytes: int | None = None, *, idle: bool = False
+) -> GpuGroups:
     """The groups of `size` GPUs in this machine, each member with `need_bytes` free where that is given.
 
-    The first is the best: NVLink between all pairs, else the best worst link, then the most NVLinks, then the lowest
-    indices. Each next is the best of what remains, so that data parallelism can take several.
+    The first is the best: NVLink between all pairs, else the best worst link, then the most NVLinks, then one NUMA
+    node, then the lowest indices. Each next is the best of what remains, so that data parallelism can take several.
+    `idle`: GPUs that somebody uses are refused, whatever they have left.
     """
     refusals: dict[str, str] = {}
     kinds: dict[tuple[str, str | None, int | None], list[Gpu]] = {}
     for gpu in sorted(machine.gpus, key=lambda g: g.index):
-        reason = _refusal(gpu, need_bytes)
+        reason = _refusal(gpu, need_bytes) or (_busy(gpu) if idle else None)
         if reason is None:
             kinds.setdefault((gpu.name, gpu.compute_capability, gpu.memory_total_bytes), []).append(gpu)
         else:
@@ -90,9 +93,17 @@ class _Candidate:
     worst: LinkKind | None
     nvlinks: int
 
-    def rank(self) -> tuple[int, int, list[int]]:
+    @property
+    def numa_nodes(self) -> list[int] | None:
+        """The NUMA nodes that it spans; None where one is unknown."""
+        nodes = {gpu.numa_node for gpu in self.members if gpu.numa_node is not None}
+        return None if any(gpu.numa_node is None for gpu in self.members) else sorted(nodes)
+
+    def rank(self) -> tuple[int, int, int, list[int]]:
         alone = len(self.members) == 1
-        return (0 if alone else _RANK[self.worst], -self.nvlinks, [gpu.index for gpu in self.members])
+        # One node, then what nobody knows, then several.
+        apart = 1 if self.numa_nodes is None else 2 * (len(self.numa_nodes) > 1)
+        return (0 if alone else _RANK[self.worst], -self.nvlinks, apart, [gpu.index for gpu in self.members])
 
 
 def _candidate(links: Mapping[frozenset[str], Link], members: tuple[Gpu, ...]) -> _Candidate:
@@ -109,6 +120,8 @@ def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
     """Why this GPU can be in no group at all, whatever its neighbours are."""
     if gpu.state != "ok":
         return f"its state is {gpu.state}" + (f": {gpu.state_reason}" if gpu.state_reason else "")
+    if not gpu.visible:
+        return "CUDA_VISIBLE_DEVICES hides it"
     if gpu.mig_enabled:
         return "MIG is on: it is cut into slices, which cannot share a model"
     if need_bytes is None:
@@ -118,6 +131,19 @@ def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
     if gpu.memory_free_bytes < need_bytes:
         return f"{_gib(gpu.memory_free_bytes)} are free, {_gib(need_bytes)} are needed"
     return None
+
+
+def _busy(gpu: Gpu) -> str | None:
+    """Why somebody else has it. The memory says so, not the list of processes, which may lack what containers run."""
+    if gpu.memory_used_bytes is None and not gpu.unified_memory:
+        return "whether it is in use is unknown: " + gpu.unknown.get("memory_used_bytes", "no reason given")
+    listed = sum(process.memory_bytes or 0 for process in gpu.processes)
+    # The used part of a unified memory is the whole host's.
+    used = listed if gpu.unified_memory else max(listed, gpu.memory_used_bytes or 0)
+    if used < BUSY_BYTES:
+        return None
+    holders = ", ".join(f"{process.name or 'a process'} (pid {process.pid})" for process in gpu.processes[:2])
+    return f"it is busy: {_gib(used)} are in use by {holders or 'another namespace'}"
 
 
 def _reasons(candidate: _Candidate, need_bytes: int | None) -> tuple[str, ...]:
@@ -133,6 +159,9 @@ def _reasons(candidate: _Candidate, need_bytes: int | None) -> tuple[str, ...]:
             reasons.append("NVLink connects every pair")
         else:
             reasons.append(f"the worst link between two of them is {_LINKS[candidate.worst]}")
+        if nodes := candidate.numa_nodes:
+            spread = ", ".join(map(str, nodes))
+            reasons.append(f"across the NUMA nodes {spread}" if len(nodes) > 1 else f"all on NUMA node {spread}")
         if count > 2 and candidate.worst not in ("NVLINK", None):
             # vllm: custom_all_reduce.py asks for full NVLink connection above two GPUs (vllm#56128).
             reasons.append("vLLM does without its custom all-reduce here, which works and is slower")

@@ -11,24 +11,70 @@ from typing import Literal
 
 from nemotui.core.errors import Problem
 
-GpuState = Literal["ok", "lost", "reset-required", "error"]
+# "not-answering": a call hangs; the values are the last ones, `age_s` old.
+GpuState = Literal["ok", "lost", "reset-required", "not-answering", "error"]
+# Whether NVSwitch lets this GPU through: nvmlGpuFabricInfo, where there is a fabric at all.
+FabricState = Literal["up", "starting", "failed"]
 # As `nvidia-smi topo -m` names them, best first: NVLINK, then the worst bridge on the way.
 LinkKind = Literal["NVLINK", "PIX", "PXB", "PHB", "NODE", "SYS"]
+
+# A GPU with more than this in use is somebody's: an idle one holds a few MiB, a CUDA context some hundred.
+BUSY_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProcess:
-    """One holder of GPU memory. The driver lists PIDs of its own namespace; name and user may be unknown."""
+    """One holder of GPU memory. The driver lists PIDs of its own namespace; name and user may be unknown.
+
+    `container`: the name of the container that it runs in, or the beginning of its id.
+    """
 
     pid: int
     name: str | None = None
     user: str | None = None
+    container: str | None = None
     memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigSlice:
+    """A part of a GPU that MIG has cut off: a GPU to CUDA, of no use to tensor parallelism."""
+
+    uuid: str
+    name: str
+    memory_total_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    memory_free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuDetail:
+    """What is too slow to ask of every GPU every second: PCIe throughput takes 20 ms a call, energy 3 ms.
+
+    `energy_j` counts since the driver was loaded. `ecc_corrected` and `rows_remapped` count what was mended.
+    """
+
+    pcie_generation: int | None = None
+    pcie_width: int | None = None
+    pcie_rx_bytes_per_s: int | None = None
+    pcie_tx_bytes_per_s: int | None = None
+    energy_j: float | None = None
+    fan_percent: int | None = None
+    memory_clock_mhz: int | None = None
+    performance_state: int | None = None
+    ecc_corrected: int | None = None
+    rows_remapped: int | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One GPU at one moment. A field that is None has its reason in `unknown` (field name to reason in words)."""
+    """One GPU at one moment. A field that is None has its reason in `unknown` (field name to reason in words).
+
+    `age_s`: seconds since its values were read, where the driver has not answered in time since; None: they are of
+    now. `xid`: the last error that the driver reported while we watched; None: none. `visible`: CUDA_VISIBLE_DEVICES
+    does not hide it from us. `detail` is there where it was asked for.
+    """
 
     index: int
     uuid: str
@@ -52,7 +98,26 @@ class Gpu:
     state: GpuState = "ok"
     state_reason: str | None = None
     processes: tuple[GpuProcess, ...] = ()
+    numa_node: int | None = None
+    fabric: FabricState | None = None
+    xid: int | None = None
+    slices: tuple[MigSlice, ...] = ()
+    visible: bool = True
+    age_s: float | None = None
+    detail: GpuDetail | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unlisted_bytes(self) -> int | None:
+        """Memory in use that no listed process accounts for: processes of another namespace, such as containers'.
+
+        None where it is too little to mean anything, or cannot be known.
+        """
+        listed = [process.memory_bytes for process in self.processes]
+        if self.memory_used_bytes is None or self.unified_memory or None in listed:
+            return None
+        rest = self.memory_used_bytes - sum(size or 0 for size in listed)
+        return rest if rest >= BUSY_BYTES else None
 
     @property
     def cuda_total_bytes(self) -> int | None:

@@ -34,8 +34,11 @@ class Clock(Protocol):
 class MachineProbe(Protocol):
     """The GPUs and the host."""
 
-    async def sample(self) -> Machine:
-        """The machine now. Raises `NothingThereError` when there is no driver at all."""
+    async def sample(self, detail: str | None = None) -> Machine:
+        """The machine now, with the `detail` of the GPU of that UUID, which costs slow calls.
+
+        Raises `NothingThereError` when there is no driver at all.
+        """
 
     async def close(self) -> None:
         """Let go of the driver; never blocks for long, even when a call hangs."""

@@ -23,14 +23,23 @@ _FULL_CHECK_EVERY = 15  # samples, half a minute
 _RETRY_S = 30.0  # how often a driver that is not there is asked again
 
 
-async def watch_machine(probe: MachineProbe, clock: Clock) -> AsyncGenerator[Machine | Problem, None]:
-    """The machine once a second; a `Problem` while the driver gives no answer, asked again every half minute."""
+async def watch_machine(
+    probe: MachineProbe,
+    clock: Clock,
+    *,
+    interval_s: float = MACHINE_INTERVAL_S,
+    detail: Callable[[], str | None] = lambda: None,
+) -> AsyncGenerator[Machine | Problem, None]:
+    """The machine once a second; a `Problem` while the driver gives no answer, asked again every half minute.
+
+    `detail` is asked before each sample for the UUID of the GPU that somebody looks at closely.
+    """
     while True:
-        wait = MACHINE_INTERVAL_S
+        wait = interval_s
         try:
-            yield await probe.sample()
+            yield await probe.sample(detail())
         except NemotuiError as error:
-            wait = _RETRY_S
+            wait = max(interval_s, _RETRY_S)
             yield error.problem
         await clock.sleep(wait)
 

@@ -12,6 +12,8 @@ from importlib import resources
 from itertools import combinations
 from typing import Any
 
+import msgspec
+
 from nemotui.catalog import load_catalog
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, LinkKind, Machine
@@ -23,13 +25,20 @@ _CPU_ONLY_CHIP = "H100 80GB SXM"  # what the pretend server's speed is taken fro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One machine of profiles.toml. `busy_bytes` is memory that somebody else holds, by GPU index."""
+    """One machine of profiles.toml. `busy_bytes` is memory that somebody else holds, by GPU index.
+
+    `gpus`: fields of `Gpu` that differ from a sound one's, by index. `loses_after_s`, `hangs_after_s`: when a GPU falls
+    off the bus or stops answering, in seconds after the first look.
+    """
 
     name: str
     chips: tuple[str, ...]
     link: LinkKind | None = None
     busy_bytes: Mapping[int, int] = field(default_factory=dict)
     lost: tuple[int, ...] = ()
+    gpus: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    loses_after_s: Mapping[int, float] = field(default_factory=dict)
+    hangs_after_s: Mapping[int, float] = field(default_factory=dict)
     cpu_count: int = 192
     memory_total_bytes: int = 2_000_000_000_000
     disk_free_bytes: int = 3_000_000_000_000
@@ -61,9 +70,29 @@ def load_profile(name: str) -> Profile:
         name=name,
         chips=tuple(table["chips"]),
         link=table.get("link"),
-        busy_bytes={int(index): size for index, size in table.get("busy_bytes", {}).items()},
+        busy_bytes=_by_index(table, "busy_bytes"),
+        gpus=_by_index(table, "gpus"),
+        loses_after_s=_by_index(table, "loses_after_s"),
+        hangs_after_s=_by_index(table, "hangs_after_s"),
         lost=tuple(table.get("lost", ())),
         **{key: table[key] for key in ("cpu_count", "memory_total_bytes") if key in table},
+    )
+
+
+def _by_index(table: Mapping[str, Any], name: str) -> dict[int, Any]:
+    return {int(index): value for index, value in table.get(name, {}).items()}
+
+
+def lost(gpu: Gpu) -> Gpu:
+    """This GPU after it has fallen off the bus."""
+    reason = "GPU is lost: it has fallen off the bus (Xid 79)"
+    return Gpu(
+        index=gpu.index,
+        uuid=gpu.uuid,
+        name=gpu.name,
+        pci_bus_id=gpu.pci_bus_id,
+        state="lost",
+        state_reason=reason,
     )
 
 
@@ -97,12 +126,9 @@ def load_machine(name: str) -> Machine:
 def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
     identity = f"GPU-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{profile.name}.{index}.nemotui')}"
     name, bus = chip.names[0], f"00000000:{0x19 + 0x10 * index:02X}:00.0"
-    if index in profile.lost:
-        reason = "GPU is lost: it has fallen off the bus (Xid 79)"
-        return Gpu(index=index, uuid=identity, name=name, pci_bus_id=bus, state="lost", state_reason=reason)
     held = profile.busy_bytes.get(index, 0)
     limit = _document()["power_limit_w"].get(chip.name)
-    return Gpu(
+    gpu = Gpu(
         index=index,
         uuid=identity,
         name=name,
@@ -124,6 +150,8 @@ def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
         processes=(GpuProcess(pid=4242, name="python3", user="alice", memory_bytes=held),) if held else (),
         unknown={} if limit is not None else {"power_limit_w": "not supported on this board"},
     )
+    gpu = msgspec.convert({**msgspec.to_builtins(gpu), **profile.gpus.get(index, {})}, Gpu)
+    return lost(gpu) if index in profile.lost else gpu
 
 
 def _chip(catalog: Catalog, name: str) -> Chip:

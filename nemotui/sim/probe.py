@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
 import httpx
 
-from nemotui.core.errors import NothingThereError
-from nemotui.core.hardware import Gpu, GpuProcess, Machine
+from nemotui.core.errors import NothingThereError, Problem
+from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine
 from nemotui.core.ports import Clock
 from nemotui.core.startup import PHASES, TYPICAL_S, Phase
 from nemotui.sim.engine import Occupancy, PretendEngine
-from nemotui.sim.machines import load_machine
+from nemotui.sim.machines import load_machine, load_profile, lost
 
 _FULL_BATCH = 32  # running requests at which the pretend GPU is fully busy
 _RUNNING = re.compile(rb"^vllm:num_requests_running\{[^}]*\} (\S+)", re.MULTILINE)
+_SILENT = Problem(
+    "driver_not_answering",
+    "the NVIDIA driver does not answer",
+    "Look for GPU errors with `sudo dmesg | grep -i xid`.",
+)
 
 
 class PretendProbe:
-    """A `MachineProbe`. Without an engine the machine stays idle."""
+    """A `MachineProbe`. Without an engine the machine stays idle, but for the faults of its profile."""
 
     def __init__(self, profile: str, clock: Clock, engine: PretendEngine | None = None) -> None:
         self._idle = load_machine(profile)
+        self._faults = load_profile(profile)
+        self._began_at: float | None = None
+        self._answered: dict[str, tuple[float, Gpu]] = {}  # by UUID: when a GPU has answered last, and what
         self._clock = clock
         self._engine = engine
         self._client: httpx.AsyncClient | None = None
 
-    async def sample(self) -> Machine:
+    async def sample(self, detail: str | None = None) -> Machine:
         """The machine now; `NothingThereError` for the profile that has no driver."""
         if self._idle.driver_version is None:
             raise NothingThereError(
@@ -44,7 +53,29 @@ class PretendProbe:
                 for gpu in machine.gpus
             )
             machine = replace(machine, gpus=gpus)
-        return machine
+        return self._with_faults(
+            replace(machine, gpus=tuple(_closer(g) if g.uuid == detail else g for g in machine.gpus))
+        )
+
+    def _with_faults(self, machine: Machine) -> Machine:
+        now = self._clock.monotonic()
+        if self._began_at is None:
+            self._began_at = now
+        gpus = tuple(self._after(gpu, now, now - self._began_at) for gpu in machine.gpus)
+        if gpus and all(gpu.state == "not-answering" for gpu in gpus):
+            return replace(machine, gpus=gpus, error=_SILENT)
+        return replace(machine, gpus=gpus)
+
+    def _after(self, gpu: Gpu, now: float, seconds: float) -> Gpu:
+        """The GPU so many seconds after the first look."""
+        if seconds >= self._faults.loses_after_s.get(gpu.index, math.inf):
+            return lost(gpu)
+        if seconds < self._faults.hangs_after_s.get(gpu.index, math.inf):
+            self._answered[gpu.uuid] = now, gpu
+            return gpu
+        at, last = self._answered.get(gpu.uuid, (now, gpu))
+        reason = f"no answer for {now - at:.0f} s"
+        return replace(last, state="not-answering", state_reason=reason, age_s=round(now - at, 1))
 
     async def close(self) -> None:
         if self._client is not None:
@@ -85,6 +116,23 @@ def occupied(gpu: Gpu, occupancy: Occupancy, *, rank: int, share: float, running
         sm_clock_mhz=1980 if busy else gpu.sm_clock_mhz,
         processes=(*gpu.processes, process),
     )
+
+
+def _closer(gpu: Gpu) -> Gpu:
+    """With the slow figures, which follow from the others as on a real board."""
+    work = (gpu.utilization_percent or 0) / 100
+    detail = GpuDetail(
+        pcie_generation=5,
+        pcie_width=16,
+        pcie_rx_bytes_per_s=round(2e9 * work),
+        pcie_tx_bytes_per_s=round(4e8 * work),
+        memory_clock_mhz=2619 if work else 1593,
+        performance_state=0,
+        ecc_corrected=0,
+        rows_remapped=0,
+        unknown=dict.fromkeys(("energy_j", "fan_percent"), "not supported on this board"),
+    )
+    return replace(gpu, detail=detail)
 
 
 def _begin(phase: Phase) -> float:

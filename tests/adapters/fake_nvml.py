@@ -19,9 +19,11 @@ UNINITIALIZED = 1
 INVALID_ARGUMENT = 2
 NOT_SUPPORTED = 3
 NO_PERMISSION = 4
+NOT_FOUND = 6
 INSUFFICIENT_SIZE = 7
 INSUFFICIENT_POWER = 8
 DRIVER_NOT_LOADED = 9
+TIMEOUT = 10
 LIBRARY_NOT_FOUND = 12
 GPU_IS_LOST = 15
 RESET_REQUIRED = 16
@@ -31,6 +33,18 @@ UNKNOWN = 999
 
 MIB = 2**20
 NOT_AVAILABLE = 2**64 - 1
+
+
+@dataclass
+class FakeSlice:
+    """A MIG device."""
+
+    uuid: str
+    name: bytes = b"NVIDIA H100 80GB HBM3 MIG 3g.40gb"
+    total: int = 40_320 * MIB
+    used: int = 0
+    reserved: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +70,11 @@ class FakeGpu:
     compute: list[tuple[int, int]] = field(default_factory=list)
     graphics: list[tuple[int, int]] = field(default_factory=list)
     lanes: list[bytes] = field(default_factory=list)
+    switched: bool = False  # its lanes end at switches
+    numa: int = 0
+    fabric: tuple[int, int] = (0, 0)  # nvmlGpuFabricState_t, and the status that counts when it is completed
+    xids: list[int] = field(default_factory=list)
+    slices: dict[int, FakeSlice] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
 
 
@@ -72,13 +91,21 @@ class FakeNvml:
         self.nvlink: set[tuple[int, int]] = set()
         self.levels: dict[tuple[int, int], int] = {}
         self.hang_in = ""
+        self.hang_gpu: int | None = None  # only this one's calls; None: whichever is asked
         self.hung = threading.Event()  # a call hangs now
         self.release = threading.Event()  # set it to let that call go on
         self.calls: Counter[str] = Counter()
         self.crashes: list[str] = []
         self.inits = 0
         self._inside = 0
+        self._generation = 0
+        self._registered: dict[int, int] = {}  # event set to GPU
         self._failed: set[int] = set()  # handles that answered with an error after which they must not be used
+
+    def forget_handles(self) -> None:
+        """What a new initialisation gives is another handle."""
+        self._generation += 1
+        self._failed.clear()
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         if name.startswith("_") or name in self.absent:
@@ -96,7 +123,7 @@ class FakeNvml:
         return function
 
     def _run(self, name: str, implementation: Callable[..., int], args: tuple[Any, ...]) -> int:
-        if name == self.hang_in:
+        if name == self.hang_in and (self.hang_gpu is None or self._index(args[0]) == self.hang_gpu):
             self.hung.set()
             self.release.wait()
         if name == "nvmlShutdown" and self._inside > 1:
@@ -105,7 +132,10 @@ class FakeNvml:
             return UNINITIALIZED
         if not name.startswith("nvmlDevice") or name in ("nvmlDeviceGetCount_v2", "nvmlDeviceGetHandleByIndex_v2"):
             return implementation(*args)
-        index = _index(args[0])
+        if (part := self._slice(args[0])) is not None:
+            code = part.errors.get(name, SUCCESS)
+            return implementation(part, *args[1:]) if code == SUCCESS else code
+        index = self._index(args[0])
         if index is None or index in self._failed:
             self.crashes.append(f"{name} with a failed handle")
             return UNKNOWN
@@ -120,6 +150,7 @@ class FakeNvml:
     def _nvmlInitWithFlags(self, flags: int) -> int:
         if self.init_error == SUCCESS:
             self.inits += 1
+            self.forget_handles()
         return self.init_error
 
     def _nvmlShutdown(self) -> int:
@@ -143,9 +174,7 @@ class FakeNvml:
         errors = self.gpus[int(index.value)].errors
         if code := errors.get("nvmlDeviceGetHandleByIndex_v2", errors.get("*", SUCCESS)):
             return code
-        address = ctypes.c_void_p(_FIRST_HANDLE + index.value)
-        ctypes.memmove(ctypes.byref(out._obj), ctypes.byref(address), ctypes.sizeof(address))
-        return SUCCESS
+        return _handle(out, self._first + index.value)
 
     # One GPU
 
@@ -182,7 +211,8 @@ class FakeNvml:
         return _number(out, gpu.power_mw)
 
     def _nvmlDeviceGetClockInfo(self, gpu: FakeGpu, kind: Any, out: Any) -> int:
-        return INVALID_ARGUMENT if kind.value != 1 else _number(out, gpu.sm_clock)
+        clocks = {1: gpu.sm_clock, 2: 2619}
+        return INVALID_ARGUMENT if kind.value not in clocks else _number(out, clocks[kind.value])
 
     def _nvmlDeviceGetMemoryInfo(self, gpu: FakeGpu, out: Any) -> int:
         # Version 1 counts what the driver reserves as used.
@@ -201,7 +231,8 @@ class FakeNvml:
         return _number(out, gpu.reasons)
 
     def _nvmlDeviceGetTotalEccErrors(self, gpu: FakeGpu, kind: Any, counter: Any, out: Any) -> int:
-        return INVALID_ARGUMENT if (kind.value, counter.value) != (1, 0) else _number(out, gpu.ecc)
+        counts = {(0, 0): 7, (1, 0): gpu.ecc}  # corrected, uncorrected
+        return INVALID_ARGUMENT if (kind.value, counter.value) not in counts else _number(out, counts[kind.value, 0])
 
     def _nvmlDeviceGetPersistenceMode(self, gpu: FakeGpu, out: Any) -> int:
         return _number(out, gpu.persistence)
@@ -217,6 +248,64 @@ class FakeNvml:
 
     def _nvmlDeviceGetGraphicsRunningProcesses_v3(self, gpu: FakeGpu, count: Any, array: Any) -> int:
         return _processes(gpu.graphics, count, array)
+
+    def _nvmlDeviceGetGpuFabricInfoV(self, gpu: FakeGpu, out: Any) -> int:
+        if out._obj.version != 0x02000024:
+            return ARGUMENT_VERSION_MISMATCH
+        out._obj.state, out._obj.status = gpu.fabric
+        return SUCCESS
+
+    def _nvmlDeviceGetMaxMigDeviceCount(self, gpu: FakeGpu, out: Any) -> int:
+        return _number(out, 7)
+
+    def _nvmlDeviceGetMigDeviceHandleByIndex(self, gpu: FakeGpu, index: Any, out: Any) -> int:
+        if index.value not in gpu.slices:
+            return NOT_FOUND
+        return _handle(out, _FIRST_SLICE + 7 * self.gpus.index(gpu) + index.value)
+
+    # Errors that the driver notes
+
+    def _nvmlEventSetCreate(self, out: Any) -> int:
+        return _handle(out, _FIRST_EVENT_SET + len(self._registered))
+
+    def _nvmlDeviceRegisterEvents(self, gpu: FakeGpu, kinds: Any, events: Any) -> int:
+        if kinds.value != 8:
+            return INVALID_ARGUMENT
+        self._registered[_address(events)] = self.gpus.index(gpu)
+        return SUCCESS
+
+    def _nvmlEventSetWait_v2(self, events: Any, out: Any, timeout_ms: Any) -> int:
+        if timeout_ms.value:
+            self.crashes.append("a wait for events that blocks")
+        xids = self.gpus[self._registered[_address(events)]].xids
+        if not xids:
+            return TIMEOUT
+        out._obj.eventType, out._obj.eventData = 8, xids.pop(0)
+        return SUCCESS
+
+    def _nvmlEventSetFree(self, events: Any) -> int:
+        del self._registered[_address(events)]
+        return SUCCESS
+
+    # What is only asked about one GPU that somebody looks at
+
+    def _nvmlDeviceGetPcieThroughput(self, gpu: FakeGpu, counter: Any, out: Any) -> int:
+        return _number(out, {0: 1000, 1: 3000}[counter.value])
+
+    def _nvmlDeviceGetCurrPcieLinkGeneration(self, gpu: FakeGpu, out: Any) -> int:
+        return _number(out, 5)
+
+    def _nvmlDeviceGetCurrPcieLinkWidth(self, gpu: FakeGpu, out: Any) -> int:
+        return _number(out, 16)
+
+    def _nvmlDeviceGetTotalEnergyConsumption(self, gpu: FakeGpu, out: Any) -> int:
+        return _number(out, 3_458_000)
+
+    def _nvmlDeviceGetPerformanceState(self, gpu: FakeGpu, out: Any) -> int:
+        return _number(out, 0)
+
+    def _nvmlDeviceGetRemappedRows(self, gpu: FakeGpu, corrected: Any, uncorrected: Any, *flags: Any) -> int:
+        return _number(corrected, 1) or _number(uncorrected, 2)
 
     # Links
 
@@ -236,19 +325,42 @@ class FakeNvml:
         out._obj.busId = gpu.lanes[lane]
         return SUCCESS
 
+    def _nvmlDeviceGetNvLinkRemoteDeviceType(self, gpu: FakeGpu, lane: int, out: Any) -> int:
+        return _number(out, 2 if gpu.switched else 0)
+
+    @property
+    def _first(self) -> int:
+        return _FIRST_HANDLE + 0x100 * self._generation
+
+    def _index(self, handle: Any) -> int | None:
+        """The GPU of a handle; None for one of an earlier initialisation."""
+        index = _address(handle) - self._first
+        return index if 0 <= index < len(self.gpus) else None
+
+    def _slice(self, handle: Any) -> FakeSlice | None:
+        gpu, place = divmod(_address(handle) - _FIRST_SLICE, 7)
+        return self.gpus[gpu].slices[place] if 0 <= gpu < len(self.gpus) else None
+
     def _pair(self, gpu: FakeGpu, other: Any) -> tuple[int, int]:
-        index = _index(other)
+        index = self._index(other)
         assert index is not None
         a, b = sorted((self.gpus.index(gpu), index))
         return a, b
 
 
 _FIRST_HANDLE = 0x1000
+_FIRST_SLICE = 0x100000
+_FIRST_EVENT_SET = 0x200000
 
 
-def _index(handle: Any) -> int | None:
-    address = ctypes.cast(handle, ctypes.c_void_p).value
-    return None if address is None else address - _FIRST_HANDLE
+def _address(handle: Any) -> int:
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _handle(out: Any, address: int) -> int:
+    value = ctypes.c_void_p(address)
+    ctypes.memmove(ctypes.byref(out._obj), ctypes.byref(value), ctypes.sizeof(value))
+    return SUCCESS
 
 
 def _number(out: Any, value: int) -> int:
@@ -263,7 +375,7 @@ def _text(buffer: Any, length: Any, value: bytes) -> int:
     return SUCCESS
 
 
-def _memory(out: Any, gpu: FakeGpu, used: int) -> int:
+def _memory(out: Any, gpu: FakeGpu | FakeSlice, used: int) -> int:
     out.total = gpu.total
     out.used = used
     out.free = gpu.total - gpu.reserved - gpu.used

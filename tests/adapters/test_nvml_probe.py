@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nemotui.adapters import nvml, threads
+from nemotui.adapters import nvml_driver, threads
 from nemotui.adapters.nvml import NvmlProbe
-from nemotui.adapters.nvml_gpu import pynvml
+from nemotui.adapters.nvml_calls import pynvml
 from nemotui.core.errors import NothingThereError
 from nemotui.core.hardware import Host, Link, Machine
 
 from . import fake_nvml
 from .fake_nvml import FakeGpu, FakeNvml
+from .test_nvml import nobody
 
 pytestmark = pytest.mark.anyio
 
@@ -39,8 +41,8 @@ class ManualClock:
         self.time += seconds
 
 
-def probe(clock: ManualClock | None = None, **patience: float) -> NvmlProbe:
-    return NvmlProbe(Host, clock or ManualClock(), **patience)
+def probe(clock: ManualClock | None = None, visible_devices: str | None = None, **patience: float) -> NvmlProbe:
+    return NvmlProbe(Host, nobody, clock or ManualClock(), visible_devices=visible_devices, **patience)
 
 
 async def test_no_gpus_is_a_machine_without_gpus(install: Install) -> None:
@@ -77,8 +79,8 @@ async def test_a_version_mismatch_names_both_versions(
     (tmp_path / "version").write_text("580.159.04\n")
     line = "7f0e1c000000-7f0e1c200000 r--p 00000000 fe:01 1234    /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.580.95.05\n"
     (tmp_path / "maps").write_text("00400000-00401000 r-xp 00000000 fe:01 99   /usr/bin/python3.11\n" + line)
-    monkeypatch.setattr(nvml, "_KERNEL_MODULE", tmp_path / "version")
-    monkeypatch.setattr(nvml, "_OWN_LIBRARIES", tmp_path / "maps")
+    monkeypatch.setattr(nvml_driver, "_KERNEL_MODULE", tmp_path / "version")
+    monkeypatch.setattr(nvml_driver, "_OWN_LIBRARIES", tmp_path / "maps")
     install().init_error = fake_nvml.VERSION_MISMATCH
     with pytest.raises(NothingThereError, match=r"the library is 580\.95\.05, the kernel module 580\.159\.04"):
         await probe().sample()
@@ -167,7 +169,9 @@ async def test_a_hung_call_leaves_the_last_values_with_an_error_until_it_comes_b
     assert (await reader.sample()).error is not None
     await threads.call(library.hung.wait)
     hung = await reader.sample()
-    assert hung.gpus == before.gpus
+    (gpu,) = hung.gpus
+    assert (gpu.state, gpu.age_s) == ("not-answering", 0.0)
+    assert replace(gpu, state="ok", state_reason=None, age_s=None) == before.gpus[0]
     assert hung.error is not None
     assert hung.error.kind == "driver_not_answering"
     assert library.calls["nvmlDeviceGetPowerUsage"] == 2, "no call is made beside the one that hangs"
@@ -185,7 +189,7 @@ async def test_a_hung_call_leaves_the_last_values_with_an_error_until_it_comes_b
 async def test_a_driver_that_never_answers_is_an_error_and_can_be_left(install: Install) -> None:
     library = install(FakeGpu("GPU-a"))
     library.hang_in = "nvmlInitWithFlags"
-    reader = probe(first_patience_s=0.05, drain_s=0.05)
+    reader = probe(init_patience_s=0.05, drain_s=0.05)
     with pytest.raises(NothingThereError) as refused:
         await reader.sample()
     assert refused.value.problem.kind == "driver_not_answering"

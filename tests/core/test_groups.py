@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from nemotui.core.groups import tensor_parallel_groups
-from nemotui.core.hardware import Gpu, Link, LinkKind, Machine
+from nemotui.core.hardware import Gpu, GpuProcess, Link, LinkKind, Machine
 
 GIB = 2**30
 
@@ -132,3 +132,43 @@ def test_a_machine_without_gpus_has_no_groups() -> None:
     found = tensor_parallel_groups(Machine(), 1)
     assert found.groups == ()
     assert found.refusals == {}
+
+
+def test_one_numa_node_breaks_a_tie_then_an_unknown_one() -> None:
+    nodes: tuple[int | None, ...] = (0, 1, 0, None)
+    box = machine(*(replace(h100(i), numa_node=node) for i, node in enumerate(nodes)))
+    found = tensor_parallel_groups(box, 2)
+    assert [group.gpus for group in found.groups] == [("GPU-0", "GPU-2"), ("GPU-1", "GPU-3")]
+    assert "all on NUMA node 0" in found.groups[0].reasons
+    assert not any("NUMA" in reason for reason in found.groups[1].reasons), "what is unknown is not said"
+    apart = tensor_parallel_groups(machine(*(replace(h100(i), numa_node=i) for i in range(2))), 2)
+    assert "across the NUMA nodes 0, 1" in apart.groups[0].reasons
+
+
+def test_numa_never_beats_a_better_link() -> None:
+    gpus = [replace(h100(i), numa_node=node) for i, node in enumerate((0, 0, 1))]
+    found = tensor_parallel_groups(machine(*gpus, links={(1, 2): "NODE"}), 2)
+    assert found.groups[0].gpus == ("GPU-1", "GPU-2")
+
+
+def test_hidden_gpus_are_refused() -> None:
+    found = tensor_parallel_groups(machine(replace(h100(0), visible=False), h100(1)), 1)
+    assert found.refusals == {"GPU-0": "CUDA_VISIBLE_DEVICES hides it"}
+
+
+def test_busy_gpus_are_refused_where_idle_ones_are_wanted() -> None:
+    process = GpuProcess(pid=42, name="python3", memory_bytes=30 * GIB)
+    gpus = (
+        replace(h100(0), memory_used_bytes=30 * GIB, processes=(process,)),
+        replace(h100(1), memory_used_bytes=2 * GIB),
+        replace(h100(2), memory_used_bytes=100 * 2**20),
+        replace(h100(3), memory_used_bytes=None, unknown={"memory_used_bytes": "Insufficient Permissions"}),
+        replace(h100(4), memory_used_bytes=90 * GIB, unified_memory=True),  # the host's, not the GPU's
+    )
+    found = tensor_parallel_groups(machine(*gpus), 1, idle=True)
+    assert sorted(group.gpus for group in found.groups) == [("GPU-2",), ("GPU-4",)]
+    assert found.refusals == {
+        "GPU-0": "it is busy: 30.0 GiB are in use by python3 (pid 42)",
+        "GPU-1": "it is busy: 2.0 GiB are in use by another namespace",
+        "GPU-3": "whether it is in use is unknown: Insufficient Permissions",
+    }

@@ -37,7 +37,7 @@ class Probe:
     def __init__(self, *answers: Machine | NemotuiError) -> None:
         self.answers = list(answers)
 
-    async def sample(self) -> Machine:
+    async def sample(self, detail: str | None = None) -> Machine:
         answer = self.answers.pop(0)
         if isinstance(answer, NemotuiError):
             raise answer

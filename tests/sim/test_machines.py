@@ -19,18 +19,20 @@ CONTRACT = (
 
 
 class StoppedClock:
+    time = 1000.0
+
     def now(self) -> float:
-        return 1000.0
+        return self.time
 
     def monotonic(self) -> float:
-        return 1000.0
+        return self.time
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
 def test_every_machine_of_the_contract_is_there() -> None:
-    assert sorted(PROFILES) == sorted(CONTRACT.split())
+    assert set(CONTRACT.split()) <= set(PROFILES)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -46,6 +48,8 @@ def test_a_machine_is_sound(name: str) -> None:
             assert gpu.memory_total_bytes is not None
             parts = (gpu.memory_used_bytes, gpu.memory_free_bytes, gpu.memory_reserved_bytes)
             assert sum(part or 0 for part in parts) == gpu.memory_total_bytes
+            for part in gpu.slices:
+                assert (part.memory_used_bytes or 0) + (part.memory_free_bytes or 0) == part.memory_total_bytes
 
 
 def test_the_links() -> None:
@@ -80,6 +84,44 @@ async def test_without_a_driver_the_probe_says_so() -> None:
 @pytest.mark.anyio
 async def test_an_idle_machine_stays_idle() -> None:
     assert await PretendProbe("2xh100", StoppedClock()).sample() == load_machine("2xh100")
+
+
+@pytest.mark.anyio
+async def test_a_gpu_is_lost_while_one_watches() -> None:
+    clock = StoppedClock()
+    probe = PretendProbe("2xh100-loses-one", clock)
+    assert [gpu.state for gpu in (await probe.sample()).gpus] == ["ok", "ok"]
+    clock.time += 9.9
+    assert [gpu.state for gpu in (await probe.sample()).gpus] == ["ok", "ok"]
+    clock.time += 0.1
+    well, gone = (await probe.sample()).gpus
+    assert (well.state, gone.state) == ("ok", "lost")
+    assert gone.memory_free_bytes is None
+
+
+@pytest.mark.anyio
+async def test_a_driver_stops_answering_first_for_one_gpu_and_then_for_all() -> None:
+    clock = StoppedClock()
+    probe = PretendProbe("2xh100-hangs", clock)
+    before = (await probe.sample()).gpus[1]
+    clock.time += 12.5
+    one = await probe.sample()
+    assert [(gpu.state, gpu.age_s) for gpu in one.gpus] == [("ok", None), ("not-answering", 12.5)]
+    assert one.gpus[1].memory_free_bytes == before.memory_free_bytes
+    assert one.error is None
+    clock.time += 10
+    both = await probe.sample()
+    assert [(gpu.state, gpu.age_s) for gpu in both.gpus] == [("not-answering", 10.0), ("not-answering", 22.5)]
+    assert both.error is not None
+    assert both.error.kind == "driver_not_answering"
+
+
+@pytest.mark.anyio
+async def test_a_closer_look_is_at_one_gpu() -> None:
+    machine = load_machine("2xh100")
+    first, second = (await PretendProbe("2xh100", StoppedClock()).sample(machine.gpus[1].uuid)).gpus
+    assert first.detail is None
+    assert second.detail is not None
 
 
 def test_a_gpu_fills_while_the_server_loads_and_works_while_it_answers() -> None:

@@ -1,0 +1,63 @@
+"""What is wrong with a GPU, in sentences."""
+
+from __future__ import annotations
+
+from nemotui.core.hardware import Gpu
+
+# Xid errors by number, in the words of NVIDIA's list (docs.nvidia.com/deploy/xid-errors). The first group is what a
+# faulty program does to itself; the GPU is well afterwards.
+_PROGRAM = {
+    13: "a program ran into a fault on the GPU",
+    31: "a program touched GPU memory that is not its own",
+    43: "a program's work on the GPU was stopped",
+    45: "a program's work was cleaned up after an earlier error",
+    94: "a memory error was contained: only the program that met it has failed",
+}
+_GPU = {
+    48: "a double-bit memory error",
+    61: "its microcontroller met an internal error",
+    62: "its microcontroller has halted",
+    63: "a faulty memory row is remapped at the next reset",
+    64: "a faulty memory row could not be remapped",
+    74: "an NVLink error",
+    79: "it has fallen off the bus",
+    92: "many single-bit memory errors",
+    95: "a memory error that could not be contained: reset the GPU",
+    109: "a context switch timed out",
+    119: "its system processor does not answer",
+    120: "its system processor met an error",
+    140: "memory errors that were not corrected",
+    143: "it could not be initialised",
+    154: "it needs a reset or a reboot to recover",
+}
+_STATES = {
+    "lost": "it is lost to the driver",
+    "reset-required": "it needs a reset",
+    "not-answering": "the driver does not answer for it",
+    "error": "the driver reports an error",
+}
+_FABRIC = {
+    "starting": "its NVLink fabric is not up yet: see `systemctl status nvidia-fabricmanager`",
+    "failed": "its NVLink fabric has failed: see `systemctl status nvidia-fabricmanager`",
+}
+# What slows a GPU down and is not a choice of somebody's.
+_ALARMING = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "hardware power brake")
+
+
+def troubles(gpu: Gpu) -> tuple[str, ...]:
+    """Everything wrong with this GPU, the worst first; empty for a sound one."""
+    found = []
+    if gpu.state != "ok":
+        found.append(f"{_STATES[gpu.state]}: {gpu.state_reason or 'no reason given'}")
+    if gpu.xid is not None:
+        words = _PROGRAM.get(gpu.xid) or _GPU.get(gpu.xid) or "see NVIDIA's list of Xid errors"
+        found.append(f"Xid {gpu.xid}: {words}")
+    if gpu.ecc_uncorrected:
+        count = f"{gpu.ecc_uncorrected:,} memory error{'s' if gpu.ecc_uncorrected > 1 else ''}"
+        found.append(
+            f"{count} that ECC could not correct: drain it and run `sudo nvidia-smi --gpu-reset -i {gpu.index}`"
+        )
+    if gpu.fabric in _FABRIC:
+        found.append(_FABRIC[gpu.fabric])
+    found += [f"it is slowed down: {reason}" for reason in gpu.throttle_reasons if reason in _ALARMING]
+    return tuple(found)

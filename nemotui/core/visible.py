@@ -1,0 +1,34 @@
+"""What CUDA_VISIBLE_DEVICES leaves visible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nemotui.core.hardware import Gpu
+
+
+def visible_gpus(setting: str | None, gpus: Sequence[Gpu]) -> frozenset[str]:
+    """UUIDs of the GPUs that CUDA shows under this value of CUDA_VISIBLE_DEVICES; None: it is not set, all are.
+
+    Items are indices in PCI order, or unambiguous beginnings of `GPU-` or `MIG-` UUIDs; the first that is none of
+    these hides itself and all after it, so `-1` and an empty value hide everything (CUDA programming guide). A GPU
+    counts as visible where one of its MIG slices is.
+    """
+    if setting is None:
+        return frozenset(gpu.uuid for gpu in gpus)
+    seen: set[str] = set()
+    for item in (part.strip() for part in setting.split(",")):
+        found = [gpu.uuid for gpu in gpus if _names(item, gpu)]
+        if len(found) != 1:
+            break
+        seen.update(found)
+    return frozenset(seen)
+
+
+def _names(item: str, gpu: Gpu) -> bool:
+    if re.fullmatch(r"\d+", item):
+        return int(item) == gpu.index
+    if item.startswith("MIG-"):
+        return any(part.uuid.startswith(item) for part in gpu.slices)
+    return item.startswith("GPU-") and gpu.uuid.startswith(item)

@@ -1,0 +1,172 @@
+"""GPUs that hang, vanish and come back while we watch; the others are not held up, and nothing crashes the process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from nemotui.adapters import threads
+from nemotui.adapters.nvml import NvmlProbe
+from nemotui.core.errors import NothingThereError
+from nemotui.core.hardware import Machine
+
+from . import fake_nvml
+from .fake_nvml import GPU_IS_LOST, FakeGpu, FakeNvml
+from .test_nvml_probe import ManualClock, probe
+
+pytestmark = pytest.mark.anyio
+
+Install = Callable[..., FakeNvml]
+
+
+def states(machine: Machine) -> list[tuple[int, str, str]]:
+    return [(gpu.index, gpu.uuid, gpu.state) for gpu in machine.gpus]
+
+
+async def all_answer(reader: NvmlProbe) -> Machine:
+    """The next sample in which every GPU has answered."""
+    while True:
+        with contextlib.suppress(NothingThereError):
+            machine = await reader.sample()
+            if all(gpu.state == "ok" for gpu in machine.gpus) and machine.error is None:
+                return machine
+
+
+async def test_a_gpu_that_hangs_does_not_hold_up_the_others(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock, patience_s=0.2, drain_s=0.05)
+    await reader.sample()
+    library.hang_in, library.hang_gpu = "nvmlDeviceGetUtilizationRates", 0
+    for gpu in library.gpus:
+        gpu.utilization = 50
+    await reader.sample()
+    await threads.call(library.hung.wait)
+    clock.time += 20
+    library.gpus[1].utilization = 80
+    hung, well = (await reader.sample()).gpus
+    assert (hung.state, hung.state_reason, hung.age_s) == ("not-answering", "no answer for 20 s", 20.0)
+    assert hung.utilization_percent == 0, "the last that it said"
+    assert (well.state, well.age_s, well.utilization_percent) == ("ok", None, 80)
+    assert library.calls["nvmlDeviceGetUtilizationRates"] == 5, "three of the well one, two of the other"
+
+    await reader.close()
+    assert library.calls["nvmlShutdown"] == 0
+    library.release.set()
+    assert [gpu.utilization_percent for gpu in (await all_answer(reader)).gpus] == [50, 80]
+    await reader.close()
+    assert (library.inits, library.crashes) == (0, [])
+
+
+async def test_a_gpu_that_hangs_from_the_beginning_has_a_row_and_comes_in_when_it_answers(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    library.nvlink = {(0, 1)}
+    library.hang_in, library.hang_gpu = "nvmlDeviceGetName", 0
+    reader = probe(first_patience_s=0.2)
+    machine = await reader.sample()
+    assert [(gpu.uuid, gpu.state) for gpu in machine.gpus][1] == ("GPU-b", "ok")
+    assert machine.gpus[0].state == "not-answering"
+    assert machine.gpus[0].memory_free_bytes is None
+    assert machine.links == ()
+    library.release.set()
+    machine = await all_answer(reader)
+    assert states(machine) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
+    assert [link.kind for link in machine.links] == ["NVLINK"]
+
+
+async def test_a_lost_gpu_is_looked_for_after_half_a_minute_and_ever_more_seldom(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock)
+    await reader.sample()
+    library.gpus[1].errors["*"] = GPU_IS_LOST
+    opened: list[float] = []
+    for _ in range(250):
+        clock.time += 1
+        machine = await reader.sample()
+        assert states(machine) == [(0, "GPU-a", "ok"), (1, "GPU-b", "lost")]
+        if library.calls["nvmlInitWithFlags"] > 1 + len(opened):
+            opened.append(clock.time - 100)
+    assert opened == [30, 90, 210]
+    library.gpus[1].errors.clear()
+    clock.time += 300
+    assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
+    assert (library.inits, library.crashes) == (1, []), "each init has its shutdown, and no old handle was used"
+
+
+async def test_a_gpu_that_the_driver_lists_no_more_keeps_a_row_though_indices_shift(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"), FakeGpu("GPU-c"))
+    clock = ManualClock()
+    reader = probe(clock)
+    await reader.sample()
+    lost, b, c = library.gpus
+    lost.errors["*"] = GPU_IS_LOST
+    await reader.sample()
+    library.gpus = (b, c)
+    clock.time += 31
+    machine = await reader.sample()
+    assert states(machine) == [(0, "GPU-b", "ok"), (1, "GPU-c", "ok"), (2, "GPU-a", "lost")]
+    assert machine.gpus[2].state_reason == "the driver does not list it any more"
+    lost.errors.clear()
+    library.gpus = (lost, b, c)
+    clock.time += 61
+    assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok"), (2, "GPU-c", "ok")]
+
+
+async def test_nothing_is_initialised_anew_beside_a_call_that_hangs(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock, patience_s=0.05, drain_s=0.05)
+    await reader.sample()
+    library.gpus[0].errors["*"] = GPU_IS_LOST
+    library.hang_in, library.hang_gpu = "nvmlDeviceGetPowerUsage", 1
+    await reader.sample()
+    await threads.call(library.hung.wait)
+    clock.time += 100
+    assert [gpu.state for gpu in (await reader.sample()).gpus] == ["lost", "not-answering"]
+    assert library.calls["nvmlInitWithFlags"] == 1
+    library.release.set()
+    library.gpus[0].errors.clear()
+    await all_answer(reader)
+    assert library.calls["nvmlInitWithFlags"] == 2
+    assert library.crashes == []
+
+
+async def test_a_driver_that_was_replaced_meanwhile_leaves_the_last_values_with_their_age(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock)
+    await reader.sample()
+    library.gpus[0].errors["*"] = fake_nvml.UNKNOWN
+    await reader.sample()
+    library.init_error = fake_nvml.VERSION_MISMATCH
+    clock.time += 40
+    machine = await reader.sample()
+    assert machine.error is not None
+    assert machine.error.kind == "driver_mismatch"
+    assert [(gpu.state, gpu.age_s) for gpu in machine.gpus] == [("error", None), ("not-answering", 40.0)]
+    library.init_error, library.gpus[0].errors = fake_nvml.SUCCESS, {}
+    clock.time += 100
+    assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
+
+
+async def test_an_initialisation_that_hangs_the_second_time_leaves_the_rows(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock, patience_s=0.05, drain_s=0.05)
+    await reader.sample()
+    library.gpus[0].errors["*"] = GPU_IS_LOST
+    await reader.sample()
+    library.hang_in = "nvmlInitWithFlags"
+    clock.time += 31
+    machine = await reader.sample()
+    assert [gpu.state for gpu in machine.gpus] == ["lost", "not-answering"]
+    assert machine.error is not None
+    await reader.close()
+    assert library.inits == 0, "it was shut down before, and is not now"
+    library.gpus[0].errors.clear()
+    library.release.set()
+    await all_answer(reader)
+    assert library.crashes == []
