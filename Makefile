@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 ARGS ?=
 
-.PHONY: demo test lint perf test-vllm clean
+.PHONY: demo test lint perf test-vllm screenshots clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -33,6 +33,9 @@ test-vllm: $(VENV)/.installed  ## the journey on a real vLLM (CPU): docs/real-vl
 
 perf: $(VENV)/.installed  ## timings, by hand
 	$(BIN)/pytest -m perf -s $(ARGS) tests/perf
+
+screenshots: $(VENV)/.installed  ## the README's pictures, from the pretend machine; PNG where rsvg-convert is installed
+	$(BIN)/python -m tests.ui.screenshots
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

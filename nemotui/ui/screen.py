@@ -382,6 +382,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         async def run() -> None:
             if isinstance(source, Pane) and source.id is not None:
                 self.action_pane(source.id)
-            await self.run_action(action, source)
+            await source.run_action(action)
 
         return run

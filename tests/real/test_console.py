@@ -54,7 +54,8 @@ def chat(t: Terminal) -> None:
     t.keys("Enter")
     screen = t.wait_for(r"off · TTFT[^❯]*· (stop|length)")
     assert "hello 12345 q?" in screen or "again" in screen
-    t.keys("Escape")
+    t.keys("Escape")  # and not yet the next key: together they would be Alt and that key
+    t.wait_for("i Write")
 
 
 def measure(t: Terminal) -> None:

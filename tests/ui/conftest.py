@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -80,44 +81,49 @@ class Console:
 ConsoleFactory = Callable[..., AbstractAsyncContextManager[Console]]
 
 
-@pytest.fixture
-def console(tmp_path: Path) -> ConsoleFactory:
-    """`async with console(profile="2xh100", size=(120, 40)) as c:`, with its own port and runs directory.
+@asynccontextmanager
+async def pretend_console(
+    runs: Path,
+    profile: str = "2xh100",
+    size: tuple[int, int] = (120, 40),
+    *,
+    start_s: float = 0.5,
+    speed: float = 50.0,
+    port: int | None = None,
+) -> AsyncGenerator[Console, None]:
+    """A console over a pretend machine.
 
     `start_s` is how long a pretend start takes, `speed` how many times faster than a real one the server answers.
     """
+    port = port or free_port()
+    clock, catalog = SystemClock(), load_catalog()
+    engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
+    backends = Backends(
+        clock=clock,
+        probe=PretendProbe(profile, clock, engine),
+        runtime=engine,
+        load=LoadProcess(runs, clock, catalog),
+        runs=RunsFolder(runs),
+        catalog=catalog,
+        server=VllmServer,
+    )
+    options = Options(
+        request=PlanRequest(port=port), default_url=f"http://127.0.0.1:{port}", pretend=profile, time_scale=speed
+    )
+    app = NemotuiApp(backends, options)
+    app.animation_level = "none"
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            yield Console(app, pilot, port)
+    finally:
+        await engine.close()
+        await backends.probe.close()
 
-    @asynccontextmanager
-    async def running(
-        profile: str = "2xh100", size: tuple[int, int] = (120, 40), *, start_s: float = 0.5, speed: float = 50.0
-    ) -> AsyncGenerator[Console, None]:
-        port, clock, runs = free_port(), SystemClock(), tmp_path / "runs"
-        engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
-        backends = Backends(
-            clock=clock,
-            probe=PretendProbe(profile, clock, engine),
-            runtime=engine,
-            load=LoadProcess(runs, clock, load_catalog()),
-            runs=RunsFolder(runs),
-            catalog=load_catalog(),
-            server=VllmServer,
-        )
-        options = Options(
-            request=PlanRequest(port=port),
-            default_url=f"http://127.0.0.1:{port}",
-            pretend=profile,
-            time_scale=speed,
-        )
-        app = NemotuiApp(backends, options)
-        app.animation_level = "none"
-        try:
-            async with app.run_test(size=size, notifications=True) as pilot:
-                yield Console(app, pilot, port)
-        finally:
-            await engine.close()
-            await backends.probe.close()
 
-    return running
+@pytest.fixture
+def console(tmp_path: Path) -> ConsoleFactory:
+    """`async with console(profile="2xh100", size=(120, 40)) as c:`, with its own port and runs directory."""
+    return functools.partial(pretend_console, tmp_path / "runs")
 
 
 def free_port() -> int:
