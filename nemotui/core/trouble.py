@@ -30,25 +30,24 @@ _GPU = {
     143: "it could not be initialised",
     154: "it needs a reset or a reboot to recover",
 }
-_STATES = {
-    "lost": "it is lost to the driver",
-    "reset-required": "it needs a reset",
-    "not-answering": "the driver does not answer for it",
-    "error": "the driver reports an error",
+_REMEDIES = {
+    "lost": "; see `sudo dmesg | grep -i xid`, and reboot",
+    "reset-required": "; run `sudo nvidia-smi --gpu-reset -i {index}`",
 }
 _FABRIC = {
     "starting": "its NVLink fabric is not up yet: see `systemctl status nvidia-fabricmanager`",
     "failed": "its NVLink fabric has failed: see `systemctl status nvidia-fabricmanager`",
 }
 # What slows a GPU down and is not a choice of somebody's.
-_ALARMING = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "hardware power brake")
+ALARMING = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "hardware power brake")
 
 
 def troubles(gpu: Gpu) -> tuple[str, ...]:
     """Everything wrong with this GPU, the worst first; empty for a sound one."""
     found = []
     if gpu.state != "ok":
-        found.append(f"{_STATES[gpu.state]}: {gpu.state_reason or 'no reason given'}")
+        remedy = _REMEDIES.get(gpu.state, "").format(index=gpu.index)
+        found.append(f"{gpu.state}: {gpu.state_reason or 'no reason given'}{remedy}")
     if gpu.xid is not None:
         words = _PROGRAM.get(gpu.xid) or _GPU.get(gpu.xid) or "see NVIDIA's list of Xid errors"
         found.append(f"Xid {gpu.xid}: {words}")
@@ -59,5 +58,5 @@ def troubles(gpu: Gpu) -> tuple[str, ...]:
         )
     if gpu.fabric in _FABRIC:
         found.append(_FABRIC[gpu.fabric])
-    found += [f"it is slowed down: {reason}" for reason in gpu.throttle_reasons if reason in _ALARMING]
+    found += [f"it is slowed down: {reason}" for reason in gpu.throttle_reasons if reason in ALARMING]
     return tuple(found)

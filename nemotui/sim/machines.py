@@ -85,7 +85,7 @@ def _by_index(table: Mapping[str, Any], name: str) -> dict[int, Any]:
 
 def lost(gpu: Gpu) -> Gpu:
     """This GPU after it has fallen off the bus."""
-    reason = "GPU is lost: it has fallen off the bus (Xid 79)"
+    reason = "it has fallen off the bus (Xid 79)"
     return Gpu(
         index=gpu.index,
         uuid=gpu.uuid,

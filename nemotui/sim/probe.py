@@ -130,7 +130,7 @@ def _closer(gpu: Gpu) -> Gpu:
         performance_state=0,
         ecc_corrected=0,
         rows_remapped=0,
-        unknown=dict.fromkeys(("energy_j", "fan_percent"), "not supported on this board"),
+        unknown=dict.fromkeys(("energy_j", "fan_percent"), "Not Supported"),
     )
     return replace(gpu, detail=detail)
 

@@ -114,7 +114,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # -- what happens, event by event
 
     async def _watch_machine(self) -> None:
-        async for machine in self._each(watch_machine(self.b.probe, self.b.clock)):
+        pane = self.query_one(GpusPane)
+        async for machine in self._each(watch_machine(self.b.probe, self.b.clock, detail=lambda: pane.detail_of)):
             self._next("gpus", machine)
             self._next("deploy", machine)
 

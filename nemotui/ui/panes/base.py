@@ -19,7 +19,7 @@ class Pane(Vertical, Generic[S], can_focus=True):
 
     LABEL: ClassVar[str]
     DRAW_EVERY_S: ClassVar[float] = 0.0  # at least so long between two pictures; 0: each state is drawn at once
-    state: reactive[S | None] = reactive(None, init=False)
+    state: reactive[S | None] = reactive(None, init=False, repaint=False)  # `draw` says what is repainted
     _rest: Timer | None = None  # while it runs, new states wait for its end
     _waiting = False
 

@@ -1,187 +1,226 @@
-"""GPUs: a card for each, or a line each where there are many or the window is small."""
+"""GPUs: a card for each, or a line each where there are many or the window is small; Enter looks at one closely."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
-from textual.widgets import Static
 
-from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.show import gib, number
 from nemotui.ui.panes.base import Pane
-from nemotui.ui.states.gpus import GpusState, Trace, share
-from nemotui.ui.widgets.bar import bar, columns
-from nemotui.ui.widgets.history import History
+from nemotui.ui.states.gpus import GpusState, Trace
+from nemotui.ui.states.gpus_view import GpusView
+from nemotui.ui.widgets.canvas import Canvas
+from nemotui.ui.widgets.gpu_card import MOST_LOAD_LINES, card, card_lines
+from nemotui.ui.widgets.gpu_detail import detail
+from nemotui.ui.widgets.gpu_links import group_lines, link_lines
+from nemotui.ui.widgets.gpu_rows import gpu_rows, holder_lines
 
-_CARD_LINES = (5, 10)  # title, memory, load, power and a blank line; what is more makes the load's history taller
-_OTHER_LINES = 8  # host, links and holders around the cards
-_LABEL = 31  # cells for a row's name and figures; the pictures stand in one column beside them
-_TONES = {"ok": "$success", "lost": "$error", "reset-required": "$error", "error": "$error"}
-_SIGNS = {"ok": "●", "lost": "✖", "reset-required": "✖", "error": "✖"}
-
-
-class GpuCard(Vertical):
-    """One GPU: who it is, its memory, its load and power now and over the last minutes."""
-
-    shown: reactive[tuple[Gpu, Trace] | None] = reactive(None, init=False)
-
-    def compose(self) -> ComposeResult:
-        yield Static(classes="title")
-        for row, history in (("memory", None), ("load", History(top=100)), ("power", History(top=100))):
-            with Horizontal(classes=row):
-                yield Static(classes="figures")
-                yield history or Static(classes="picture")
-
-    def watch_shown(self) -> None:
-        """A new sample; before the mount there is nothing to draw on."""
-        if self.is_mounted:
-            self.on_mount()
-
-    def on_mount(self) -> None:
-        """Draw this GPU as it is now."""
-        if self.shown is None:
-            return
-        gpu, trace = self.shown
-        state = gpu.state if gpu.state == "ok" else f"{gpu.state}: {gpu.state_reason or 'no reason given'}"
-        title = Content.assemble(
-            (f"{gpu.index}  {gpu.name}", "bold"),
-            (f"   {gpu.uuid[:12]}   ", "$muted"),
-            (f"{_SIGNS[gpu.state]} {state}", _TONES[gpu.state]),
-        )
-        self.query_one(".title", Static).update(title)
-        used, total = share(gpu.memory_used_bytes, gpu.memory_total_bytes), gib(gpu.memory_total_bytes)
-        words = "n/a" if gpu.memory_used_bytes is None else f"{gpu.memory_used_bytes / 2**30:.1f} of {total}"
-        self._row("memory", words)
-        power = "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f} of {number(gpu.power_limit_w, 'W')}"
-        self._row("power", f"{power}  {number(gpu.temperature_c, '°C')}")
-        self._row("load", number(gpu.utilization_percent, "%"))
-        picture = self.query_one(".picture", Static)
-        picture.update(bar(None if used is None else used / 100, self.size.width - _LABEL, "$primary"))
-        self.query_one(".load History", History).show(trace.utilization)
-        self.query_one(".power History", History).show(trace.power)
-
-    def _row(self, name: str, words: str) -> None:
-        figures = Content.assemble((f"   {name:<9}", "$muted"), words)
-        self.query_one(f".{name} .figures", Static).update(figures)
+_BLANK = Content("")
+_CARD_WIDTH = 64  # cells that a card needs
+_GUTTER = 3  # between two cards side by side
+_BESIDE = 150  # columns from which cards stand side by side
+_ROOMY = 14  # lines from which the host may have more than one
+_COPIED = (
+    "index",
+    "uuid",
+    "name",
+    "state",
+    "memory_total_bytes",
+    "memory_used_bytes",
+    "memory_free_bytes",
+    "utilization_percent",
+    "power_w",
+    "temperature_c",
+)
 
 
 class GpusPane(Pane[GpusState]):
     """The machine now."""
 
     LABEL: ClassVar[str] = "GPUs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "closer", "Look closer", tooltip="One GPU with all its figures, and back", id="gpu-closer"),
+        Binding("s", "sort", "Sort", tooltip="By index, load, memory, power", id="gpu-sort"),
+        Binding("y", "copy", "Copy UUID", tooltip="Copy the UUID of the GPU under the cursor", id="gpu-copy"),
+        Binding("Y", "copy_all", "Copy table", tooltip="Copy the whole table as text", id="gpu-copy-all", show=False),
+        Binding("up,k", "move(-1)", "Previous GPU", tooltip="The GPU above", id="gpu-up", show=False),
+        Binding("down,j", "move(1)", "Next GPU", tooltip="The GPU below", id="gpu-down", show=False),
+        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", id="gpu-page-up", show=False),
+        Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", id="gpu-page-down", show=False),
+    ]
+    view: reactive[GpusView] = reactive(GpusView(), init=False, repaint=False)
+    _cursor = 0  # the line of the GPU under the cursor
 
     def compose(self) -> ComposeResult:
-        yield Static(id="host")
-        with VerticalScroll(id="cards", can_focus=False):
-            yield Static(id="lines")
-        yield Static(id="machine-notes")
+        yield Canvas(id="host")
+        with VerticalScroll(id="gpu-scroll", can_focus=False):
+            yield Canvas(id="machine")
+
+    @property
+    def detail_of(self) -> str | None:
+        """UUID of the GPU that is looked at closely; None while nobody looks."""
+        chosen = self._chosen if self.view.closer and self.display else None
+        return chosen.uuid if chosen else None
 
     def on_resize(self) -> None:
         """Cards or lines: it depends on the room."""
         if self.is_mounted and self.display:
             self.draw()
 
+    def watch_view(self) -> None:
+        """Another GPU, another order, closer or not."""
+        self.draw()
+        self.query_one("#gpu-scroll").scroll_to_region(Region(0, self._cursor, 1, 5), animate=False)
+
     def draw(self) -> None:
         state = self.state
         if state is None:
             return
-        machine = state.machine
-        self.query_one("#host", Static).update(_host(machine, state.problem))
-        gpus = machine.gpus if machine else ()
-        room = (self.size.height - _OTHER_LINES) // max(1, len(gpus))
-        cards = room >= _CARD_LINES[0] and self.size.width >= 60
-        self._cards(gpus if cards else (), state, min(room, _CARD_LINES[1]))
-        lines = self.query_one("#lines", Static)
-        lines.display = not cards or not gpus
-        if lines.display:
-            lines.update(_empty(state) if not gpus else _lines(gpus, state, self.size.width))
-        self.query_one("#machine-notes", Static).update(_notes(machine) if machine else "")
+        machine, width = state.machine, self.content_size.width - 1  # a cell for the scroll bar
+        head = _host(machine, state, width, self.content_size.height)
+        self.query_one("#host", Canvas).show(head)
+        self._cursor = 0
+        chosen = self._chosen
+        if machine is None or chosen is None:
+            lines = _empty(state)
+        elif self.view.closer:
+            lines = detail(chosen, state.traces.get(chosen.uuid, Trace()), machine, width)
+        else:
+            lines = self._overview(machine, state, width, self.content_size.height - len(head))
+        self.query_one("#machine", Canvas).show(lines)
 
-    def _cards(self, gpus: tuple[Gpu, ...], state: GpusState, lines: int) -> None:
-        """One card a GPU, kept as long as the number stays: they are filled, not made anew."""
-        box = self.query_one("#cards", VerticalScroll)
-        shown = list(box.query(GpuCard))
-        for card in shown[len(gpus) :]:
-            card.remove()
-        if len(shown) < len(gpus):
-            new = [GpuCard() for _ in gpus[len(shown) :]]
-            box.mount_all(new)
-            shown += new
-        for card, gpu in zip(shown, gpus, strict=False):
-            card.styles.height = lines
-            card.shown = (gpu, state.traces.get(gpu.uuid, Trace()))
+    def _overview(self, machine: Machine, state: GpusState, width: int, height: int) -> list[Content]:
+        below = _sections(link_lines(machine, width), group_lines(machine))
+        gpus = self.view.rows(machine.gpus)
+        beside = 2 if width >= _BESIDE and len(gpus) > 1 else 1
+        high = max(card_lines(gpu) for gpu in gpus) + 1
+        ranks = -(-len(gpus) // beside)
+        if ranks * high > height + 1 or width < _CARD_WIDTH:
+            selected = self._chosen.uuid if self._chosen else None
+            lines, self._cursor = gpu_rows(gpus, state.traces, order=self.view.order, selected=selected, width=width)
+            return [*lines, _BLANK, *_sections(holder_lines(gpus), below)]
+        spare = (height - ranks * high - len(below)) // ranks
+        load_lines = min(max(1, 1 + spare), MOST_LOAD_LINES)
+        return [*self._cards(gpus, state, width, beside, load_lines), *below]
+
+    def _cards(self, gpus: list[Gpu], state: GpusState, width: int, beside: int, load_lines: int) -> list[Content]:
+        room = (width - _GUTTER * (beside - 1)) // beside
+        lines: list[Content] = []
+        for first in range(0, len(gpus), beside):
+            rank = []
+            for gpu in gpus[first : first + beside]:
+                selected = gpu is self._chosen and len(gpus) > 1
+                if gpu is self._chosen:
+                    self._cursor = len(lines)
+                trace = state.traces.get(gpu.uuid, Trace())
+                rank.append(card(gpu, trace, selected=selected, width=room, load_lines=load_lines))
+            for y in range(max(map(len, rank))):
+                cells = [
+                    (one[y] if y < len(one) else _BLANK).truncate(room, ellipsis=True, pad=beside > 1) for one in rank
+                ]
+                lines.append(Content(" " * _GUTTER).join(cells))
+            lines.append(_BLANK)
+        return lines
+
+    @property
+    def _chosen(self) -> Gpu | None:
+        machine = self.state.machine if self.state else None
+        return self.view.chosen(machine.gpus) if machine else None
+
+    def leave_field(self) -> None:
+        """Escape: back to all of them."""
+        self.view = replace(self.view, closer=False)
+        super().leave_field()
+
+    def action_closer(self) -> None:
+        """The GPU under the cursor with all its figures, or back to all GPUs."""
+        if self._chosen is not None:
+            self.view = replace(self.view, closer=not self.view.closer)
+
+    def action_move(self, steps: int) -> None:
+        """To another GPU, here or while one is looked at closely."""
+        if self.state and self.state.machine:
+            self.view = self.view.moved(steps, self.state.machine.gpus)
+
+    def action_sort(self) -> None:
+        """In the next order."""
+        self.view = self.view.sorted()
+        self.app.notify(f"GPUs by {self.view.order}.")
+
+    def action_page(self, pages: int) -> None:
+        """To what is below, and back."""
+        scroll = self.query_one("#gpu-scroll")
+        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+
+    def action_copy(self) -> None:
+        """Through the terminal's clipboard (OSC 52), which reaches through SSH."""
+        if self._chosen is not None:
+            self.app.copy_to_clipboard(self._chosen.uuid)
+            self.app.notify(f"The UUID of GPU {self._chosen.index} was sent to your terminal's clipboard.")
+
+    def action_copy_all(self) -> None:
+        """As tab-separated lines, which a spreadsheet takes."""
+        if self.state and self.state.machine and self.state.machine.gpus:
+            self.app.copy_to_clipboard(table_text(self.view.rows(self.state.machine.gpus)))
+            self.app.notify("The table was sent to your terminal's clipboard.")
 
 
-def _host(machine: Machine | None, problem: Problem | None) -> Content:
-    if problem is not None and machine is not None:
-        return Content.styled(f"{problem}  What is shown is old.", "$warning")
+def table_text(gpus: list[Gpu]) -> str:
+    """The GPUs as tab-separated values, bytes and all; what is unknown is empty."""
+    rows = [[getattr(gpu, name) for name in _COPIED] for gpu in gpus]
+    return "\n".join("\t".join("" if cell is None else str(cell) for cell in row) for row in [_COPIED, *rows])
+
+
+def _sections(*sections: list[Content]) -> list[Content]:
+    """One after another, a blank line between those that have lines."""
+    lines: list[Content] = []
+    for section in filter(None, sections):
+        lines += [*([_BLANK] if lines else []), *section]
+    return lines
+
+
+def _host(machine: Machine | None, state: GpusState, width: int, height: int) -> list[Content]:
     if machine is None:
-        return Content("")
+        return []
     host = machine.host
     facts = [
         host.hostname,
-        host.cpu_count and f"{host.cpu_count} CPUs",
+        host.cpu_count and f"{host.cpu_count} CPUs {number(host.cpu_percent, '%')}",
         host.memory_available_bytes and f"RAM {gib(host.memory_available_bytes)} free",
-        host.disk_free_bytes and f"disk {gib(host.disk_free_bytes)} free",
+        host.disk_free_bytes and f"disk {gib(host.disk_free_bytes)} free at {host.disk_path}",
         machine.driver_version and f"driver {machine.driver_version}",
         machine.cuda_version and f"CUDA {machine.cuda_version}",
+        host.engine_version and f"Docker {host.engine_version}",
     ]
-    return Content.styled(" · ".join(str(fact) for fact in facts if fact), "$muted")
+    lines = [""]
+    for fact in map(str, filter(None, facts)):
+        if lines[-1] and len(lines[-1]) + 3 + len(fact) > width:
+            lines.append("")
+        lines[-1] += f" · {fact}" if lines[-1] else fact
+    shown = [Content.styled(line, "$muted") for line in (lines if height >= _ROOMY else lines[:1]) if line]
+    if problem := state.problem or machine.error:
+        shown += [Content.styled(f"▲ {problem.message}", "$warning"), Content.styled(f"  {problem.fix}", "$warning")]
+    return [*shown, _BLANK] if shown else []
 
 
-def _empty(state: GpusState) -> Content:
+def _empty(state: GpusState) -> list[Content]:
     if state.problem is not None:
-        return Content.assemble(
-            (f"{state.problem.message}\n", "bold $warning"),
-            (f"{state.problem.fix}\n\n", ""),
-            ("The other panes work all the same: 4 measures and 5 asks a server wherever it runs.", "$muted"),
-        )
+        return [
+            Content.styled(state.problem.message, "bold $warning"),
+            Content(state.problem.fix),
+            _BLANK,
+            Content.styled(
+                "The other panes work all the same: 4 measures and 5 asks a server wherever it runs.", "$muted"
+            ),
+        ]
     if state.machine is None:
-        return Content.styled("Asking the driver …", "$muted")
-    return Content("The driver works, and there is no GPU.")
-
-
-def _lines(gpus: tuple[Gpu, ...], state: GpusState, width: int) -> Content:
-    """A line each. From 100 columns on there is room for the history."""
-    rows = [Content.styled(_line("#", "NAME", "USED", "TOTAL", "LOAD", "POWER", "TEMP"), "$muted")]
-    room = width - len(_line(*[""] * 7)) - 16
-    for gpu in gpus:
-        used = share(gpu.memory_used_bytes, gpu.memory_total_bytes)
-        text = _line(
-            str(gpu.index),
-            gpu.name.removeprefix("NVIDIA "),
-            number(gpu.memory_used_bytes and gpu.memory_used_bytes / 2**30, digits=1),
-            number(gpu.memory_total_bytes and gpu.memory_total_bytes / 2**30, digits=1),
-            number(gpu.utilization_percent, "%"),
-            number(gpu.power_w, "W"),
-            number(gpu.temperature_c, "°C"),
-        )
-        state_words = "" if gpu.state == "ok" else f"  {gpu.state}: {gpu.state_reason or ''}"
-        picture = bar(None if used is None else used / 100, min(room, 40), "$primary") if room > 8 else Content("")
-        rows.append(Content.assemble(text, "  ", picture, (state_words, _TONES[gpu.state])))
-    return Content("\n").join(rows)
-
-
-def _line(*cells: str) -> str:
-    return columns(list(zip(cells, (2, 18, -6, -6, -5, -6, -5), strict=True)))
-
-
-def _notes(machine: Machine) -> Content:
-    """How the GPUs reach each other, and who holds their memory."""
-    parts = []
-    kinds = sorted({link.kind or "unknown" for link in machine.links})
-    if kinds:
-        pairs = "every pair" if len(kinds) == 1 else "the pairs"
-        parts.append(Content.assemble(("links   ", "$muted"), f"{', '.join(kinds)} between {pairs}"))
-    for gpu in machine.gpus:
-        for process in gpu.processes:
-            who = f"{process.name or 'a process of another namespace'} (pid {process.pid}, {process.user or 'n/a'})"
-            parts.append(
-                Content.assemble(("holds   ", "$muted"), f"GPU {gpu.index}: {who} {gib(process.memory_bytes)}")
-            )
-    return Content("\n").join(parts[:6])
+        return [Content.styled("Asking the driver …", "$muted")]
+    return [Content("The driver works, and there is no GPU.")]

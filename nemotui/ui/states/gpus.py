@@ -8,33 +8,48 @@ from dataclasses import dataclass, field, replace
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 
-KEPT = 600  # samples, ten minutes at one a second: wider than any screen
+PER_COLUMN = 2  # samples: a history moves every two seconds, which halves what it costs to draw
+KEPT = 300  # columns, ten minutes at one sample a second: wider than any screen
+
+Column = float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One GPU's history, oldest first; None where a sample had no value."""
+    """One GPU's history, oldest first, each value the mean of `PER_COLUMN` samples; None where none had a value.
 
-    utilization: tuple[float | None, ...] = ()
-    memory: tuple[float | None, ...] = ()
-    power: tuple[float | None, ...] = ()
+    `count` is how many samples the last ones are made of. Memory and power in percent of the total and of the limit.
+    """
+
+    utilization: tuple[Column, ...] = ()
+    memory: tuple[Column, ...] = ()
+    power: tuple[Column, ...] = ()
+    count: int = PER_COLUMN
 
     def after(self, gpu: Gpu) -> Trace:
-        """With one more sample. Memory and power in percent of the total and of the limit."""
+        """With one more sample; values that are old do not count again."""
+        old = gpu.age_s is not None
+        memory = None if old else share(gpu.memory_used_bytes, gpu.memory_total_bytes)
+        power = None if old else share(gpu.power_w, gpu.power_limit_w)
         return Trace(
-            utilization=_kept(self.utilization, gpu.utilization_percent),
-            memory=_kept(self.memory, share(gpu.memory_used_bytes, gpu.memory_total_bytes)),
-            power=_kept(self.power, share(gpu.power_w, gpu.power_limit_w)),
+            utilization=self._with(self.utilization, None if old else gpu.utilization_percent),
+            memory=self._with(self.memory, memory),
+            power=self._with(self.power, power),
+            count=self.count % PER_COLUMN + 1,
         )
+
+    def _with(self, values: tuple[Column, ...], value: Column) -> tuple[Column, ...]:
+        if self.count == PER_COLUMN:
+            return (*values[-KEPT + 1 :], value)
+        last = values[-1]
+        if last is not None and value is not None:
+            value = (last * self.count + value) / (self.count + 1)
+        return (*values[:-1], last if value is None else value)
 
 
 def share(part: float | None, whole: float | None) -> float | None:
     """Percent; None where either is unknown."""
     return None if part is None or not whole else part / whole * 100
-
-
-def _kept(values: tuple[float | None, ...], value: float | None) -> tuple[float | None, ...]:
-    return (*values[-KEPT + 1 :], value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,86 @@
+"""A GPU as a card: its memory, its load and power now and over the last minutes, who holds it, what is wrong."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from nemotui.core.hardware import Gpu
+from nemotui.core.show import number
+from nemotui.ui.states.gpus import Trace
+from nemotui.ui.widgets.bar import stacked
+from nemotui.ui.widgets.gpu_words import (
+    clock_words,
+    holders,
+    mark,
+    notes,
+    picture,
+    power_words,
+    state_words,
+    trouble_lines,
+    used_words,
+)
+
+MOST_LOAD_LINES = 5
+_LABEL = 12  # cells
+_FIGURES = 19
+_ASIDE = 28
+_HOLDERS = 2  # lines, at most
+
+
+def card_lines(gpu: Gpu) -> int:
+    """How many lines the card has at least."""
+    return 4 + min(len(holders(gpu)), _HOLDERS) + len(trouble_lines(gpu, 0))
+
+
+def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int) -> list[Content]:
+    """The lines of a card, the load's history so many of them high."""
+    quiet = "$muted" if gpu.age_s is not None else ""
+    title = Content.assemble(
+        mark(selected),
+        (f"{gpu.index}  {gpu.name}", "bold"),
+        (f"   {gpu.uuid[:12]}   ", "$muted"),
+        state_words(gpu),
+        (f"   {notes(gpu)}", "$muted"),
+    )
+    room = max(0, width - 1 - _LABEL - _FIGURES - _ASIDE - 1)
+
+    def row(label: str, figures: str, shown: Content, aside: str) -> Content:
+        return Content.assemble(
+            mark(selected),
+            (f"  {label:<{_LABEL - 2}}", "$muted"),
+            (f"{figures:<{_FIGURES}}", quiet),
+            shown,
+            (f" {aside}", "$muted"),
+        )
+
+    reserved = "" if not gpu.memory_reserved_bytes else f", {gpu.memory_reserved_bytes / 2**30:.1f} reserved"
+    free = "n/a" if gpu.memory_free_bytes is None else f"{gpu.memory_free_bytes / 2**30:.1f}"
+    load = picture(trace.utilization, room, load_lines)
+    power = picture(trace.power, room, 1)
+    rows = [title, row("memory", used_words(gpu), memory_bar(gpu, room), f"{free} free{reserved}")]
+    for y, cells in enumerate(load):
+        first = y == 0
+        figures, aside = (number(gpu.utilization_percent, "%"), clock_words(gpu)) if first else ("", "")
+        rows.append(row("load" if first else "", figures, Content.styled(cells, "$secondary"), aside))
+    rows.append(row("power", power_words(gpu), Content.styled(power[0], "$accent"), number(gpu.temperature_c, "°C")))
+    return rows + _below(gpu, selected)
+
+
+def memory_bar(gpu: Gpu, width: int) -> Content:
+    """Used and reserved on the whole; dots where it is unknown."""
+    if gpu.memory_used_bytes is None or not gpu.memory_total_bytes or width <= 0:
+        return Content.styled("·" * max(width, 0), "$muted")
+    parts = [(gpu.memory_used_bytes, "█", "$primary"), (gpu.memory_reserved_bytes or 0, "▒", "$muted")]
+    return stacked(
+        [part for part in parts if part[0] / gpu.memory_total_bytes * width >= 0.5], gpu.memory_total_bytes, width
+    )
+
+
+def _below(gpu: Gpu, selected: bool) -> list[Content]:
+    who = holders(gpu)
+    shown = who if len(who) <= _HOLDERS else [*who[: _HOLDERS - 1], Content(f"{'':>9}  and {len(who) - 1} more: Enter")]
+    lines = [
+        Content.assemble(mark(selected), (f"  {'' if i else 'held by':<{_LABEL - 2}}", "$muted"), line)
+        for i, line in enumerate(shown)
+    ]
+    return lines + [Content.assemble(mark(selected), line) for line in trouble_lines(gpu, 2)]

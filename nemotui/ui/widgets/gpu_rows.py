@@ -1,0 +1,114 @@
+"""GPUs as a line each, for many of them or little room; columns come in as there is room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+
+from nemotui.core.hardware import Gpu
+from nemotui.core.show import number
+from nemotui.ui.states.gpus import Trace
+from nemotui.ui.states.gpus_view import Order
+from nemotui.ui.widgets.bar import columns
+from nemotui.ui.widgets.gpu_card import memory_bar
+from nemotui.ui.widgets.gpu_words import (
+    SIGNS,
+    TONES,
+    holders,
+    mark,
+    mhz,
+    notes,
+    picture,
+    silence,
+    state_words,
+    trouble_lines,
+)
+
+# Title, cells (negative: to the right) and the order that it stands for. The first always; the others from left to
+# right as there is room.
+_COLUMNS: tuple[tuple[str, int, Order | None], ...] = (
+    ("#", -2, "index"),
+    ("NAME", 17, None),
+    ("USED/TOTAL GiB", -14, "memory"),
+    ("LOAD", -5, "load"),
+    ("POWER", -9, "power"),
+    ("TEMP", -5, None),
+    ("CLOCK", -8, None),
+)
+_LEAST_PICTURE = 12
+_BAR_SHARE = 0.4  # of the room for pictures
+
+
+def gpu_rows(
+    gpus: Sequence[Gpu], traces: Mapping[str, Trace], *, order: Order, selected: str | None, width: int
+) -> tuple[list[Content], int]:
+    """Their lines under a line of titles, and which of them is the selected GPU's."""
+    shown = [column for i, column in enumerate(_COLUMNS) if i < 2 or _width(_COLUMNS[: i + 1]) <= width]
+    if _width(shown) + 2 * _LEAST_PICTURE > width:  # the clock is the first to go for the pictures
+        shown = shown[: len(_COLUMNS) - 1]
+    room = width - _width(shown) - 2
+    bar_width = int(room * _BAR_SHARE) if room >= 2 * _LEAST_PICTURE else 0
+    load_width = room - bar_width - (2 if bar_width else 0) if room >= _LEAST_PICTURE else 0
+    lines, at = [_titles(shown, order, bar_width, load_width)], 0
+    for gpu in gpus:
+        if gpu.uuid == selected:
+            at = len(lines)
+        here = mark(gpu.uuid == selected)
+        if gpu.memory_total_bytes is None and gpu.state != "ok":  # nothing but the reason is known
+            words = columns([(str(gpu.index), -2), (_short(gpu), 17)])
+            why = trouble_lines(gpu, 2) or [Content.assemble("  ", state_words(gpu))]
+            lines += [Content.assemble(here, (words, "$muted"), line) for line in why]
+            continue
+        cells = columns([(text, size) for text, (_, size, _) in zip(_cells(gpu), shown, strict=False)])
+        load = picture(traces.get(gpu.uuid, Trace()).utilization, load_width, 1)[0]
+        pictures = [memory_bar(gpu, bar_width), Content.styled(load, "$secondary")]
+        quiet = "$muted" if gpu.age_s is not None or not gpu.visible else ""
+        lines.append(Content("  ").join([Content.assemble(here, (cells, quiet)), *pictures[0 if bar_width else 1 :]]))
+        below = trouble_lines(gpu, 4)
+        if words := silence(gpu):
+            below.insert(0, Content.assemble("    ", (f"{SIGNS[gpu.state]} {words}", TONES[gpu.state])))
+        if said := notes(gpu):
+            below.append(Content.assemble("    ", (said, "$muted")))
+        lines += [Content.assemble(mark(gpu.uuid == selected), line) for line in below]
+    return lines, at
+
+
+def holder_lines(gpus: Sequence[Gpu]) -> list[Content]:
+    """Who holds the memory of which."""
+    return [
+        Content.assemble((f"GPU {gpu.index:<3}" if i == 0 else " " * 7, "$muted"), line)
+        for gpu in gpus
+        for i, line in enumerate(holders(gpu))
+    ]
+
+
+def _titles(shown: Sequence[tuple[str, int, Order | None]], order: Order, bar_width: int, load_width: int) -> Content:
+    names = [(f"▾{title}" if by == order != "index" else title, size) for title, size, by in shown]
+    tail = [f"{'MEMORY':<{bar_width}}"] if bar_width else []
+    tail += ["LOAD, LAST MINUTES".rjust(load_width)] if load_width >= 18 else []
+    return Content.styled("  ".join([" " + columns(names), *tail]), "$muted")
+
+
+def _width(shown: Sequence[tuple[str, int, Order | None]]) -> int:
+    return 1 + sum(abs(size) + 2 for _, size, _ in shown) - 2
+
+
+def _cells(gpu: Gpu) -> list[str]:
+    used, total = (
+        "n/a" if size is None else f"{size / 2**30:.1f}" for size in (gpu.memory_used_bytes, gpu.memory_total_bytes)
+    )
+    limit = "" if gpu.power_limit_w is None else f"/{gpu.power_limit_w:.0f}"
+    return [
+        str(gpu.index),
+        _short(gpu),
+        f"{used}/{total}",
+        number(gpu.utilization_percent, "%"),
+        "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f}{limit} W",
+        number(gpu.temperature_c, "°C"),
+        mhz(gpu.sm_clock_mhz),
+    ]
+
+
+def _short(gpu: Gpu) -> str:
+    return gpu.name.removeprefix("NVIDIA ")
