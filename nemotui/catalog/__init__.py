@@ -11,13 +11,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from nemotui.core.errors import UsageError
-from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant
+from nemotui.core.models import Catalog, Chip, Fact, Model, PublishedRow, Variant
 
+_LIMIT = 1024 * 1024
 _T = TypeVar("_T", Model, Chip, PublishedRow)
 
 
 def load_catalog(extra: Path | None = None) -> Catalog:
-    """What ships with nemotui, and the `[[chip]]` entries of a user's own file, which win over ours of the same name.
+    """What ships with nemotui, and the `[[chip]]` and `[[model]]` entries of a user's own file.
+
+    A chip wins over ours of the same name; a model is planned for where `--model-path` names one of its repositories.
 
     Raises `UsageError` naming the file, the entry and the field that is wrong.
     """
@@ -26,19 +29,28 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     chips = _parse("chips.toml", ours.joinpath("chips.toml").read_bytes(), {"chip"})
     published = _parse("published.toml", ours.joinpath("published.toml").read_bytes(), {"published"})
     found = {chip.name: chip for chip in _entries("chips.toml", "chip", chips, Chip)}
+    others: list[Model] = []
     if extra is not None:
-        try:
-            data = extra.read_bytes()
-        except OSError as error:
-            raise UsageError(
-                "catalog", f"{extra} cannot be read: {error.strerror}", "Give a readable TOML file."
-            ) from error
-        found |= {chip.name: chip for chip in _entries(str(extra), "chip", _parse(str(extra), data, {"chip"}), Chip)}
+        own = _own(extra)
+        found |= {chip.name: chip for chip in _entries(str(extra), "chip", own, Chip)}
+        others = _entries(str(extra), "model", own, Model)
     return Catalog(
         model=_entry("model.toml", "model", model["model"], Model),
         chips=tuple(found.values()),
         published=tuple(_entries("published.toml", "published", published, PublishedRow)),
+        others=tuple(others),
     )
+
+
+def _own(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_LIMIT + 1)
+    except OSError as error:
+        raise UsageError("catalog", f"{file} cannot be read: {error.strerror}", "Give a readable TOML file.") from error
+    if len(data) > _LIMIT:
+        raise UsageError("catalog", f"{file} is over {_LIMIT} bytes", "That is no catalogue.")
+    return _parse(str(file), data, {"chip", "model"})
 
 
 def _parse(file: str, data: bytes, tables: set[str]) -> dict[str, Any]:
@@ -68,11 +80,12 @@ def _entry(file: str, where: str, entry: Any, kind: type[_T]) -> _T:
         raise UsageError("catalog", f"{file}: {where}: {error}", "Correct that entry.") from error
 
 
-def _known(entry: Any, kind: type[Model | Chip | PublishedRow | Variant]) -> None:
+def _known(entry: Any, kind: type[Model | Chip | PublishedRow | Variant | Fact]) -> None:
     """msgspec lets unknown fields of a dataclass pass; here they are a misspelt fact."""
     if not isinstance(entry, dict):
         return
     if strange := sorted(entry.keys() - {field.name for field in fields(kind)}):
         raise ValueError(f"unknown field {strange[0]!r}")
-    for variant in entry.get("variants", ()):
-        _known(variant, Variant)
+    for inner, of in (("variants", Variant), ("facts", Fact)):
+        for one in entry.get(inner, ()) if isinstance(entry.get(inner, ()), list) else ():
+            _known(one, of)

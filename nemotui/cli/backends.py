@@ -13,7 +13,7 @@ from nemotui.cli.verb import Invocation
 from nemotui.core.deploy import Failed, Ready, deploy
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.hardware import Host
-from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.text import plain_line
@@ -148,7 +148,7 @@ async def deployed(runtime: ContainerRuntime, name: str | None, *, running: bool
 
 async def start_pretend(inv: Invocation, b: Backends) -> str:
     """Start the best plan of the pretend machine and wait until it serves; its base URL."""
-    spec = best(recommend(await b.probe.sample(), b.catalog, PlanRequest(port=pretend_port(inv))))
+    spec = container_spec(best(recommend(await b.probe.sample(), b.catalog, PlanRequest(port=pretend_port(inv)))))
     server = b.server(f"http://127.0.0.1:{spec.port}")
     try:
         async with aclosing(deploy(b.runtime, server, spec, b.clock)) as events:
@@ -170,11 +170,11 @@ def pretend_port(inv: Invocation) -> int:
     return inv.settings.port
 
 
-def best(plans: Sequence[Recommendation]) -> ContainerSpec:
-    """The container of the first plan that can run; raises `FailedError` with the reason where none can."""
+def best(plans: Sequence[Recommendation]) -> Plan:
+    """The first plan that can run; raises `FailedError` with the reason where none can."""
     for plan in plans:
         if plan.plan is not None and plan.verdict != "no":
-            return container_spec(plan.plan)
+            return plan.plan
     reason = plans[0].reasons[0] if plans else "there is no GPU to plan for"
     would_fit_if = plans[0].would_fit_if if plans else None
     raise FailedError("nothing_fits", reason, f"{would_fit_if}." if would_fit_if else "See `nemotui recommend`.")

@@ -10,13 +10,15 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends, deployed
+from nemotui.cli.explain import explained
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
-from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.plan import ContainerSpec, container_spec, docker_run
+from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, PullProgress
 from nemotui.core.show import duration, gib
 from nemotui.core.text import plain_line
@@ -29,10 +31,13 @@ from nemotui.core.text import plain_line
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
         click.option("--dry-run", is_flag=True, help="Print the exact `docker run` and start nothing."),
+        click.option(
+            "--explain", is_flag=True, help="With --dry-run: why each flag is there, and the guide's instead."
+        ),
         plan_flags,
     ),
 )
-async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, **flags: Any) -> Answer:
+async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, explain: bool, **flags: Any) -> Answer:
     """Start the best plan that the flags allow, and follow it until it serves.
 
     Ctrl+C detaches: the server goes on. Arguments after -- go to `vllm serve` unchanged.
@@ -40,10 +45,14 @@ async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, **flags
     if extra and not extra[0].startswith("-"):
         raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
     async with backends(inv) as b:
-        spec = await chosen(b, plan_request(inv, flags, extra))
-        command = docker_run(spec)
+        plan = await chosen(b, plan_request(inv, flags, extra))
+        spec = container_spec(plan)
         if dry_run:
-            return Answer({"command": command}, shlex.join(command))
+            command = docker_run(spec)
+            text = shlex.join(command)
+            return Answer(
+                {"command": command, **reasons_json(plan)}, f"{text}\n\n{explained(plan)}" if explain else text
+            )
         answer = await follow_deployment(inv, b, spec)
         if inv.demo is not None and answer.exit_code == 0:
             await serve_on(inv, b, answer)

@@ -1,4 +1,4 @@
-"""Plan flags and settings → `PlanRequest`; a recommendation or a CPU image → the container to start."""
+"""Plan flags and settings → `PlanRequest`; a recommendation or a CPU image → the plan to start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from nemotui.cli.backends import best, pretend_port
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import UsageError
-from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.plan import Plan
 from nemotui.core.ports import Backends
 from nemotui.core.recommend import PlanRequest, plan_without_gpu, recommend
 
@@ -29,6 +29,11 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
         context=flags["context"],
         max_num_seqs=flags["max_num_seqs"],
         mtp=flags["mtp"],
+        kv_cache_dtype=flags["kv_cache_dtype"],
+        gpu_memory_utilization=flags["gpu_memory_utilization"],
+        expert_parallel=flags["expert_parallel"],
+        prefix_caching=flags["prefix_caching"],
+        goal=flags["goal"],
         port=settings.port if inv.demo is None or flags["port"] is not None else pretend_port(inv),
         bind=settings.bind,
         image=settings.image,
@@ -43,10 +48,10 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
     )
 
 
-async def chosen(b: Backends, request: PlanRequest) -> ContainerSpec:
-    """The container of the best plan that these flags allow."""
+async def chosen(b: Backends, request: PlanRequest) -> Plan:
+    """The best plan that these flags allow."""
     if request.no_gpu:
         if request.model_path is None:
             raise UsageError("usage", "--no-gpu needs a model that a CPU can run", "Name it with --model-path.")
-        return container_spec(plan_without_gpu(request, b.catalog))
+        return plan_without_gpu(request, b.catalog)
     return best(recommend(await b.probe.sample(), b.catalog, request))

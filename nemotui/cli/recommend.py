@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+import click
+
+from nemotui.catalog import load_catalog
 from nemotui.cli.backends import backends
+from nemotui.cli.explain import card_text, explained
 from nemotui.cli.output import Answer, shell, table, wrapped
 from nemotui.cli.plans import plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
-from nemotui.core.errors import Problem
+from nemotui.core.card import model_card
+from nemotui.core.errors import Problem, UsageError
 from nemotui.core.plan import container_spec, docker_run
-from nemotui.core.recommend import Recommendation, recommendation_json
+from nemotui.core.plan_json import recommendation_json
+from nemotui.core.recommend import Recommendation
 from nemotui.core.recommend import recommend as ranked
 from nemotui.core.show import band, number
+from nemotui.core.whatif import imagined
 
 
 @verb(
-    example="nemotui recommend --context 131072",
+    example="nemotui recommend --hardware 8xH200 --goal capacity",
     machine=True,
     empty={"recommendations": []},
-    flags=(plan_flags,),
+    flags=(
+        click.option("--hardware", metavar="COUNTxCHIP", help="Plan for GPUs that are not here, such as 8xH200."),
+        click.option("--card", is_flag=True, help="The model card instead, each fact with its source."),
+        click.option("--explain", is_flag=True, help="Also why each flag of the first plan is there."),
+        plan_flags,
+    ),
 )
-async def recommend(inv: Invocation, **flags: Any) -> Answer:
+async def recommend(inv: Invocation, hardware: str | None, card: bool, explain: bool, **flags: Any) -> Answer:
     """Ranked plans for the GPUs that are free now, best first, each with the reason and the exact command."""
-    async with backends(inv) as b:
-        machine = await b.probe.sample()
-        plans = ranked(machine, b.catalog, plan_request(inv, flags))
+    if hardware is not None and (inv.demo is not None or inv.machine is not None):
+        raise UsageError("usage", "--hardware, --demo and --machine each name a machine", "Leave out all but one.")
+    request = plan_request(inv, flags)
+    if card or hardware is not None:
+        catalog = load_catalog(inv.settings.catalog)
+        facts = model_card(catalog.serving(request.model_path).model)
+        if card:
+            return Answer({"recommendations": [], "model_card": [asdict(fact) for fact in facts]}, card_text(facts))
+        plans = ranked(imagined(catalog, hardware or ""), catalog, request)
+    else:
+        async with backends(inv) as b:
+            plans = ranked(await b.probe.sample(), b.catalog, request)
     document = {"recommendations": [recommendation_json(plan) for plan in plans]}
     fits = any(plan.verdict != "no" for plan in plans)
     error = None if fits else Problem("nothing_fits", "no plan fits these GPUs", "The reasons stand with each plan.")
-    return Answer(document, plans_text(plans), exit_code=0 if fits else 1, error=error)
+    text = plans_text(plans)
+    if explain and plans[0].plan:
+        text += f"\n\n{explained(plans[0].plan)}"
+    return Answer(document, text, exit_code=0 if fits else 1, error=error)
 
 
 def plans_text(plans: Sequence[Recommendation]) -> str:
@@ -48,9 +73,14 @@ def plans_table(plans: Sequence[Recommendation]) -> str:
 
 
 def plan_text(rank: int, plan: Recommendation) -> str:
-    """A plan, its reasons, and what would help."""
+    """A plan, its reasons, how much of it runs at once, and what would help."""
     lines = [f"{rank}. {plan.variant} on {_gpus(plan)}, context {plan.max_model_len:,}: {plan.verdict}"]
     lines += [wrapped(reason, "   ") for reason in plan.reasons]
+    if plan.verdict != "no":
+        live = ", ".join(
+            f"{number(count, digits=0 if count >= 100 else 1)} of {n:,}" for n, count in plan.live_requests
+        )
+        lines.append(wrapped(f"requests at once, by their tokens: {live}", "   "))
     lines += [wrapped(f"-> {plan.would_fit_if}", "   ")] if plan.would_fit_if else []
     return "\n".join(lines)
 
@@ -68,4 +98,6 @@ def _row(rank: int, plan: Recommendation) -> tuple[str, ...]:
         ttft = (expected.mean_ttft_ms[0] / 1e3, expected.mean_ttft_ms[1] / 1e3)
         itl, rate = expected.mean_itl_ms, expected.output_throughput
         shown = (band(rate), band(ttft), band(itl), expected.source)
-    return (str(rank), plan.variant, str(plan.tensor_parallel_size), plan.verdict, number(plan.max_num_seqs), *shown)
+    copies = f"x{plan.data_parallel_size}" if plan.data_parallel_size > 1 else ""
+    size = f"{plan.tensor_parallel_size}{copies}"
+    return (str(rank), plan.variant, size, plan.verdict, number(plan.max_num_seqs), *shown)

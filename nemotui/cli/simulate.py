@@ -10,6 +10,7 @@ from nemotui.cli.deploy import follow_deployment, serve_on
 from nemotui.cli.output import Answer
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.core.plan import container_spec
 
 
 @verb(example="nemotui simulate --demo 2xb200 --port 8001 --speed 10", lines=True, flags=(plan_flags,))
@@ -22,7 +23,8 @@ async def simulate(inv: Invocation, **flags: Any) -> Answer:
 
     inv = replace(inv, demo=inv.demo or DEFAULT_PROFILE)
     async with backends(inv, start_s=0.5) as b:
-        answer = await follow_deployment(inv, b, await chosen(b, plan_request(inv, flags)))
+        spec = container_spec(await chosen(b, plan_request(inv, flags)))
+        answer = await follow_deployment(inv, b, spec)
         if answer.exit_code == 0:
             await serve_on(inv, b, answer)
         return answer

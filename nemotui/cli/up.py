@@ -20,6 +20,7 @@ from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import UsageError
+from nemotui.core.plan import container_spec
 from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.recommend import recommend
 from nemotui.core.show import number
@@ -50,7 +51,7 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             _step(inv, "Plans, best first")
             plans = recommend(machine, b.catalog, request)
             inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
-        spec = await chosen(b, request)
+        spec = container_spec(await chosen(b, request))
         if not (yes or inv.demo is not None or await _agreed(inv, "Start the first plan?")):
             return Answer({}, "Nothing was started.")
         _step(inv, "Deployment")

@@ -17,6 +17,7 @@ from nemotui import __version__
 from nemotui.cli.defect import defect
 from nemotui.cli.output import Answer, Output
 from nemotui.core.errors import NemotuiError, Problem, UsageError
+from nemotui.core.request import GOALS, KV_DTYPES
 from nemotui.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -177,6 +178,27 @@ def plan_flags(command: F) -> F:
         click.option("--image", metavar="REF", help="Image of the server (default vllm/vllm-openai:latest)."),
         click.option("--bind", metavar="ADDRESS", help="Address to listen on (default 127.0.0.1)."),
         click.option("--port", type=int, metavar="N", help="Port on this host (default 8000)."),
+        click.option(
+            "--goal",
+            type=click.Choice(GOALS),
+            default="throughput",
+            help="What plans of one verdict are ordered by (default throughput).",
+        ),
+        click.option(
+            "--prefix-caching/--no-prefix-caching",
+            default=None,
+            help="Keep what requests begin with (default on; off halves the state blocks a request).",
+        ),
+        click.option("--expert-parallel", is_flag=True, help="Whole experts on each GPU in place of slices."),
+        click.option(
+            "--gpu-memory-utilization",
+            type=Real(0.1, 1),
+            metavar="SHARE",
+            help="Of each GPU's memory (default 0.92, 0.8 where the host lives in it).",
+        ),
+        click.option(
+            "--kv-cache-dtype", type=click.Choice(KV_DTYPES), help="Default fp8, bfloat16 below compute capability 8.9."
+        ),
         click.option("--mtp", type=int, metavar="N", help="Tokens that MTP speculates (default 0: off)."),
         click.option("--max-num-seqs", type=int, metavar="N", help="Requests in one batch at most."),
         click.option(

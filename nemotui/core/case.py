@@ -19,7 +19,7 @@ FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV
 class Case:
     """A question to judge. `kind`: the GPUs of one product, by index; `total`: the bytes CUDA sees on the smallest.
 
-    `capability` is (0, 0) where unknown.
+    `capability` is (0, 0) where unknown; `dp` are the copies.
     """
 
     machine: Machine
@@ -31,10 +31,7 @@ class Case:
     chip: Chip | None
     total: int | None
     capability: tuple[int, int]
-
-    @property
-    def dp(self) -> int:
-        return self.request.data_parallel_size or 1
+    dp: int = 1
 
     @property
     def context(self) -> int:
@@ -50,13 +47,18 @@ class Case:
 
     @property
     def utilization(self) -> float:
-        return UNIFIED_UTILIZATION if self.unified and not self.request.as_published else DEFAULT_UTILIZATION
+        default = UNIFIED_UTILIZATION if self.unified and not self.request.as_published else DEFAULT_UTILIZATION
+        return self.request.gpu_memory_utilization or default
 
     @property
     def kv_dtype(self) -> KvDtype:
         if self.request.as_published:  # it leaves the choice to the checkpoint
             return self.variant.checkpoint_kv_dtype
-        return "fp8" if self.capability >= FP8_KV_CAPABILITY else "bfloat16"
+        return self.request.kv_cache_dtype or ("fp8" if self.capability >= FP8_KV_CAPABILITY else "bfloat16")
+
+    @property
+    def prefix_caching(self) -> bool:
+        return self.request.prefix_caching is not False
 
     def memory(self, total: int, *, tp: int | None = None, mtp: int | None = None) -> MemoryPlan:
         """The memory plan on GPUs of `total` bytes; `tp` and `mtp` ask what another choice would give."""
@@ -65,10 +67,17 @@ class Case:
             self.variant,
             total=total,
             tensor_parallel_size=self.tp if tp is None else tp,
+            data_parallel_size=self.dp,
             kv_dtype=self.kv_dtype,
             utilization=self.utilization,
             mtp_tokens=self.mtp if mtp is None else mtp,
+            prefix_caching=self.prefix_caching,
         )
+
+    @property
+    def budget(self) -> int | None:
+        """The bytes that vLLM takes of each GPU; None where the GPU's memory is unknown."""
+        return None if self.total is None else self.memory(self.total).budget
 
     def groups(self, need_bytes: int | None = None) -> GpuGroups:
         """The groups of these GPUs, each with `need_bytes` free where that is given."""
@@ -95,4 +104,5 @@ def make_case(
         # The catalogue knows what CUDA sees of a chip where the driver does not say how much it keeps for itself.
         total=min(known) if known else chip.cuda_total_bytes if chip else None,
         capability=capability(said) if said else (0, 0),
+        dp=request.data_parallel_size or 1,
     )

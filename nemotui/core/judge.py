@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nemotui.core.case import FP8_KV_CAPABILITY, Case, make_case
-from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.models import Catalog, Variant, capability
+from nemotui.core.models import capability
 from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, GPU_IMAGE, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
-from nemotui.core.request import PlanRequest
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
 
+LENGTHS = (1024, TYPICAL_TOKENS, 32_768)
 _PUBLISHED_FAULTS = (
     "the published command has no reasoning and no tool parser: thinking lands in the answer, tools get HTTP 400",
     "the published command listens on every address without a key, and its image is not pinned",
@@ -48,15 +47,21 @@ class Recommendation:
     predicted: Prediction | None
     plan: Plan | None
 
+    @property
+    def live_requests(self) -> tuple[tuple[int, float], ...]:
+        """(tokens, requests of so many that run at once in all copies), up to the full context."""
+        if self.memory is None:
+            return ()
+        lengths = sorted({tokens for tokens in LENGTHS if tokens < self.max_model_len} | {self.max_model_len})
+        return tuple((tokens, self.data_parallel_size * self.memory.live_requests(tokens)) for tokens in lengths)
 
-def judge(
-    machine: Machine, catalog: Catalog, request: PlanRequest, variant: Variant, tp: int, kind: Sequence[Gpu]
-) -> Recommendation:
-    """The row for `variant` on `tp` (times the copies asked for) of these GPUs, which are all of one product."""
-    case = make_case(machine, catalog, request, variant, tp, kind)
+
+def judge(case: Case) -> Recommendation:
+    """The row for this case."""
+    catalog, request, variant, tp = case.catalog, case.request, case.variant, case.tp
     memory = None if case.total is None else case.memory(case.total)
     max_num_seqs = _max_num_seqs(case, memory)
-    free = case.groups(memory.budget if memory else None)
+    free = case.groups(case.budget)
     no_room = room(case, memory, max_num_seqs)
     no_place = None if no_room and no_room.more_gpus else place(case, memory, free)
     refusals = [refusal for refusal in (gate(case), no_room, no_place) if refusal]
@@ -73,7 +78,9 @@ def judge(
     reasons = [refusal.reason for refusal in refusals]
     if memory and max_num_seqs and not refusals:
         verdict = _verdict(case, memory)
-        reasons = [reason for group in groups for reason in group.reasons] + _arithmetic(case, memory, max_num_seqs)
+        # Copies on equal groups have equal reasons.
+        reasons = list(dict.fromkeys(reason for group in groups for reason in group.reasons))
+        reasons += _arithmetic(case, memory, max_num_seqs)
         if row:
             reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
         if case.chip:
@@ -134,9 +141,16 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
     reasons = [
         f"of each GPU weights take {gib(memory.weights)}, vLLM about {gib(memory.overhead)}, and requests"
         f" {gib(memory.pool)} of {gib(memory.budget)}: {memory.blocks:,} blocks",
-        f"{memory.live_requests(TYPICAL_TOKENS):.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
-        f" or {memory.live_requests(case.context):.1f} of {case.context:,}",
+        f"{case.dp * memory.live_requests(TYPICAL_TOKENS):.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
+        f" or {case.dp * memory.live_requests(case.context):.1f} of {case.context:,}",
     ]
+    if case.dp > 1:
+        reasons += [
+            f"gives: {case.dp} copies behind one port, each with its own {memory.blocks:,} blocks and up to"
+            f" {max_num_seqs} sequences; the routed experts are spread over all {case.tp * case.dp} GPUs",
+            "costs: all copies take each step together, and an answer alone is no faster than on one copy; nobody has"
+            " published this layout",
+        ]
     if memory.tight:
         reasons.append(
             f"little room: less than a tenth of the memory, or than {TYPICAL_REQUESTS} such requests at once"
@@ -153,6 +167,12 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
         reasons.append(f"--max-num-seqs {max_num_seqs} is close to the estimated {memory.blocks} blocks")
     if case.context > DERIVED_MAX_MODEL_LEN:
         reasons.append(f"a context above {DERIVED_MAX_MODEL_LEN:,} tokens is not verified by us")
+    if case.request.expert_parallel:
+        reasons.append("whole experts on each GPU: the expectation is without that, nobody has published the gain")
+    if not case.prefix_caching:
+        reasons.append(
+            "without prefix caching a request holds half the state blocks, and shared beginnings are read anew"
+        )
     if case.mtp:
         reasons.append("the expectation is without speculation, whose gain depends on the text")
     if case.request.model_path:
@@ -175,6 +195,8 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
         max_num_seqs=max_num_seqs,
         gpu_memory_utilization=case.utilization,
         kv_cache_dtype=None if published else case.kv_dtype,
+        prefix_caching=case.prefix_caching,
+        expert_parallel=request.expert_parallel,
         mtp_tokens=case.mtp,
         bind="0.0.0.0" if published else request.bind,
         port=request.port,

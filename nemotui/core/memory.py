@@ -95,6 +95,7 @@ def plan_memory(
     *,
     total: int,
     tensor_parallel_size: int,
+    data_parallel_size: int = 1,
     kv_dtype: KvDtype,
     utilization: float = DEFAULT_UTILIZATION,
     mtp_tokens: int = 0,
@@ -104,9 +105,10 @@ def plan_memory(
     """The memory plan for one of `tensor_parallel_size` equal GPUs of which CUDA sees `total` bytes.
 
     `mtp_tokens` are the tokens speculated at each step (0: no speculation). `overhead` replaces our estimate where a
-    start has taught the real one.
+    start has taught the real one. `data_parallel_size` copies hold the routed experts together: vLLM spreads them over
+    all GPUs of all copies (its documentation, data_parallel_deployment).
     """
-    tp = tensor_parallel_size
+    tp, dp = tensor_parallel_size, data_parallel_size
     loaded = variant.loaded_bytes + (model.mtp_bytes if mtp_tokens else 0)
     # Heads are not split below one: above TP 2 the two KV heads are copied.
     kv_bytes_per_token = 2 * max(1, ceil(model.kv_heads / tp)) * model.head_dim * _KV_BYTES[kv_dtype]
@@ -118,8 +120,9 @@ def plan_memory(
     group_layers = model.attention_layers + (1 if mtp_tokens else 0)
     mamba_groups = ceil(model.mamba_layers / group_layers)
     states = (2 if prefix_caching else 1) + mtp_tokens  # the running state, its cached copy, and one a drafted token
-    overhead = overhead if overhead is not None else OVERHEAD_ALONE if tp == 1 else OVERHEAD_PARALLEL
-    weights = ceil(loaded / tp)
+    overhead = overhead if overhead is not None else OVERHEAD_ALONE if tp * dp == 1 else OVERHEAD_PARALLEL
+    elsewhere = model.routed_parameters * variant.weight_bits / 8 * (1 - 1 / dp)
+    weights = ceil((loaded - elsewhere) / tp)
     budget = floor(total * utilization)
     return MemoryPlan(
         total=total,

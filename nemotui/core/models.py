@@ -6,7 +6,7 @@ The figures live as data in `nemotui/catalog/*.toml`, each entry with its source
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 VariantName = Literal["NVFP4", "FP8", "BF16"]
@@ -39,6 +39,23 @@ class Variant:
     native_capability: str
     source: str
 
+    def __post_init__(self) -> None:
+        capability(self.min_capability)
+        capability(self.native_capability)
+        for name in ("disk_bytes", "loaded_bytes", "weight_bits"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be more than 0, not {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something to know of a model that nothing is computed from: its licence, its report."""
+
+    name: str
+    value: str
+    source: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
@@ -69,7 +86,19 @@ class Model:
     max_position: int
     mtp_bytes: int
     variants: tuple[Variant, ...]
+    facts: tuple[Fact, ...] = ()
     source: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int) and (value < 0 if field.name == "mtp_bytes" else value < 1):
+                raise ValueError(f"{field.name} must be more than 0, not {value}")
+        if not self.variants:
+            raise ValueError("variants must hold at least one checkpoint")
+        for variant in self.variants:
+            if variant.loaded_bytes < self.routed_parameters * variant.weight_bits / 8:
+                raise ValueError(f"loaded_bytes of {variant.name} must be more than its routed experts alone take")
 
     def variant(self, name: str) -> Variant | None:
         """The variant of that name, or None."""
@@ -127,11 +156,19 @@ class PublishedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Everything that ships as data, plus what a user's own file adds."""
+    """Everything that ships as data, plus what a user's own file adds: chips, and other models of this family."""
 
     model: Model
     chips: tuple[Chip, ...]
     published: tuple[PublishedRow, ...]
+    others: tuple[Model, ...] = ()
+
+    def serving(self, repo: str | None) -> Catalog:
+        """The catalogue for the model that has a checkpoint in `repo`; nothing was published of the other models."""
+        for model in self.others:
+            if any(variant.repo == repo for variant in model.variants):
+                return replace(self, model=model, published=())
+        return self
 
     def chip(self, gpu_name: str) -> Chip | None:
         """The chip whose longest listed name begins the driver's name for the GPU; None where none does."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+
+from nemotui.core.flags import Flag, vllm_flags
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
 GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image pins another
+_ENVIRONMENT = {
+    "CUDA_DEVICE_ORDER": ("CUDA counts the GPUs as the driver lists them", "CUDA: environment variables"),
+    "VLLM_ALLOW_LONG_MAX_MODEL_LEN": (
+        "a context above the configuration's 262,144 is refused without it; not verified by us",
+        "vLLM 0.33 source: config/model.py",
+    ),
+}
 DERIVED_MAX_MODEL_LEN = 262_144  # config.json's max_position_embeddings; vLLM refuses more unless told to allow it
 
 
@@ -32,6 +40,8 @@ class Plan:
     max_num_seqs: int
     gpu_memory_utilization: float = 0.92
     kv_cache_dtype: str | None = None
+    prefix_caching: bool = True
+    expert_parallel: bool = False
     mtp_tokens: int = 0
     bind: str = "127.0.0.1"
     port: int = 8000
@@ -88,7 +98,7 @@ def container_spec(plan: Plan) -> ContainerSpec:
     return ContainerSpec(
         name=plan.name,
         image=plan.image,
-        args=(*(_published_args(plan) if plan.as_published else _args(plan)), *plan.extra_args),
+        args=tuple(word for flag in vllm_flags(plan) for word in flag.words),
         gpus=plan.gpus,
         bind=plan.bind,
         port=plan.port,
@@ -101,52 +111,44 @@ def container_spec(plan: Plan) -> ContainerSpec:
 
 def docker_run(spec: ContainerSpec) -> list[str]:
     """The same container as the argv of `docker run`; `shlex.join` of it can be pasted into a shell."""
-    argv = ["docker", "run", "-d", "--name", spec.name]
+    options = [word for flag in docker_flags(spec) for word in flag.words]
+    return ["docker", "run", "-d", *options, spec.image, *spec.args]
+
+
+def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:
+    """The options of `docker run` itself, each with its reason."""
+    flags = [Flag(words=("--name", spec.name), why="so that stop and logs find it", source="nemotui")]
     if spec.gpus == ALL_GPUS:
-        argv += ["--gpus", "all"]
+        flags.append(Flag(words=("--gpus", "all"), why="whatever the engine sees", source="the published guide"))
     elif spec.gpus:
         # The docker CLI reads this option as CSV: the inner quotes keep the commas of the list together.
-        argv += ["--gpus", f'"device={",".join(spec.gpus)}"']
+        words = ("--gpus", f'"device={",".join(spec.gpus)}"')
+        flags.append(Flag(words=words, why="these GPUs and no others, by UUID", source="the GPUs that are free now"))
     if spec.ipc_host:
-        argv.append("--ipc=host")  # tensor-parallel workers talk through shared memory
+        why = "tensor-parallel workers talk through shared memory, of which a container has 64 MiB"
+        flags.append(Flag(words=("--ipc=host",), why=why, source="vLLM: deployment/docker"))
     bind = f"[{spec.bind}]" if ":" in spec.bind else spec.bind
-    argv += ["-p", f"{bind}:{spec.port}:{spec.container_port}"]
+    words = ("-p", f"{bind}:{spec.port}:{spec.container_port}")
+    flags.append(Flag(words=words, why="the only address at which it can be reached", source="--bind, --port"))
     for name in spec.secret_environment:
-        argv += ["-e", name]
+        why = "taken from your environment, never written down"
+        flags.append(Flag(words=("-e", name), why=why, source="Hugging Face's token, the server's key"))
     for name, value in spec.environment:
-        argv += ["-e", f"{name}={value}"]
+        why, source = _ENVIRONMENT[name]
+        flags.append(Flag(words=("-e", f"{name}={value}"), why=why, source=source))
     for volume in spec.volumes:
-        argv += ["-v", f"{volume.source}:{volume.target}{':ro' if volume.read_only else ''}"]
-    for name, value in spec.labels:
-        argv += ["--label", f"{name}={value}"]
-    return [*argv, spec.image, *spec.args]
+        words = ("-v", f"{volume.source}:{volume.target}{':ro' if volume.read_only else ''}")
+        why = "the model itself" if volume.read_only else "weights and compiled graphs outlive the container"
+        flags.append(Flag(words=words, why=why, source="vLLM: deployment/docker; a start compiles for minutes"))
+    flags += [
+        Flag(words=("--label", f"{k}={v}"), why="how nemotui knows it again", source="nemotui") for k, v in spec.labels
+    ]
+    return tuple(flags)
 
 
-def _args(plan: Plan) -> list[str]:
-    args = [plan.model, "--served-model-name", plan.served_model_name, "--trust-remote-code"]
-    args += ["--tensor-parallel-size", str(plan.tensor_parallel_size)]
-    if plan.data_parallel_size > 1:
-        args += ["--data-parallel-size", str(plan.data_parallel_size)]
-    # Both always: the defaults take the model's whole context, and 1024 sequences, more than most GPUs have blocks for.
-    args += ["--max-model-len", str(plan.max_model_len), "--max-num-seqs", str(plan.max_num_seqs)]
-    if plan.gpus:
-        args += ["--gpu-memory-utilization", f"{plan.gpu_memory_utilization:g}"]
-        if plan.kv_cache_dtype:
-            args += ["--kv-cache-dtype", plan.kv_cache_dtype]
-        args += ["--mamba-ssm-cache-dtype", "float32"]  # as NVIDIA says for every checkpoint
-    # Said aloud because the default has changed between releases of vLLM.
-    args.append("--enable-prefix-caching")
-    args += ["--reasoning-parser", "nemotron_v3", "--enable-auto-tool-choice", "--tool-call-parser", "qwen3_coder"]
-    if plan.mtp_tokens:
-        speculative = {"method": "mtp", "num_speculative_tokens": plan.mtp_tokens}
-        args += ["--speculative-config", json.dumps(speculative, separators=(",", ":"))]
-    return args
-
-
-def _published_args(plan: Plan) -> list[str]:
-    """The published guide's own: no parsers, no `--max-num-seqs`, the model by its deprecated flag."""
-    args = ["--model", plan.model, "--served-model-name", plan.served_model_name]
-    return [*args, "--tensor-parallel-size", str(plan.tensor_parallel_size)]
+def plan_flags(plan: Plan) -> tuple[Flag, ...]:
+    """Every flag of the plan's command, in its order."""
+    return (*docker_flags(container_spec(plan)), *vllm_flags(plan))
 
 
 def _volumes(plan: Plan) -> tuple[Volume, ...]:

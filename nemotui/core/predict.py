@@ -6,7 +6,7 @@ wave are prefilled one after another and then all decode together: with p second
     cycle = n·p + output·d     TTFT = p·(n + 1)/2     ITL = (cycle − TTFT)/(output − 1)     throughput = n·output/cycle
 
     p = FLOPs of a prompt / (efficiency · peak FLOPs) + seconds a token that no GPU shares
-    d = bytes a step reads / (efficiency · bandwidth) + seconds a step for each doubling of tensor parallelism
+    d = bytes a step reads / (efficiency · bandwidth) + seconds a step for each doubling of the GPUs that step together
 
 The three constants are fitted on the five published rows; `tests/core/test_predict.py` holds what error each then has.
 """
@@ -14,7 +14,7 @@ The three constants are fitted on the five published rows; `tests/core/test_pred
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2, pow
+from math import log2, pow, sqrt
 from typing import Literal
 
 from nemotui.core.memory import TYPICAL_REQUESTS, MemoryPlan
@@ -33,7 +33,7 @@ class Constants:
 
     efficiency: float  # share of the peak FLOPs and of the peak bandwidth that is reached
     prefill_s_per_token: float  # work of a prompt that more or faster GPUs do not shorten
-    step_s_per_doubling: float  # all-reduces of one decode step, once for each doubling of tensor parallelism
+    step_s_per_doubling: float  # all-reduces of one decode step, once for each doubling of the GPUs in it
 
 
 FITTED = Constants(efficiency=0.749, prefill_s_per_token=2.66e-5, step_s_per_doubling=1.84e-3)
@@ -61,6 +61,11 @@ class Prediction:
     source: Source
 
 
+def middle(band: Band) -> float:
+    """What a band was drawn around."""
+    return sqrt(band[0] * band[1])
+
+
 def predict(
     model: Model,
     chip: Chip,
@@ -78,6 +83,7 @@ def predict(
     """
     clients = TYPICAL_REQUESTS / data_parallel_size
     at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
+
     if row and at_once == row.max_concurrency:
         found = Expectation(
             output_throughput=row.output_throughput, mean_ttft_ms=row.mean_ttft_ms, mean_itl_ms=row.mean_itl_ms
@@ -117,9 +123,10 @@ def compute(
 ) -> Expectation:
     """The roofline. `clients` ask each copy, of whose requests `at_once` run; the others wait for their turn."""
     prompt_s = _prompt_s(model, chip, variant, tensor_parallel_size, constants)
-    step_bytes = _step_bytes(model, variant, memory, tensor_parallel_size, at_once)
+    step_bytes = _step_bytes(model, variant, memory, tensor_parallel_size, data_parallel_size, at_once)
     step_s = step_bytes / (constants.efficiency * chip.bandwidth_bytes_per_s)
-    step_s += constants.step_s_per_doubling * log2(tensor_parallel_size)
+    # Copies share the routed experts, so that all of them take each step together.
+    step_s += constants.step_s_per_doubling * log2(tensor_parallel_size * data_parallel_size)
     cycle_s = at_once * prompt_s + OUTPUT_TOKENS * step_s
     running_ttft_s = prompt_s * (at_once + 1) / 2
     waiting_s = cycle_s * (clients - at_once) / at_once
@@ -139,12 +146,12 @@ def _prompt_s(model: Model, chip: Chip, variant: Variant, tp: int, constants: Co
     return flops / (constants.efficiency * (peak or chip.bf16_flops)) + constants.prefill_s_per_token * INPUT_TOKENS
 
 
-def _step_bytes(model: Model, variant: Variant, memory: MemoryPlan, tp: int, at_once: float) -> float:
-    """What one GPU reads and writes for one token of each of `at_once` requests."""
+def _step_bytes(model: Model, variant: Variant, memory: MemoryPlan, tp: int, dp: int, at_once: float) -> float:
+    """What one GPU reads and writes for one token of each of `at_once` requests of each copy."""
     experts = model.routed_parameters * variant.weight_bits / 8
     # Each token picks its own experts: a batch soon reads most of them.
-    touched = 1 - pow(1 - model.active_experts / model.routed_experts, at_once)
-    weights = (variant.loaded_bytes - experts + experts * touched) / tp
+    touched = 1 - pow(1 - model.active_experts / model.routed_experts, at_once * dp)
+    weights = (variant.loaded_bytes - experts + experts * touched / dp) / tp
     state = 2 * memory.state_bytes_per_sequence  # read and written back
     keys_values = (INPUT_TOKENS + OUTPUT_TOKENS / 2) * memory.kv_bytes_per_token * model.attention_layers
     return weights + at_once * (state + keys_values)

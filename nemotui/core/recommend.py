@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
+from math import inf
 
+from nemotui.core.case import Case, make_case
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.judge import Recommendation, Verdict, judge
 from nemotui.core.models import Catalog
-from nemotui.core.plan import Plan, container_spec, docker_run
-from nemotui.core.request import PlanRequest, check_request, gpus_asked, tensor_parallel_sizes, variants_asked
+from nemotui.core.plan import Plan
+from nemotui.core.predict import middle
+from nemotui.core.request import Goal, PlanRequest, check_request, gpus_asked, tensor_parallel_sizes, variants_asked
 
-__all__ = ["PlanRequest", "Recommendation", "Verdict", "plan_without_gpu", "recommend", "recommendation_json"]
+__all__ = ["PlanRequest", "Recommendation", "Verdict", "plan_without_gpu", "recommend"]
 
 _RANK: dict[Verdict, int] = {"fits": 0, "tight": 1, "experimental": 2, "no": 3}
 _CPU_CONTEXT = 4096
@@ -25,11 +27,12 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
 
     Raises `UsageError` for flags that cannot be meant, `NothingThereError` for a machine without a GPU.
     """
+    catalog = catalog.serving(request.model_path)
     check_request(request, catalog.model)
     gpus = gpus_asked(request, machine)
     dp = request.data_parallel_size or 1
-    rows = []
-    for name in variants_asked(request):
+    rows: list[Recommendation] = []
+    for name in variants_asked(request, catalog.model):
         variant = catalog.model.variant(name)
         if variant is None:
             continue
@@ -37,12 +40,24 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
             if request.tensor_parallel_size not in (None, tp) or tp * dp > len(gpus):
                 continue
             kinds = [kind for kind in _kinds(gpus) if len(kind) >= tp * dp]
-            judged = [judge(machine, catalog, request, variant, tp, kind) for kind in kinds]
-            rows += sorted(judged, key=_order)[:1]
+            rows += _best([make_case(machine, catalog, request, variant, tp, kind) for kind in kinds])
     if not rows:
         what = f"{(request.tensor_parallel_size or 1) * dp} GPUs of one product are needed, and these are all different"
         raise UsageError("usage", what, "Use a smaller --tp or --dp.")
-    return tuple(sorted(rows, key=_order))
+    return tuple(sorted(rows, key=lambda row: _order(row, request.goal)))
+
+
+def _best(cases: Sequence[Case]) -> list[Recommendation]:
+    """The best of the kinds of GPU; where the copies were left open, also with one on every group that is free."""
+    judged = [(judge(case), case) for case in cases]
+    if not judged:
+        return []
+    row, case = min(judged, key=lambda pair: _order(pair[0], pair[1].request.goal))
+    if case.request.data_parallel_size or case.request.as_published or row.verdict == "no":
+        return [row]
+    copies = len(case.groups(case.budget).groups)
+    whole = judge(replace(case, dp=copies)) if copies > 1 else row
+    return [row] if whole is row or whole.verdict == "no" else [row, whole]
 
 
 def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
@@ -70,35 +85,6 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
     )
 
 
-def recommendation_json(row: Recommendation) -> dict[str, Any]:
-    """One entry of the `recommendations` of `nemotui recommend --json`."""
-    memory = row.memory
-    return {
-        "variant": row.variant,
-        "model": row.model,
-        "tensor_parallel_size": row.tensor_parallel_size,
-        "data_parallel_size": row.data_parallel_size,
-        "gpus": list(row.gpus),
-        "verdict": row.verdict,
-        "published": row.published,
-        "reasons": list(row.reasons),
-        "would_fit_if": row.would_fit_if,
-        "memory": memory
-        and {
-            "total_bytes_per_gpu": memory.total,
-            "weights_bytes_per_gpu": memory.weights,
-            "kv_cache_bytes_per_gpu": max(0, memory.pool),
-            "blocks": memory.blocks,
-            "state_bytes_per_sequence": memory.state_bytes_per_sequence,
-            "overhead_bytes_per_gpu": memory.overhead,
-        },
-        "max_num_seqs": row.max_num_seqs,
-        "max_model_len": row.max_model_len,
-        "predicted": row.predicted and asdict(row.predicted),
-        "command": docker_run(container_spec(row.plan)) if row.plan else [],
-    }
-
-
 def _kinds(gpus: Sequence[Gpu]) -> list[tuple[Gpu, ...]]:
     """The GPUs by product: only equal ones share a model."""
     kinds: dict[str, list[Gpu]] = {}
@@ -107,6 +93,18 @@ def _kinds(gpus: Sequence[Gpu]) -> list[tuple[Gpu, ...]]:
     return [tuple(kind) for kind in kinds.values()]
 
 
-def _order(row: Recommendation) -> tuple[int, bool, float, int]:
-    throughput = row.predicted.output_throughput[1] if row.predicted else 0.0
-    return _RANK[row.verdict], not row.published, -throughput, row.tensor_parallel_size
+def _order(row: Recommendation, goal: Goal) -> tuple[int, bool, float, int]:
+    """The verdict, then what was published, then the goal; the fewer GPUs first among equals."""
+    gpus = row.tensor_parallel_size * row.data_parallel_size
+    return _RANK[row.verdict], not row.published, _cost(row, goal), gpus
+
+
+def _cost(row: Recommendation, goal: Goal) -> float:
+    """What the goal wants little of."""
+    if goal == "capacity":
+        return -row.live_requests[-1][1] if row.live_requests else inf
+    if row.predicted is None:
+        return inf
+    if goal == "latency":
+        return middle(row.predicted.mean_itl_ms)
+    return -middle(row.predicted.output_throughput)

@@ -34,9 +34,11 @@ def gate(case: Case) -> Refusal | None:
         need, have = case.variant.min_capability, dotted(case.capability)
         return Refusal(reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}")
     if case.kv_dtype == "fp8" and case.capability < FP8_KV_CAPABILITY:
-        have = dotted(case.capability)
+        have, asked = dotted(case.capability), case.request.kv_cache_dtype
         return Refusal(
-            reason=f"this checkpoint asks for an FP8 KV cache, which compute capability {have} does not have"
+            reason=f"{'--kv-cache-dtype fp8' if asked else 'this checkpoint'} asks for an FP8 KV cache,"
+            f" which compute capability {have} does not have",
+            would_fit_if="fits with --kv-cache-dtype bfloat16" if asked else None,
         )
     return None
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.memory import KvDtype
 from nemotui.core.models import Model, VariantName
 
 LONGEST_CONTEXT = 1_048_576  # NVIDIA's own longest
 MOST_MTP_TOKENS = 7  # the longest draft that NVIDIA reports
+Goal = Literal["throughput", "latency", "capacity"]
+GOALS: tuple[Goal, ...] = ("throughput", "latency", "capacity")
+KV_DTYPES: tuple[KvDtype, ...] = ("fp8", "bfloat16")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")  # what Docker accepts
 _VARIANTS: tuple[VariantName, ...] = ("NVFP4", "FP8", "BF16")
 
@@ -21,7 +26,8 @@ class PlanRequest:
     """The plan flags, as typed; None where nothing was said and we choose.
 
     `gpus` are indices or UUIDs (or beginnings of UUIDs that fit one GPU). `model_mount` is the host folder that
-    `model_path` names, where it is one. `hf_cache` and `vllm_cache` are host folders.
+    `model_path` names, where it is one. `hf_cache` and `vllm_cache` are host folders. `goal` orders the plans of one
+    verdict: most tokens/s, the shortest time between tokens (ITL), or most requests of the full context at once.
     """
 
     variant: str | None = None
@@ -31,6 +37,11 @@ class PlanRequest:
     context: int | None = None
     max_num_seqs: int | None = None
     mtp: int | None = None
+    kv_cache_dtype: KvDtype | None = None
+    gpu_memory_utilization: float | None = None
+    expert_parallel: bool = False
+    prefix_caching: bool | None = None
+    goal: Goal = "throughput"
     port: int = 8000
     bind: str = "127.0.0.1"
     image: str | None = None
@@ -55,6 +66,11 @@ def check_request(request: PlanRequest, model: Model) -> None:
     _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
     _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
     _within("--port", request.port, 1, 65_535)
+    _within("--gpu-memory-utilization", request.gpu_memory_utilization, 0.1, 1)
+    if request.kv_cache_dtype not in (None, *KV_DTYPES):
+        raise _wrong(
+            f"--kv-cache-dtype {request.kv_cache_dtype!r} is none that we plan", f"Use {' or '.join(KV_DTYPES)}"
+        )
     if request.variant is not None and request.variant not in _VARIANTS:
         raise _wrong(f"--variant {request.variant!r} is none of this model's", f"Use {', '.join(_VARIANTS)}")
     try:
@@ -67,16 +83,19 @@ def check_request(request: PlanRequest, model: Model) -> None:
     for flag, value in (("--image", request.image), ("--model-path", request.model_path)):
         if value is not None and (not value.strip() or value.startswith("-")):
             raise _wrong(f"{flag} {value!r} names nothing", f"Give {flag} a name or a path")
-    chosen = (request.data_parallel_size, request.context, request.max_num_seqs, request.mtp)
+    chosen = (
+        *(request.data_parallel_size, request.context, request.max_num_seqs, request.mtp, request.kv_cache_dtype),
+        *(request.gpu_memory_utilization, request.prefix_caching, request.expert_parallel or None),
+    )
     if request.as_published and any(value is not None for value in chosen):
-        fix = "Leave out --dp, --context, --max-num-seqs and --mtp, or --as-published"
+        fix = "Leave out the flags that change its arguments, or --as-published"
         raise _wrong("--as-published is the published command unchanged", fix)
     if request.no_gpu and (request.gpus or request.as_published):
         raise _wrong("--no-gpu goes with neither --gpus nor --as-published", "Leave out one of them")
 
 
-def variants_asked(request: PlanRequest) -> tuple[VariantName, ...]:
-    """The variants to plan for: the one asked for, the one that the model's path names, else all.
+def variants_asked(request: PlanRequest, model: Model) -> tuple[VariantName, ...]:
+    """The variants to plan for: the one asked for, the one that the model's path is or names, else all.
 
     Raises `UsageError` where another model's path does not tell which it is.
     """
@@ -84,6 +103,8 @@ def variants_asked(request: PlanRequest) -> tuple[VariantName, ...]:
         return tuple(name for name in _VARIANTS if name == request.variant)
     if request.model_path is None:
         return _VARIANTS
+    if known := tuple(variant.name for variant in model.variants if variant.repo == request.model_path):
+        return known
     named = tuple(name for name in _VARIANTS if name.lower() in request.model_path.lower())
     if len(named) != 1:
         raise _wrong(
@@ -132,7 +153,7 @@ def _find(gpus: list[Gpu], text: str) -> Gpu:
     return found[0]
 
 
-def _within(flag: str, value: int | None, low: int, high: int) -> None:
+def _within(flag: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
         raise _wrong(f"{flag} {value} is out of range", f"Use {low} to {high}")
 

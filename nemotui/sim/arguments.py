@@ -68,9 +68,11 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         variant,
         total=chip.cuda_total_bytes,
         tensor_parallel_size=tp,
+        data_parallel_size=given.data_parallel_size,
         kv_dtype=kv_dtype,
         utilization=given.gpu_memory_utilization,
         mtp_tokens=_mtp_tokens(given.speculative_config),
+        prefix_caching=given.enable_prefix_caching,
     )
     failure = None
     if known and row is None:
@@ -135,6 +137,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--max-num-seqs", type=int, default=256)
     parser.add_argument("--max-num-batched-tokens", type=int, default=8192)
     parser.add_argument("--tensor-parallel-size", "-tp", type=int)
+    parser.add_argument("--data-parallel-size", "-dp", type=int, default=1)
+    parser.add_argument("--enable-prefix-caching", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--gpu-memory-utilization", type=float, default=DEFAULT_UTILIZATION)
     parser.add_argument("--kv-cache-dtype", default="auto")
     parser.add_argument("--speculative-config", default="{}")

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import nemotui.catalog
 from nemotui.catalog import load_catalog
 from nemotui.core.errors import UsageError
 from nemotui.core.models import capability
+from nemotui.core.recommend import PlanRequest, recommend
+from tests.core.machines import machine
 
 OWN_CHIP = """
 [[chip]]
@@ -77,6 +80,53 @@ def test_a_users_file_adds_chips_and_wins_over_ours_of_the_same_name(tmp_path: P
     assert own.fp8_flops is None
     assert sum(chip.name == "L40S" for chip in catalog.chips) == 1
     assert next(chip for chip in catalog.chips if chip.name == "L40S").source == "ours"
+
+
+def own_model(text: str = "") -> str:
+    """Ours with other repositories, as a user's `[[model]]`."""
+    shipped = (Path(nemotui.catalog.__file__).parent / "model.toml").read_text()
+    return shipped.replace("[model]", "[[model]]").replace("nvidia/NVIDIA-", "ours/") + text
+
+
+def test_a_users_model_is_planned_for_by_its_repository(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(own_model().replace("122_400_000_000", "130_000_000_000"))
+    catalog = load_catalog(file)
+    repo = "ours/Nemotron-3-Super-120B-A12B-FP8"
+    two = machine("H100 80GB SXM", "H100 80GB SXM")
+    found = recommend(two, catalog, PlanRequest(model_path=repo, tensor_parallel_size=2))[0]
+    assert found.memory is not None
+    assert (found.variant, found.model, found.memory.weights) == ("FP8", repo, 65_000_000_000)
+    assert not found.published  # nothing was published of it
+    assert recommend(two, catalog, PlanRequest())[0].published
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("kv_heads = 2", "kv_heads = 0"), ["model 1 (Nemotron 3 Super)", "kv_heads must be more than 0"]),
+        (("kv_heads = 2", 'kv_heads = "two"'), ["model 1", "kv_heads"]),
+        (('min_capability = "7.5"', 'min_capability = "old"'), ["model 1", "capability must look like 9.0"]),
+        (("weight_bits = 8", "weight_bits = -8"), ["model 1", "weight_bits must be more than 0"]),
+        (("122_400_000_000", "61_200_000_000"), ["loaded_bytes of FP8 must be more than its routed experts alone"]),
+        (("[[model.facts]]", "[[model.fact]]"), ["unknown field 'fact'"]),
+        (('value = "NVIDIA Nem', 'values = "NVIDIA Nem'), ["unknown field 'values'"]),
+    ],
+)
+def test_a_wrong_model_is_named_down_to_the_field(tmp_path: Path, change: tuple[str, str], said: list[str]) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(own_model().replace(*change))
+    with pytest.raises(UsageError) as caught:
+        load_catalog(file)
+    message = caught.value.problem.message
+    assert all(part in message for part in [str(file), *said]), message
+
+
+def test_a_file_that_is_no_catalogue_is_not_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(UsageError, match="no catalogue"):
+        load_catalog(file)
 
 
 @pytest.mark.parametrize(

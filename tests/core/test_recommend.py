@@ -10,13 +10,15 @@ from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import GIB
 from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, container_spec
+from nemotui.core.plan_json import recommendation_json
+from nemotui.core.predict import middle
 from nemotui.core.recommend import (
     PlanRequest,
     Recommendation,
     plan_without_gpu,
     recommend,
-    recommendation_json,
 )
+from nemotui.core.request import Goal
 from tests.core.machines import CATALOG, machine
 
 H100, H200, B200, A100, A100_40 = "H100 80GB SXM", "H200", "B200", "A100 80GB SXM", "A100 40GB SXM"
@@ -28,7 +30,8 @@ def rows(of: Machine, request: PlanRequest = ANYTHING) -> tuple[Recommendation, 
 
 
 def short(row: Recommendation) -> str:
-    return f"{row.variant} TP{row.tensor_parallel_size} {row.verdict}"
+    copies = f"×{row.data_parallel_size}" if row.data_parallel_size > 1 else ""
+    return f"{row.variant} TP{row.tensor_parallel_size}{copies} {row.verdict}"
 
 
 def row(of: Machine, variant: str, tp: int, request: PlanRequest = ANYTHING) -> Recommendation:
@@ -39,10 +42,10 @@ class TestOrder:
     @pytest.mark.parametrize(
         ("chips", "first"),
         [
-            ((B200, B200), ["NVFP4 TP2 fits", "FP8 TP2 fits", "NVFP4 TP1 fits"]),
+            ((B200, B200), ["NVFP4 TP2 fits", "FP8 TP2 fits", "NVFP4 TP1 fits", "NVFP4 TP1×2 fits"]),
             ((B200,), ["NVFP4 TP1 fits", "FP8 TP1 fits"]),
             ((H100, H100), ["FP8 TP2 fits", "NVFP4 TP2 experimental"]),
-            ((A100,) * 4, ["BF16 TP4 fits", "NVFP4 TP4 experimental"]),
+            ((A100,) * 4, ["BF16 TP4 fits", "NVFP4 TP2×2 experimental", "NVFP4 TP4 experimental"]),
             ((H200,), ["FP8 TP1 tight", "NVFP4 TP1 experimental"]),
             ((A100_40,) * 8, ["BF16 TP8 tight"]),
             (("RTX PRO 6000 Blackwell",), ["NVFP4 TP1 fits"]),
@@ -64,6 +67,59 @@ class TestOrder:
         order = ["fits", "tight", "experimental", "no"]
         ranks = [order.index(r.verdict) for r in rows(machine(*(H200,) * 8))]
         assert ranks == sorted(ranks)
+
+
+class TestGoals:
+    def test_throughput_wants_the_most_tokens(self) -> None:
+        found = [r for r in rows(machine(*(H200,) * 8)) if r.verdict == "fits" and r.predicted]
+        rates = [middle(r.predicted.output_throughput) for r in found if r.predicted]
+        assert rates == sorted(rates, reverse=True)
+
+    def test_latency_wants_the_shortest_time_between_tokens(self) -> None:
+        found = [r for r in rows(machine(*(H200,) * 8), PlanRequest(goal="latency")) if r.verdict == "fits"]
+        times = [middle(r.predicted.mean_itl_ms) for r in found if r.predicted]
+        assert times == sorted(times)
+
+    def test_capacity_wants_the_most_full_contexts(self) -> None:
+        found = [r for r in rows(machine(*(H200,) * 8), PlanRequest(goal="capacity")) if r.verdict == "fits"]
+        live = [r.live_requests[-1][1] for r in found]
+        assert live == sorted(live, reverse=True)
+
+    @pytest.mark.parametrize("goal", ["throughput", "latency", "capacity"])
+    def test_no_goal_moves_a_plan_past_a_better_verdict_or_a_published_one(self, goal: Goal) -> None:
+        verdicts = ["fits", "tight", "experimental", "no"]
+        found = rows(machine(*(B200,) * 8), PlanRequest(goal=goal))
+        order = [(verdicts.index(r.verdict), not r.published) for r in found]
+        assert order == sorted(order)
+
+
+class TestWholeBox:
+    eight = machine(*(H200,) * 8)
+
+    def test_every_size_that_leaves_gpus_idle_is_also_offered_as_copies(self) -> None:
+        fp8 = {(r.tensor_parallel_size, r.data_parallel_size) for r in rows(self.eight, PlanRequest(variant="FP8"))}
+        assert fp8 == {(1, 1), (1, 8), (2, 1), (2, 4), (4, 1), (4, 2), (8, 1)}
+
+    def test_copies_say_what_they_give_and_cost(self) -> None:
+        copies = next(r for r in rows(self.eight) if (r.tensor_parallel_size, r.data_parallel_size) == (2, 4))
+        assert copies.plan is not None
+        assert len(copies.plan.gpus) == 8
+        gives, costs = (next(r for r in copies.reasons if r.startswith(word)) for word in ("gives: ", "costs: "))
+        assert "4 copies behind one port" in gives
+        assert "nobody has published this layout" in costs
+
+    def test_the_copies_share_the_routed_experts(self) -> None:
+        """vLLM spreads them over all GPUs: (122.4 − 112.74·¾) / 2 = 18.92 GB a GPU, in place of 61.2."""
+        copies = next(r for r in rows(self.eight) if (r.variant, r.data_parallel_size) == ("FP8", 4))
+        assert copies.memory is not None
+        assert copies.memory.weights == pytest.approx(18.92e9, rel=1e-3)
+
+    def test_busy_gpus_hold_no_copy(self) -> None:
+        found = rows(machine(*(H200,) * 8, held={5: 38 * GIB}), PlanRequest(variant="FP8"))
+        assert {r.data_parallel_size for r in found if r.tensor_parallel_size == 2} == {1, 3}
+
+    def test_where_copies_were_asked_for_nothing_else_is_offered(self) -> None:
+        assert {r.data_parallel_size for r in rows(self.eight, PlanRequest(data_parallel_size=2))} == {2}
 
 
 class TestTwoH100:
@@ -92,12 +148,22 @@ class TestTwoH100:
         document = recommendation_json(self.best)
         assert document["memory"] == {
             "total_bytes_per_gpu": 84_979_744_768,
+            "budget_bytes_per_gpu": 78_181_365_186,
             "weights_bytes_per_gpu": 61_200_000_000,
             "kv_cache_bytes_per_gpu": 78_181_365_186 - 61_200_000_000 - 6 * GIB,
             "blocks": 618,
+            "block_tokens": 8320,
+            "block_bytes": 8320 * 256 * 8,
             "state_bytes_per_sequence": 40 * (5120 * 3 * 2 + 64 * 64 * 128 * 4),
             "overhead_bytes_per_gpu": 6 * GIB,
         }
+        # n(L) = ⌈L/8320⌉ + 10 blocks a request: 11, 12, 14 and 42 of 618.
+        assert document["live_requests"] == [
+            {"tokens": 1024, "requests": 56.2},
+            {"tokens": 9216, "requests": 51.5},
+            {"tokens": 32_768, "requests": 44.1},
+            {"tokens": 262_144, "requests": 14.7},
+        ]
         assert document["predicted"]["source"] == "published"
         assert document["predicted"]["output_throughput"] == pytest.approx((1116 / 1.1, 1116 * 1.1))
         assert document["command"][:3] == ["docker", "run", "-d"]
@@ -219,6 +285,30 @@ class TestSettings:
         assert long.verdict == "fits"
         assert "a context above 262,144 tokens is not verified by us" in long.reasons
 
+    def test_kv_dtype_utilization_and_prefix_caching_are_reckoned_with(self) -> None:
+        asked = PlanRequest(kv_cache_dtype="bfloat16", gpu_memory_utilization=0.9, prefix_caching=False)
+        found = row(machine(H100, H100), "FP8", 2, asked)
+        assert found.memory is not None
+        assert found.memory.block_tokens == 4160  # 2,127,872 / (2 · 1 · 128 · 2) = 4,156, up to a multiple of 16
+        assert found.memory.budget == int(84_979_744_768 * 0.9)
+        assert found.memory.blocks_for(10) == 1 + 5
+        assert found.plan is not None
+        args = container_spec(found.plan).args
+        assert args[args.index("--kv-cache-dtype") + 1] == "bfloat16"
+        assert args[args.index("--gpu-memory-utilization") + 1] == "0.9"
+        assert "--no-enable-prefix-caching" in args
+
+    def test_an_fp8_kv_cache_is_refused_where_the_gpu_has_none(self) -> None:
+        refused = row(machine(*(A100,) * 4), "BF16", 4, PlanRequest(kv_cache_dtype="fp8"))
+        assert refused.verdict == "no"
+        assert refused.would_fit_if == "fits with --kv-cache-dtype bfloat16"
+
+    def test_expert_parallelism_is_a_flag_and_a_word_of_caution(self) -> None:
+        found = row(machine(H100, H100), "FP8", 2, PlanRequest(expert_parallel=True))
+        assert found.plan is not None
+        assert "--enable-expert-parallel" in container_spec(found.plan).args
+        assert any("whole experts on each GPU" in reason for reason in found.reasons)
+
     def test_mtp_leaves_fewer_blocks(self) -> None:
         plain, speculated = (row(machine(H100, H100), "FP8", 2, PlanRequest(mtp=n)) for n in (0, 3))
         assert plain.memory is not None
@@ -324,6 +414,9 @@ class TestWithoutGpu:
         (PlanRequest(model_path="/data/model"), "--model-path '/data/model' does not say which variant it is"),
         (PlanRequest(no_gpu=True, gpus=("0",)), "--no-gpu goes with neither --gpus nor --as-published"),
         (PlanRequest(as_published=True, context=4096), "--as-published is the published command unchanged"),
+        (PlanRequest(as_published=True, prefix_caching=False), "--as-published is the published command unchanged"),
+        (PlanRequest(gpu_memory_utilization=1.5), "--gpu-memory-utilization 1.5 is out of range. Use 0.1 to 1."),
+        (PlanRequest(gpu_memory_utilization=float("nan")), "--gpu-memory-utilization nan is out of range"),
     ],
 )
 def test_a_wrong_flag_is_refused_with_what_to_give(request_: PlanRequest, said: str) -> None:

@@ -113,8 +113,9 @@ def _matters(gpu: Gpu) -> Hashable:
 
 
 def _choice(plan: Recommendation, index: dict[str, int]) -> Choice:
+    copies = f"-dp{plan.data_parallel_size}" if plan.data_parallel_size > 1 else ""
     return Choice(
-        key=f"{plan.variant}-tp{plan.tensor_parallel_size}",
+        key=f"{plan.variant}-tp{plan.tensor_parallel_size}{copies}",
         plan=plan,
         spec=container_spec(plan.plan) if plan.plan else None,
         gpus=tuple(index[uuid] for uuid in plan.gpus),

@@ -23,10 +23,11 @@ def plan_words(choice: Choice, width: int) -> Content:
         command = shell(docker_run(choice.spec), width) if choice.spec else ""
         return Content.assemble(("The container that --no-gpu asks for\n\n", "bold"), (command, "$muted"))
     words, colour = verdict_words(choice)
+    copies = f" × {plan.data_parallel_size} copies" if plan.data_parallel_size > 1 else ""
     where = f" on GPU {gpu_list(choice.gpus)}" if choice.gpus else ""
     parts = [
         Content.assemble(
-            (f"{plan.variant}, TP {plan.tensor_parallel_size}{where}", "bold"),
+            (f"{plan.variant}, TP {plan.tensor_parallel_size}{copies}{where}", "bold"),
             f", {plan.max_model_len:,} tokens of context  ",
             (words, f"${colour}"),
         ),

@@ -1,0 +1,57 @@
+"""A recommendation as `nemotui recommend --json` prints it, its command explained flag by flag."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import Any
+
+from nemotui.core.guide import differences
+from nemotui.core.judge import Recommendation
+from nemotui.core.memory import MemoryPlan
+from nemotui.core.plan import Plan, container_spec, docker_run, plan_flags
+
+
+def recommendation_json(row: Recommendation) -> dict[str, Any]:
+    """One entry of `recommendations`."""
+    return {
+        "variant": row.variant,
+        "model": row.model,
+        "tensor_parallel_size": row.tensor_parallel_size,
+        "data_parallel_size": row.data_parallel_size,
+        "gpus": list(row.gpus),
+        "verdict": row.verdict,
+        "published": row.published,
+        "reasons": list(row.reasons),
+        "would_fit_if": row.would_fit_if,
+        "memory": _memory(row.memory) if row.memory else None,
+        "live_requests": [{"tokens": tokens, "requests": round(count, 1)} for tokens, count in row.live_requests],
+        "max_num_seqs": row.max_num_seqs,
+        "max_model_len": row.max_model_len,
+        "predicted": row.predicted and asdict(row.predicted),
+        "command": docker_run(container_spec(row.plan)) if row.plan else [],
+        **(reasons_json(row.plan) if row.plan else {"flags": [], "differences": []}),
+    }
+
+
+def reasons_json(plan: Plan) -> dict[str, Any]:
+    """Every flag of the command with why it is there and who says so, and what the published guide has instead."""
+    flags = plan_flags(plan)
+    return {
+        "flags": [{"flag": shlex.join(flag.words), "why": flag.why, "source": flag.source} for flag in flags],
+        "differences": [asdict(difference) for difference in differences(plan)],
+    }
+
+
+def _memory(memory: MemoryPlan) -> dict[str, Any]:
+    return {
+        "total_bytes_per_gpu": memory.total,
+        "budget_bytes_per_gpu": memory.budget,
+        "weights_bytes_per_gpu": memory.weights,
+        "kv_cache_bytes_per_gpu": max(0, memory.pool),
+        "blocks": memory.blocks,
+        "block_tokens": memory.block_tokens,
+        "block_bytes": memory.block_bytes,
+        "state_bytes_per_sequence": memory.state_bytes_per_sequence,
+        "overhead_bytes_per_gpu": memory.overhead,
+    }
