@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
+from contextlib import aclosing
 from dataclasses import replace
+
+import click
 
 from nemotui.cli.backends import backends, host_alone
 from nemotui.cli.output import Answer, table, wrapped
-from nemotui.cli.verb import Invocation, verb
-from nemotui.core.errors import NemotuiError, NothingThereError
+from nemotui.cli.verb import Invocation, Real, verb
+from nemotui.core.errors import NemotuiError, NothingThereError, Problem
 from nemotui.core.hardware import Gpu, Host, Machine
+from nemotui.core.ports import ContainerRuntime
 from nemotui.core.show import gib, number
+from nemotui.core.trouble import troubles
+from nemotui.core.watch import watch_machine
+
+_CLEAR = "\x1b[H\x1b[2J"
 
 
-@verb(example="nemotui gpus --json > box.json; nemotui recommend --machine box.json", machine=True)
-async def gpus(inv: Invocation) -> Answer:
+@verb(
+    example="nemotui gpus --json > box.json; nemotui recommend --machine box.json",
+    machine=True,
+    flags=(
+        click.option("--watch", type=Real(0.5, 3600), metavar="SECONDS", help="Again and again; --json: JSON Lines."),
+    ),
+)
+async def gpus(inv: Invocation, watch: float | None) -> Answer:
     """The GPUs and the host, as the driver tells them now.
 
     The JSON document is a --machine file for the other verbs.
     """
     from nemotui.adapters.machine_file import machine_json
 
-    exit_code = 0
     async with backends(inv) as b:
-        try:
-            machine = await b.probe.sample()
-        except NothingThereError as error:
-            # The document keeps its shape: what can be known without a driver, and why there is no more.
-            machine, exit_code = Machine(host=host_alone(inv), error=error.problem), error.exit_code
-        with suppress(NemotuiError):
-            host = replace(machine.host, engine_version=(await b.runtime.info()).version)
-            machine = replace(machine, host=host)
-    return Answer(machine_json(machine), machine_text(machine), exit_code=exit_code, error=machine.error)
+        engine = await _engine(b.runtime)
+        if watch is None:
+            exit_code = 0
+            try:
+                machine = _with_engine(await b.probe.sample(), engine)
+            except NothingThereError as error:
+                # The document keeps its shape: what can be known without a driver, and why there is no more.
+                machine, exit_code = _without_driver(inv, error.problem, engine), error.exit_code
+            return Answer(machine_json(machine), machine_text(machine), exit_code=exit_code, error=machine.error)
+        inv.out.lines = True
+        async with aclosing(watch_machine(b.probe, b.clock, interval_s=watch)) as samples:
+            async for sample in samples:
+                if isinstance(sample, Problem):
+                    machine = _without_driver(inv, sample, engine)
+                else:
+                    machine = _with_engine(sample, engine)
+                if inv.as_json:
+                    inv.out.event("machine", machine_json(machine))
+                else:
+                    error_line = f"\nnemotui: {machine.error}" if machine.error else ""
+                    inv.out.say((_CLEAR if sys.stdout.isatty() else "") + machine_text(machine) + error_line + "\n")
+    raise AssertionError("a watch is ended by its reader")
+
+
+async def _engine(runtime: ContainerRuntime) -> str | None:
+    try:
+        return (await runtime.info()).version
+    except NemotuiError:
+        return None
+
+
+def _with_engine(machine: Machine, engine: str | None) -> Machine:
+    return replace(machine, host=replace(machine.host, engine_version=engine or machine.host.engine_version))
+
+
+def _without_driver(inv: Invocation, problem: Problem, engine: str | None) -> Machine:
+    return _with_engine(Machine(host=host_alone(inv), error=problem), engine)
 
 
 def machine_text(machine: Machine) -> str:
@@ -41,18 +82,24 @@ def machine_text(machine: Machine) -> str:
         return "\n".join([*parts, *([] if machine.error else ["The driver works, and there is no GPU."])])
     rows = [("#", "NAME", "MEMORY", "FREE", "UTIL", "POWER", "TEMP", "STATE")]
     parts += ["", table([*rows, *map(_row, machine.gpus)], right=(0, 3, 4, 5, 6))]
-    notes = [f"GPU {g.index}: {g.state_reason or g.state}" for g in machine.gpus if g.state != "ok"]
-    notes += [f"GPU {g.index}: shares its memory with the host" for g in machine.gpus if g.unified_memory]
+    notes = [f"GPU {g.index}: {words}" for g in machine.gpus for words in _notes(g)]
     parts += ["", *notes] if notes else []
     if len(machine.gpus) > 1:
         parts += ["", _matrix(machine)]
     holders = [
-        (str(g.index), str(p.pid), gib(p.memory_bytes), p.user or "n/a", p.name or "in another namespace")
+        (
+            str(g.index),
+            str(p.pid),
+            gib(p.memory_bytes),
+            p.user or "n/a",
+            p.container or "",
+            p.name or "in another namespace",
+        )
         for g in machine.gpus
         for p in g.processes
     ]
     if holders:
-        parts += ["", table([("GPU", "PID", "MEMORY", "USER", "PROCESS"), *holders], right=(1, 2))]
+        parts += ["", table([("GPU", "PID", "MEMORY", "USER", "CONTAINER", "PROCESS"), *holders], right=(1, 2))]
     return "\n".join(parts)
 
 
@@ -67,6 +114,23 @@ def _host_line(machine: Machine, host: Host) -> str:
         host.engine_version and f"Docker {host.engine_version}",
     ]
     return " · ".join(str(fact) for fact in facts if fact)
+
+
+def _notes(gpu: Gpu) -> list[str]:
+    """What the table has no column for."""
+    notes = list(troubles(gpu))
+    if gpu.age_s is not None:
+        notes.append(f"its values are {number(gpu.age_s, 's')} old")
+    if gpu.throttle_reasons:
+        notes.append(f"clock {gpu.sm_clock_mhz or 'n/a'} MHz, held back by: {', '.join(gpu.throttle_reasons)}")
+    if gpu.unlisted_bytes is not None:
+        notes.append(f"{gib(gpu.unlisted_bytes)} held by another namespace, such as a container's")
+    if gpu.unified_memory:
+        notes.append("shares its memory with the host")
+    if not gpu.visible:
+        notes.append("hidden by CUDA_VISIBLE_DEVICES")
+    notes += [f"slice {s.uuid}, {s.name}, {gib(s.memory_free_bytes)} free" for s in gpu.slices]
+    return notes
 
 
 def _row(gpu: Gpu) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ a pane, and `_show` hands that to the pane unless the picture is paused.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -108,6 +108,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._show(name)
         self.query_one("#gpus").focus()
         self._work("machine", self._watch_machine())
+        self._work("engine", self._ask_engine())
         self._work("server", self._watch_server())
         self._work("bench", self._resume_bench())
 
@@ -118,6 +119,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         async for machine in self._each(watch_machine(self.b.probe, self.b.clock, detail=lambda: pane.detail_of)):
             self._next("gpus", machine)
             self._next("deploy", machine)
+
+    async def _ask_engine(self) -> None:
+        with suppress(NemotuiError):  # the server's watcher says what is wrong with it
+            self._next("gpus", await self.b.runtime.info())
 
     async def _watch_server(self) -> None:
         samples = watch_server(self.b.runtime, self.b.server, self.options.default_url, self.b.clock)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.ports import EngineInfo
 from nemotui.ui.states.gpus import KEPT, PER_COLUMN, GpusState, share
 
 GPU = Gpu(
@@ -55,6 +56,11 @@ def test_a_silent_driver_leaves_the_last_machine() -> None:
     assert state.machine is not None
     assert state.problem == problem
     assert state.after(Machine(gpus=(GPU,))).problem is None
+
+
+def test_the_engine_is_known_once_it_has_answered() -> None:
+    info = EngineInfo(version="28.5.1", api_version="1.51", nvidia_runtime=True)
+    assert GpusState().after(info).after(Machine(gpus=(GPU,))).engine == "28.5.1"
 
 
 def test_histories_are_bounded() -> None:

@@ -198,7 +198,7 @@ def _host(machine: Machine | None, state: GpusState, width: int, height: int) ->
         host.disk_free_bytes and f"disk {gib(host.disk_free_bytes)} free at {host.disk_path}",
         machine.driver_version and f"driver {machine.driver_version}",
         machine.cuda_version and f"CUDA {machine.cuda_version}",
-        host.engine_version and f"Docker {host.engine_version}",
+        (state.engine or host.engine_version) and f"Docker {state.engine or host.engine_version}",
     ]
     lines = [""]
     for fact in map(str, filter(None, facts)):
