@@ -47,6 +47,11 @@ class Settings:
         return self.state_dir / "runs"
 
     @property
+    def starts_file(self) -> Path:
+        """Where it is kept what starts have taught."""
+        return self.state_dir / "starts.json"
+
+    @property
     def log_file(self) -> Path:
         """Where a traceback goes with NEMOTUI_DEBUG=1."""
         return self.state_dir / "nemotui.log"

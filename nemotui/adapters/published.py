@@ -23,19 +23,30 @@ def beside_published(result: Mapping[str, Any], catalog: Catalog) -> dict[str, A
     return {**result, "published": published_comparison(result, row) if row else None}
 
 
-def _row(run: str, catalog: Catalog) -> PublishedRow | None:
-    """The row of the run's environment.json; None for a server that is not ours, and where anything is unknown."""
+def measured_on(run: Path) -> tuple[Machine, Container] | None:
+    """The machine and the container of a run's environment.json; None for a server that is not ours."""
     try:
-        environment = RunDirectory(Path(run)).environment()
+        environment = RunDirectory(run).environment()
         machine = msgspec.convert(environment.get("machine"), Machine)
-        container = msgspec.convert(environment.get("container"), Container)
-        tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
-    except (OSError, ValueError, KeyError):
+        return machine, msgspec.convert(environment.get("container"), Container)
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def _row(run: str, catalog: Catalog) -> PublishedRow | None:
+    """The row of the run's hardware and plan; None where anything of them is unknown."""
+    on = measured_on(Path(run))
+    if on is None:
+        return None
+    machine, container = on
     chips = {catalog.chip(gpu.name) for gpu in machine.gpus}
     chip = chips.pop() if len(chips) == 1 else None  # a container does not say which of different GPUs it has
     variant = catalog.model.variant(container.labels.get(f"{LABEL}.variant", ""))
     # The rows were measured with one copy and without speculation.
     if chip is None or variant is None or {"--data-parallel-size", "--speculative-config"} & set(container.args):
+        return None
+    try:
+        tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
+    except (KeyError, ValueError):
         return None
     return published_row(catalog, chip, variant, tensor_parallel_size)

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from nemotui.catalog import load_catalog
@@ -33,10 +34,12 @@ async def backends(
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.load import LoadProcess
+    from nemotui.adapters.measured import StartsFile, stored_benchmarks
     from nemotui.adapters.runs import RunsFolder
 
     settings, clock = inv.settings, SystemClock()
-    catalog = load_catalog(settings.catalog)
+    runs, starts = runs_dir or settings.runs_dir, StartsFile(settings.starts_file)
+    catalog = replace(load_catalog(settings.catalog), starts=starts.all(), benchmarks=stored_benchmarks(runs))
     key = api_key(settings.api_key_file)
 
     def server(base_url: str) -> ModelServer:
@@ -51,10 +54,11 @@ async def backends(
             clock=clock,
             probe=probe,
             runtime=runtime,
-            load=LoadProcess(runs_dir or settings.runs_dir, clock, catalog, api_key=key),
-            runs=RunsFolder(runs_dir or settings.runs_dir),
+            load=LoadProcess(runs, clock, catalog, api_key=key),
+            runs=RunsFolder(runs),
             catalog=catalog,
             server=server,
+            starts=starts,
         )
 
 

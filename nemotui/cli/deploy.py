@@ -17,6 +17,8 @@ from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
+from nemotui.core.learn import learn
+from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, PullProgress
@@ -105,7 +107,8 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
                         problem = Problem(event.kind, event.cause, event.remedy)
                         return Answer({"evidence": list(event.evidence)}, exit_code=1, error=problem)
                     case Ready():
-                        return Answer(_ready_json(event), _ready_text(event))
+                        start = await learn(b, event)
+                        return Answer(_ready_json(event, start), _ready_text(event, start))
     finally:
         await server.close()
     raise AssertionError("a deployment ends with Ready or Failed")
@@ -135,19 +138,21 @@ def _starting_json(event: Starting) -> dict[str, Any]:
     return {name: getattr(event, name) for name in fields}
 
 
-def _ready_json(event: Ready) -> dict[str, Any]:
+def _ready_json(event: Ready, start: MeasuredStart | None) -> dict[str, Any]:
     return {
         "container": event.container.name,
         "base_url": event.base_url,
         "elapsed_s": event.elapsed_s,
         "phases_s": event.tracker.durations(),
         "figures": asdict(event.tracker.figures),
+        "measured": asdict(start) if start else None,
         "request": event.request,
         "reply": event.reply.as_json(),
         "curl": event.curl,
     }
 
 
-def _ready_text(event: Ready) -> str:
+def _ready_text(event: Ready, start: MeasuredStart | None) -> str:
     said = event.reply.content or event.reply.reasoning or "(nothing)"
-    return f"Ready after {duration(event.elapsed_s)} at {event.base_url}\n$ {event.curl}\n{said}"
+    blocks = f" with {start.blocks:,} blocks, which later plans reckon with" if start and start.blocks else ""
+    return f"Ready after {duration(event.elapsed_s)} at {event.base_url}{blocks}\n$ {event.curl}\n{said}"

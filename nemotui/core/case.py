@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.measured import Setup
 from nemotui.core.memory import DEFAULT_UTILIZATION, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
 from nemotui.core.models import Catalog, Chip, Variant, capability
-from nemotui.core.plan import DERIVED_MAX_MODEL_LEN
+from nemotui.core.plan import DERIVED_MAX_MODEL_LEN, GPU_IMAGE
 from nemotui.core.request import PlanRequest
 
 FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
@@ -60,8 +61,27 @@ class Case:
     def prefix_caching(self) -> bool:
         return self.request.prefix_caching is not False
 
-    def memory(self, total: int, *, tp: int | None = None, mtp: int | None = None) -> MemoryPlan:
-        """The memory plan on GPUs of `total` bytes; `tp` and `mtp` ask what another choice would give."""
+    @property
+    def setup(self) -> Setup:
+        """What an earlier measurement must have been made on to hold here."""
+        return Setup(
+            machine=tuple(gpu.uuid for gpu in self.machine.gpus),
+            gpu=self.kind[0].name,
+            image=self.image,
+            variant=self.variant.name,
+            tensor_parallel_size=self.tp,
+            data_parallel_size=self.dp,
+            mtp_tokens=self.mtp,
+        )
+
+    @property
+    def image(self) -> str:
+        return GPU_IMAGE if self.request.as_published or self.request.image is None else self.request.image
+
+    def memory(
+        self, total: int, *, tp: int | None = None, mtp: int | None = None, overhead: int | None = None
+    ) -> MemoryPlan:
+        """The memory plan on GPUs of `total` bytes; the others ask what another choice would give."""
         return plan_memory(
             self.catalog.model,
             self.variant,
@@ -72,6 +92,7 @@ class Case:
             utilization=self.utilization,
             mtp_tokens=self.mtp if mtp is None else mtp,
             prefix_caching=self.prefix_caching,
+            overhead=overhead,
         )
 
     @property

@@ -20,7 +20,7 @@ from nemotui.core.errors import FailedError, NothingThereError, Problem
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ContainerSpec, docker_run
-from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress
+from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
 from nemotui.core.startup import Phase, StartupTracker
 
 POLL_S: Final = 1.0
@@ -68,7 +68,10 @@ class LogBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """It has answered a first question: what was sent, what came back, and the curl line that does the same."""
+    """It has answered a first question: what was sent, what came back, and the curl line that does the same.
+
+    `metrics` is what /metrics said then, its block count above all; None where nobody asked.
+    """
 
     container: Container
     base_url: str
@@ -77,6 +80,7 @@ class Ready:
     reply: Reply
     curl: str
     tracker: StartupTracker
+    metrics: ServerMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +238,7 @@ async def _first_reply(
         async with aclosing(reply(server, name, messages, "off", sampling, clock)) as deltas:
             async for delta in deltas:
                 answer = delta.reply
+        metrics = await server.metrics()
     except (FailedError, NothingThereError) as error:
         problem = error.problem
         return Failed(kind=problem.kind, cause=f"The server is up, but: {problem.message}", remedy=problem.fix)
@@ -246,6 +251,7 @@ async def _first_reply(
         reply=answer,
         curl=curl(server.base_url, request),
         tracker=tracker,
+        metrics=metrics,
     )
 
 

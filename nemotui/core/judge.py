@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
+from nemotui.core.measured import MeasuredStart, newest_start
 from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import capability
-from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, GPU_IMAGE, Plan
+from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
 
@@ -29,7 +30,8 @@ class Recommendation:
     Verdicts: "fits" satisfies every inequality of the memory plan with what is free now; "tight" does so with little
     to spare; "experimental" is admitted by vLLM's source and published by nobody; "no" would not start. `plan` is None
     for "no", unless the published command was asked for as it is. `memory` is per GPU, None where the GPU's memory is
-    unknown; `predicted` is None where the chip is unknown or nothing would run.
+    unknown; it differs from what was `planned` where an earlier start here, `measured`, has taught the overhead.
+    `predicted` is None where the chip is unknown or nothing would run.
     """
 
     variant: str
@@ -42,6 +44,8 @@ class Recommendation:
     reasons: tuple[str, ...]
     would_fit_if: str | None
     memory: MemoryPlan | None
+    planned: MemoryPlan | None
+    measured: MeasuredStart | None
     max_num_seqs: int | None
     max_model_len: int
     predicted: Prediction | None
@@ -59,7 +63,9 @@ class Recommendation:
 def judge(case: Case) -> Recommendation:
     """The row for this case."""
     catalog, request, variant, tp = case.catalog, case.request, case.variant, case.tp
-    memory = None if case.total is None else case.memory(case.total)
+    planned = None if case.total is None else case.memory(case.total)
+    start = newest_start(catalog.starts, case.setup)
+    memory = _taught(case, planned, start)
     max_num_seqs = _max_num_seqs(case, memory)
     free = case.groups(case.budget)
     no_room = room(case, memory, max_num_seqs)
@@ -81,6 +87,8 @@ def judge(case: Case) -> Recommendation:
         # Copies on equal groups have equal reasons.
         reasons = list(dict.fromkeys(reason for group in groups for reason in group.reasons))
         reasons += _arithmetic(case, memory, max_num_seqs)
+        if start and planned:
+            reasons.append(_beside(planned, start))
         if row:
             reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
         if case.chip:
@@ -93,6 +101,7 @@ def judge(case: Case) -> Recommendation:
                 data_parallel_size=case.dp,
                 max_num_seqs=max_num_seqs,
                 row=row,
+                bench=next((b for b in catalog.benchmarks if b.setup.holds_for(case.setup)), None),
             )
     if request.as_published:
         reasons += _PUBLISHED_FAULTS
@@ -107,11 +116,27 @@ def judge(case: Case) -> Recommendation:
         reasons=tuple(reasons),
         would_fit_if=_help(refusals),
         memory=memory,
+        planned=planned,
+        measured=start,
         max_num_seqs=max_num_seqs,
         max_model_len=case.context,
         predicted=predicted,
         plan=_plan(case, gpus, max_num_seqs) if max_num_seqs and (not refusals or request.as_published) else None,
     )
+
+
+def _taught(case: Case, planned: MemoryPlan | None, start: MeasuredStart | None) -> MemoryPlan | None:
+    """The plan with the overhead that the last start of the same setup had."""
+    overhead = start.overhead(planned) if start and planned else None
+    return planned if planned is None or overhead is None else case.memory(planned.total, overhead=overhead)
+
+
+def _beside(planned: MemoryPlan, start: MeasuredStart) -> str:
+    """What the last start here had, in a sentence."""
+    got = "" if start.blocks is None else f": planned {planned.blocks:,} blocks, got {start.blocks:,}"
+    took = start.overhead(planned)
+    rest = "" if took is None else f"; besides the weights vLLM took {gib(took)}, which is reckoned with"
+    return f"measured here at u = {start.gpu_memory_utilization:g}{got}{rest}"
 
 
 def _help(refusals: Sequence[Refusal]) -> str | None:
@@ -184,7 +209,7 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
     request, published = case.request, case.request.as_published
     return Plan(
         name=request.name or "nemotui",
-        image=GPU_IMAGE if published or request.image is None else request.image,
+        image=case.image,
         model=request.model_path or case.variant.repo,
         served_model_name=case.catalog.model.served_model_name,
         variant=case.variant.name,

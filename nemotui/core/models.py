@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nemotui.core.measured import MeasuredBench, MeasuredStart
 
 VariantName = Literal["NVFP4", "FP8", "BF16"]
 
@@ -156,12 +159,17 @@ class PublishedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Everything that ships as data, plus what a user's own file adds: chips, and other models of this family."""
+    """Everything that ships as data, plus what a user's own file adds: chips, and other models of this family.
+
+    `starts` and `benchmarks`, newest first, were measured on this machine before.
+    """
 
     model: Model
     chips: tuple[Chip, ...]
     published: tuple[PublishedRow, ...]
     others: tuple[Model, ...] = ()
+    starts: tuple[MeasuredStart, ...] = ()
+    benchmarks: tuple[MeasuredBench, ...] = ()
 
     def serving(self, repo: str | None) -> Catalog:
         """The catalogue for the model that has a checkpoint in `repo`; nothing was published of the other models."""

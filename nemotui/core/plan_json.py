@@ -8,6 +8,7 @@ from typing import Any
 
 from nemotui.core.guide import differences
 from nemotui.core.judge import Recommendation
+from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.plan import Plan, container_spec, docker_run, plan_flags
 
@@ -25,6 +26,7 @@ def recommendation_json(row: Recommendation) -> dict[str, Any]:
         "reasons": list(row.reasons),
         "would_fit_if": row.would_fit_if,
         "memory": _memory(row.memory) if row.memory else None,
+        "measured": _measured(row.measured, row.planned) if row.measured and row.planned else None,
         "live_requests": [{"tokens": tokens, "requests": round(count, 1)} for tokens, count in row.live_requests],
         "max_num_seqs": row.max_num_seqs,
         "max_model_len": row.max_model_len,
@@ -54,4 +56,20 @@ def _memory(memory: MemoryPlan) -> dict[str, Any]:
         "block_bytes": memory.block_bytes,
         "state_bytes_per_sequence": memory.state_bytes_per_sequence,
         "overhead_bytes_per_gpu": memory.overhead,
+    }
+
+
+def _measured(start: MeasuredStart, planned: MemoryPlan) -> dict[str, Any]:
+    """What the last start here said, beside what was planned without knowing it."""
+    return {
+        "at": start.at,
+        "version": start.version,
+        "gpu_memory_utilization": start.gpu_memory_utilization,
+        "weights_bytes_per_gpu": start.weights_bytes,
+        "kv_cache_bytes_per_gpu": start.kv_cache_bytes,
+        "blocks": start.blocks,
+        "block_tokens": start.block_tokens,
+        "overhead_bytes_per_gpu": start.overhead(planned),
+        "planned_blocks": planned.blocks,
+        "planned_overhead_bytes_per_gpu": planned.overhead,
     }

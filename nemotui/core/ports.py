@@ -16,6 +16,7 @@ from nemotui.core.plan import ContainerSpec
 
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
+    from nemotui.core.measured import MeasuredStart
 
 
 class Clock(Protocol):
@@ -243,9 +244,19 @@ class RunStore(Protocol):
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
 
 
+class StartStore(Protocol):
+    """What starts on this machine have taught, kept from one session to the next."""
+
+    def add(self, start: MeasuredStart) -> None:
+        """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The outside world as the console and the verbs get it; `server` connects to a base URL."""
+    """The outside world as the console and the verbs get it; `server` connects to a base URL.
+
+    `starts` None: what a start teaches is not kept.
+    """
 
     clock: Clock
     probe: MachineProbe
@@ -254,3 +265,4 @@ class Backends:
     runs: RunStore
     catalog: Catalog
     server: Callable[[str], ModelServer]
+    starts: StartStore | None = None

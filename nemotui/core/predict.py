@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import log2, pow, sqrt
 from typing import Literal
 
+from nemotui.core.measured import MeasuredBench
 from nemotui.core.memory import TYPICAL_REQUESTS, MemoryPlan
 from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant, capability
 
@@ -40,7 +41,7 @@ class Constants:
 FITTED = Constants(efficiency=0.749, prefill_s_per_token=2.66e-5, step_s_per_doubling=1.84e-3)
 # The worst figure of a row that is left out of the fit is off by a factor of 1.25 (ITL on 4×A100).
 COMPUTED_BAND = 1.35
-_PUBLISHED_BAND = 1.1  # another run, driver or release of vLLM
+_KNOWN_BAND = 1.1  # another run, driver or release of vLLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +78,20 @@ def predict(
     data_parallel_size: int = 1,
     max_num_seqs: int,
     row: PublishedRow | None = None,
+    bench: MeasuredBench | None = None,
 ) -> Prediction:
     """What the published benchmark would give on this plan, without speculation.
 
-    `row` is what was published of just this plan, which holds as long as all its requests run at once here too.
+    `bench` is what it gave here before. `row` is what was published of just this plan, which holds as long as all its
+    requests run at once here too.
     """
     clients = TYPICAL_REQUESTS / data_parallel_size
     at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
 
+    if bench:
+        return _prediction(bench, _KNOWN_BAND, "measured")
     if row and at_once == row.max_concurrency:
-        found = Expectation(
-            output_throughput=row.output_throughput, mean_ttft_ms=row.mean_ttft_ms, mean_itl_ms=row.mean_itl_ms
-        )
-        return _prediction(found, _PUBLISHED_BAND, "published")
+        return _prediction(row, _KNOWN_BAND, "published")
     found = compute(
         model,
         chip,
@@ -158,7 +160,7 @@ def _step_bytes(model: Model, variant: Variant, memory: MemoryPlan, tp: int, dp:
     return weights + at_once * (state + keys_values)
 
 
-def _prediction(found: Expectation, factor: float, source: Source) -> Prediction:
+def _prediction(found: Expectation | PublishedRow | MeasuredBench, factor: float, source: Source) -> Prediction:
     def band(value: float) -> Band:
         return value / factor, value * factor
 

@@ -17,9 +17,10 @@ from textual.widgets import ContentSwitcher, Footer, Input, TextArea
 
 from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
-from nemotui.core.deploy import Failed, deploy, follow_start
+from nemotui.core.deploy import DeployEvent, Failed, Ready, deploy, follow_start
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
+from nemotui.core.learn import learn
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
@@ -156,9 +157,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         host = "127.0.0.1" if spec.bind in ("0.0.0.0", "::") else spec.bind
         server = self.b.server(f"http://{f'[{host}]' if ':' in host else host}:{spec.port}")
         try:
-            async for event in self._each(deploy(self.b.runtime, server, spec, self.b.clock)):
-                self._server(event)
-                self._next("deploy", event)
+            await self._start(deploy(self.b.runtime, server, spec, self.b.clock))
         except NemotuiError as error:
             self._failed(error)
         finally:
@@ -167,13 +166,18 @@ class MainScreen(Screen[None], inherit_bindings=False):
     async def _follow_start(self, container: Container, url: str) -> None:
         server = self.b.server(url)
         try:
-            async for event in self._each(follow_start(self.b.runtime, server, container, self.b.clock)):
-                self._server(event)
-                self._next("deploy", event)
+            await self._start(follow_start(self.b.runtime, server, container, self.b.clock))
         except NemotuiError as error:
             self._failed(error)
         finally:
             await server.close()
+
+    async def _start(self, events: AsyncGenerator[DeployEvent, None]) -> None:
+        async for event in self._each(events):
+            self._server(event)
+            self._next("deploy", event)
+            if isinstance(event, Ready) and (start := await learn(self.b, event)):
+                self._next("deploy", start)
 
     def _failed(self, error: NemotuiError) -> None:
         """The deployment could not be begun or followed: to the panes that is how it ended."""

@@ -123,6 +123,15 @@ def test_a_dry_run_explains_itself_where_it_is_asked_to(nemotui: Run) -> None:
     assert nemotui("deploy", "--demo", "2xh100", "--dry-run", "--json").lines[-1]["flags"]
 
 
+def test_a_start_is_set_beside_the_plan_the_next_time(nemotui: Run) -> None:
+    """The pretend engine logs and exports its blocks as vLLM does; the whole loop keeps them."""
+    assert nemotui("up", "--demo", "2xh100", "--speed", "1000", "--json").code == 0
+    measured = nemotui("recommend", "--demo", "2xh100", "--json").document["recommendations"][0]["measured"]
+    assert measured["blocks"] == measured["planned_blocks"] == 618
+    assert measured["overhead_bytes_per_gpu"] == pytest.approx(measured["planned_overhead_bytes_per_gpu"], rel=0.01)
+    assert nemotui("recommend", "--demo", "2xb200", "--json").document["recommendations"][0]["measured"] is None
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nemotui.core.deploy import Created, DeployEvent, Failed, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB
 from nemotui.core.models import Catalog
 from nemotui.core.plan import ContainerSpec, container_spec
@@ -50,8 +51,8 @@ class DeployState:
     container: Container | None = None
     seen: Hashable = None
 
-    def after(self, event: Machine | Problem | ServerSample | Begun | DeployEvent) -> DeployState:
-        """The state after a sample of the machine, one of the server, or an event of a deployment."""
+    def after(self, event: Machine | Problem | ServerSample | Begun | DeployEvent | MeasuredStart) -> DeployState:
+        """The state after a sample of the machine or the server, an event of a deployment, or what a start taught."""
         match event:
             case Machine():
                 return self._planned(event)
@@ -61,6 +62,9 @@ class DeployState:
                 return self._with(event.container)
             case LogBatch():
                 return self
+            case MeasuredStart():
+                catalog = replace(self.catalog, starts=(event, *self.catalog.starts))
+                return replace(self, catalog=catalog, seen=None)  # the next sample plans anew
             case Begun() | Pulling() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 

@@ -1,0 +1,71 @@
+"""What was measured here before, from the state directory: starts in one file, benchmarks in their run directories."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from nemotui.adapters.published import measured_on
+from nemotui.core.errors import FailedError
+from nemotui.core.measured import MeasuredBench, MeasuredStart, measured_bench
+from nemotui.rundir import RunDirectory
+
+_KEPT_STARTS = 100
+_READ_RUNS = 50  # the newest: older ones were of older images
+_LIMIT = 4 * 1024 * 1024
+
+
+class StartsFile:
+    """`core.ports.StartStore` as one JSON file; a file that cannot be read is as good as none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def all(self) -> tuple[MeasuredStart, ...]:
+        """All that is kept, newest first."""
+        try:
+            with self._path.open("rb") as file:
+                return msgspec.json.decode(file.read(_LIMIT), type=tuple[MeasuredStart, ...])
+        except (OSError, ValueError, RecursionError):
+            return ()
+
+    def add(self, start: MeasuredStart) -> None:
+        """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
+        kept = (start, *(old for old in self.all() if old.setup != start.setup))[:_KEPT_STARTS]
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            message = f"what this start has taught cannot be kept in {self._path}: {error.strerror}"
+            raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
+
+
+def stored_benchmarks(folder: Path) -> tuple[MeasuredBench, ...]:
+    """The runs in `folder` that measured a plan at the published shape, newest first."""
+    try:
+        # Their names begin with the time.
+        paths = sorted((path for path in folder.iterdir() if path.is_dir()), reverse=True)[:_READ_RUNS]
+    except OSError:
+        return ()
+    return tuple(bench for path in paths if (bench := _bench(path)))
+
+
+def _bench(path: Path) -> MeasuredBench | None:
+    directory, on = RunDirectory(path), measured_on(path)
+    if on is None:
+        return None
+    machine, container = on
+    try:
+        return measured_bench(container, machine, msgspec.to_builtins(directory.spec()), directory.result())
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,148 @@
+"""What was measured here before: starts, which teach the real overhead, and benchmarks, which replace a prediction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from nemotui.core.hardware import Machine
+from nemotui.core.memory import DEFAULT_UTILIZATION, MemoryPlan
+from nemotui.core.plan import LABEL
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import Container, ServerMetrics
+    from nemotui.core.startup import Figures
+
+# What a run must have asked to be comparable with the published table.
+_SHAPE = {"input_len": 8192, "output_len": 1024, "max_concurrency": 32, "request_rate": None, "time_scale": 1.0}
+_LEAST_REQUESTS = 2 * 32  # two waves: the first alone is all prefill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What must be the same for an earlier measurement to hold: the machine's GPUs by UUID, and what ran on them."""
+
+    machine: tuple[str, ...]
+    gpu: str
+    image: str
+    variant: str
+    tensor_parallel_size: int
+    data_parallel_size: int = 1
+    mtp_tokens: int = 0
+
+    def holds_for(self, other: Setup) -> bool:
+        """The same machine, though a GPU may have been lost since or be hidden, and the same plan."""
+        return bool({*self.machine} & {*other.machine}) and replace(self, machine=()) == replace(other, machine=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredStart:
+    """What vLLM said of its memory at one start; bytes per GPU, None where it did not say. `at` is unix seconds."""
+
+    setup: Setup
+    at: float
+    gpu_memory_utilization: float
+    kv_cache_bytes: int
+    weights_bytes: int | None = None
+    blocks: int | None = None
+    block_tokens: int | None = None
+    version: str | None = None
+
+    def overhead(self, planned: MemoryPlan) -> int | None:
+        """What vLLM took besides the weights as `planned`, a plan of the same setup, counts them.
+
+        None where the figures contradict each other.
+        """
+        pool = self.kv_cache_bytes
+        if self.blocks is not None and self.block_tokens == planned.block_tokens:
+            # The log rounds to hundredths of a GiB; the blocks are exact.
+            least = self.blocks * planned.block_bytes
+            pool = min(max(pool, least), least + planned.block_bytes - 1)
+        overhead = int(planned.total * self.gpu_memory_utilization) - planned.weights - pool
+        return overhead if 0 < overhead < planned.total else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredBench:
+    """A stored benchmark of the published shape on a setup: output tokens/s, means in ms."""
+
+    setup: Setup
+    output_throughput: float
+    mean_ttft_ms: float
+    mean_itl_ms: float
+
+
+def measured_start(
+    container: Container, machine: Machine, figures: Figures, metrics: ServerMetrics | None, *, at: float
+) -> MeasuredStart | None:
+    """What this start taught; None where the log does not say it, and for a container that is not one of our plans."""
+    setup = setup_of(container, machine)
+    if setup is None or figures.kv_cache_bytes is None:
+        return None
+    return MeasuredStart(
+        setup=setup,
+        at=at,
+        gpu_memory_utilization=float(_value(container.args, "--gpu-memory-utilization") or DEFAULT_UTILIZATION),
+        kv_cache_bytes=figures.kv_cache_bytes,
+        weights_bytes=figures.weights_bytes,
+        blocks=metrics.num_gpu_blocks if metrics else None,
+        block_tokens=metrics.block_size if metrics else None,
+        version=figures.version,
+    )
+
+
+def measured_bench(
+    container: Container, machine: Machine, spec: Mapping[str, Any], result: Mapping[str, Any]
+) -> MeasuredBench | None:
+    """A run as a measurement of its plan; None for another shape, failed requests, or a time that was scaled."""
+    setup = setup_of(container, machine)
+    same_shape = all(spec[name] == value for name, value in _SHAPE.items())
+    whole = result.get("failed") == 0 and result.get("completed", 0) >= _LEAST_REQUESTS
+    if setup is None or not same_shape or not whole:
+        return None
+    try:
+        throughput, ttft, itl = (float(result[name]) for name in ("output_throughput", "mean_ttft_ms", "mean_itl_ms"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not all(0 < value < float("inf") for value in (throughput, ttft, itl)):
+        return None
+    return MeasuredBench(setup=setup, output_throughput=throughput, mean_ttft_ms=ttft, mean_itl_ms=itl)
+
+
+def setup_of(container: Container, machine: Machine) -> Setup | None:
+    """The plan that a container of ours serves; None for others, and where the box has GPUs of several products."""
+    products = {gpu.name for gpu in machine.gpus}
+    try:
+        variant = container.labels[f"{LABEL}.variant"]
+        tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
+        data_parallel_size = int(_value(container.args, "--data-parallel-size") or 1)
+        speculative = json.loads(_value(container.args, "--speculative-config") or "{}")
+        mtp_tokens = int(speculative.get("num_speculative_tokens", 0))
+        float(_value(container.args, "--gpu-memory-utilization") or 0)
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return None
+    if len(products) != 1 or not variant:
+        return None
+    return Setup(
+        machine=tuple(sorted(gpu.uuid for gpu in machine.gpus)),
+        gpu=products.pop(),
+        image=container.image,
+        variant=variant,
+        tensor_parallel_size=tensor_parallel_size,
+        data_parallel_size=data_parallel_size,
+        mtp_tokens=mtp_tokens,
+    )
+
+
+def newest_start(starts: Sequence[MeasuredStart], setup: Setup) -> MeasuredStart | None:
+    """The last start of this setup."""
+    return max((s for s in starts if s.setup.holds_for(setup)), key=lambda s: s.at, default=None)
+
+
+def _value(args: tuple[str, ...], flag: str) -> str | None:
+    """What follows a flag, the last time that it is given: that is the one that counts."""
+    found = [value for name, value in pairwise(args) if name == flag]
+    return found[-1] if found else None
