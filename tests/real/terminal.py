@@ -51,6 +51,14 @@ class Terminal:
                 raise AssertionError(f"{pattern!r} did not appear within {patience_s:.0f} s on:\n{screen}")
             time.sleep(0.1)
 
+    def wait_until_gone(self, pattern: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the pattern has left the screen."""
+        deadline = time.monotonic() + patience_s
+        while re.search(pattern, screen := self.screen()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{pattern!r} is still there after {patience_s:.0f} s on:\n{screen}")
+            time.sleep(0.1)
+
     def _tmux(self, *words: str) -> str:
         argv = ["tmux", "-L", self._socket, *words]
         return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -62,7 +70,18 @@ def console(
 ) -> Iterator[Terminal]:
     """`nemotui` with these arguments in a terminal; its exit code is on the screen when it has ended."""
     socket = f"nemotui-test-{uuid.uuid4().hex[:12]}"
-    program = ["env", *(f"{k}={v}" for k, v in environment.items()), sys.executable, "-m", "nemotui", *arguments]
+    program = [
+        "env",
+        "-u",
+        "COLUMNS",
+        "-u",
+        "LINES",
+        *(f"{k}={v}" for k, v in environment.items()),
+        sys.executable,
+        "-m",
+        "nemotui",
+        *arguments,
+    ]
     shell = 'sh -c \'"$@"; echo "exit code $?"; exec sleep 600\' sh'
     new = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1])]
     # tmux hands its command to a shell as one string: quote each word.

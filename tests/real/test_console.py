@@ -16,6 +16,8 @@ from tests.real.terminal import Terminal, console
 
 pytestmark = pytest.mark.real
 
+IN_THE_FIELD = r"f7 Mode +\? Help"  # the footer while the chat's field has the cursor
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
@@ -43,7 +45,7 @@ def deploy(t: Terminal) -> None:
 def chat(t: Terminal) -> None:
     """Ask in full and in off; leave the field."""
     t.keys("F6")
-    t.wait_for("reasoning full")
+    t.wait_for(IN_THE_FIELD)
     t.text("hello 12345 q?")
     t.keys("Enter")
     t.wait_for(r"thought for .*tokens")

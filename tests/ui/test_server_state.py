@@ -76,9 +76,9 @@ def test_a_failed_start_says_why() -> None:
 
 def test_a_container_that_has_died() -> None:
     state = ServerState().after(ServerSample(at=1, base_url=URL, container=container("exited", 137)))
-    assert words(state) == "✖ nemotui exited with code 137 · press 2 to deploy"
-    stopped = ServerState().after(ServerSample(at=1, base_url=URL, container=container("exited", 0)))
-    assert stopped.tone == "muted"
+    assert words(state) == "✖ nemotui exited with code 137 · nemotui has ended, 3 shows its log · 2 to deploy"
+    ended = ServerState().after(ServerSample(at=1, base_url=URL, container=container("exited", 0)))
+    assert words(ended) == "○ nothing is served · nemotui has ended, 3 shows its log · 2 to deploy"
 
 
 def test_a_container_that_does_not_answer() -> None:

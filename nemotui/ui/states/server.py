@@ -103,4 +103,9 @@ class ServerState:
             return f" · ready in about {duration(eta)}" if eta is not None else " · no estimate"
         if self.failed is not None:
             return f" · {self.failed.cause}"
-        return " · press 2 to deploy" if sample is not None else ""
+        if sample is None:
+            return ""
+        if sample.container is not None and sample.container.state == "exited":
+            # vLLM exits with 0 also when its engine has died.
+            return f" · {sample.container.name} has ended, 3 shows its log · 2 to deploy"
+        return " · press 2 to deploy"
