@@ -1,0 +1,25 @@
+"""The README's table of keys, from the bindings: `python -m tests.ui.key_table` prints it."""
+
+from __future__ import annotations
+
+from nemotui.ui.app import NemotuiApp
+from nemotui.ui.keys import key_name
+from nemotui.ui.screen import PANES, MainScreen
+
+HEAD = ("Where", "Key", "What it does")
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Where a key works, the key, what it does; in the order of the help."""
+    sources: list[tuple[str, type]] = [("Everywhere", MainScreen), ("Everywhere", NemotuiApp)]
+    sources += [(pane.LABEL, pane) for pane in PANES.values()]
+    return [
+        (where, key_name(binding), binding.tooltip)
+        for where, source in sources
+        for binding in source.BINDINGS  # type: ignore[attr-defined]
+    ]
+
+
+if __name__ == "__main__":
+    for row in (HEAD, ("---", "---", "---"), *rows()):
+        print(f"| {' | '.join(row)} |")
