@@ -97,6 +97,7 @@ class BenchPane(Pane[BenchState]):
             self._fill(BenchForm.of(state.spec))
         if state.running is not self._running:
             self._running = state.running
+            self.set_class(state.running, "running")
             self.refresh_bindings()
         self._draw_form()
         self.query_one("#progress", Static).update(progress(state, self.size.width))
