@@ -17,7 +17,7 @@ from nemotui.core.ports import (
     ServerMetrics,
 )
 
-MACHINE_INTERVAL_S = 1.0  # NVML averages over up to a second: nothing is gained below
+MACHINE_INTERVAL_S = 2.0  # NVML averages over up to a second, and watching shall cost next to nothing
 SERVER_INTERVAL_S = 2.0
 _FULL_CHECK_EVERY = 15  # samples, half a minute
 _RETRY_S = 30.0  # how often a driver that is not there is asked again
@@ -30,7 +30,7 @@ async def watch_machine(
     interval_s: float = MACHINE_INTERVAL_S,
     detail: Callable[[], str | None] = lambda: None,
 ) -> AsyncGenerator[Machine | Problem, None]:
-    """The machine once a second; a `Problem` while the driver gives no answer, asked again every half minute.
+    """The machine every two seconds; a `Problem` while the driver gives no answer, asked again every half minute.
 
     `detail` is asked before each sample for the UUID of the GPU that somebody looks at closely.
     """

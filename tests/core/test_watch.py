@@ -36,8 +36,10 @@ class Clock:
 class Probe:
     def __init__(self, *answers: Machine | NemotuiError) -> None:
         self.answers = list(answers)
+        self.details: list[str | None] = []
 
     async def sample(self, detail: str | None = None) -> Machine:
+        self.details.append(detail)
         answer = self.answers.pop(0)
         if isinstance(answer, NemotuiError):
             raise answer
@@ -102,7 +104,7 @@ async def samples(runtime: Runtime, servers: dict[str, Server], count: int, cloc
     return found
 
 
-async def test_a_machine_a_second_and_a_missing_driver_every_half_minute() -> None:
+async def test_a_machine_every_two_seconds_and_a_missing_driver_every_half_minute() -> None:
     clock = Clock()
     no_driver = NothingThereError("no_driver", "there is no driver", "Install it.")
     probe = Probe(Machine(driver_version="1"), no_driver, Machine(driver_version="2"), Machine())
@@ -114,7 +116,17 @@ async def test_a_machine_a_second_and_a_missing_driver_every_half_minute() -> No
             if len(seen) == 4:
                 break
     assert seen == [Machine(driver_version="1"), no_driver.problem, Machine(driver_version="2"), Machine()]
-    assert clock.slept == [1, 30, 1]
+    assert clock.slept == [2, 30, 2]
+
+
+async def test_another_interval_and_a_closer_look() -> None:
+    clock, probe = Clock(), Probe(*[Machine()] * 3)
+    looks = iter((None, "GPU-a", None))
+    async with aclosing(watch_machine(probe, clock, interval_s=5, detail=lambda: next(looks))) as watcher:
+        for _ in range(3):
+            assert await anext(watcher) == Machine()
+    assert clock.slept == [5, 5]
+    assert probe.details == [None, "GPU-a", None]
 
 
 async def test_a_serving_server_is_asked_for_its_metrics_alone() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
-from nemotui.ui.states.gpus import KEPT, PER_COLUMN, GpusState, share
+from nemotui.ui.states.gpus import KEPT, GpusState, share
 
 GPU = Gpu(
     index=0,
@@ -24,16 +24,9 @@ GPU = Gpu(
 def test_samples_make_a_history_of_each_figure() -> None:
     state = GpusState().after(Machine(gpus=(GPU,))).after(Machine(gpus=(replace(GPU, utilization_percent=None),)))
     trace = state.traces["GPU-a"]
-    assert list(trace.utilization) == [98], "two samples make a column, and the unknown does not count"
-    assert list(trace.memory) == [25]
-    assert list(trace.power) == [50]
-
-
-def test_a_column_is_the_mean_of_two_samples() -> None:
-    state = GpusState()
-    for percent in (10, 20, None, None, 30):
-        state = state.after(Machine(gpus=(replace(GPU, utilization_percent=percent),)))
-    assert list(state.traces["GPU-a"].utilization) == [15, None, 30]
+    assert list(trace.utilization) == [98, None]
+    assert list(trace.memory) == [25, 25]
+    assert list(trace.power) == [50, 50]
 
 
 def test_old_values_do_not_count_again() -> None:
@@ -46,8 +39,8 @@ def test_the_history_follows_the_uuid_not_the_index() -> None:
     other = replace(GPU, uuid="GPU-b", utilization_percent=1)
     state = GpusState().after(Machine(gpus=(GPU, replace(other, index=1))))
     state = state.after(Machine(gpus=(replace(other, index=0), replace(GPU, index=1))))
-    assert list(state.traces["GPU-a"].utilization) == [98]
-    assert list(state.traces["GPU-b"].utilization) == [1]
+    assert list(state.traces["GPU-a"].utilization) == [98, 98]
+    assert list(state.traces["GPU-b"].utilization) == [1, 1]
 
 
 def test_a_silent_driver_leaves_the_last_machine() -> None:
@@ -65,7 +58,7 @@ def test_the_engine_is_known_once_it_has_answered() -> None:
 
 def test_histories_are_bounded() -> None:
     state = GpusState()
-    for _ in range(PER_COLUMN * (KEPT + 50)):
+    for _ in range(KEPT + 50):
         state = state.after(Machine(gpus=(GPU,)))
     assert len(state.traces["GPU-a"].utilization) == KEPT
 

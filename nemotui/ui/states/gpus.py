@@ -9,43 +9,31 @@ from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
 
-PER_COLUMN = 2  # samples: a history moves every two seconds, which halves what it costs to draw
-KEPT = 300  # columns, ten minutes at one sample a second: wider than any screen
+KEPT = 300  # samples, ten minutes of them: wider than any screen
 
-Column = float | None
+Values = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One GPU's history, oldest first, each value the mean of `PER_COLUMN` samples; None where none had a value.
+    """One GPU's history, oldest first; None where a sample had no value, or only an old one."""
 
-    `count` is how many samples the last ones are made of. Memory and power in percent of the total and of the limit.
-    """
-
-    utilization: tuple[Column, ...] = ()
-    memory: tuple[Column, ...] = ()
-    power: tuple[Column, ...] = ()
-    count: int = PER_COLUMN
+    utilization: Values = ()
+    memory: Values = ()
+    power: Values = ()
 
     def after(self, gpu: Gpu) -> Trace:
-        """With one more sample; values that are old do not count again."""
-        old = gpu.age_s is not None
-        memory = None if old else share(gpu.memory_used_bytes, gpu.memory_total_bytes)
-        power = None if old else share(gpu.power_w, gpu.power_limit_w)
+        """With one more sample. Memory and power in percent of the total and of the limit."""
+        fresh = gpu.age_s is None
         return Trace(
-            utilization=self._with(self.utilization, None if old else gpu.utilization_percent),
-            memory=self._with(self.memory, memory),
-            power=self._with(self.power, power),
-            count=self.count % PER_COLUMN + 1,
+            utilization=_kept(self.utilization, gpu.utilization_percent if fresh else None),
+            memory=_kept(self.memory, share(gpu.memory_used_bytes, gpu.memory_total_bytes) if fresh else None),
+            power=_kept(self.power, share(gpu.power_w, gpu.power_limit_w) if fresh else None),
         )
 
-    def _with(self, values: tuple[Column, ...], value: Column) -> tuple[Column, ...]:
-        if self.count == PER_COLUMN:
-            return (*values[-KEPT + 1 :], value)
-        last = values[-1]
-        if last is not None and value is not None:
-            value = (last * self.count + value) / (self.count + 1)
-        return (*values[:-1], last if value is None else value)
+
+def _kept(values: Values, value: float | None) -> Values:
+    return (*values[-KEPT + 1 :], value)
 
 
 def share(part: float | None, whole: float | None) -> float | None:

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.visual import Visual
+from textual.visual import RenderOptions
 from textual.widget import Widget
 
 _GAP = 8  # cells that stayed between two that changed: going over them is dearer than drawing them
@@ -60,9 +60,10 @@ class Canvas(Widget):
 
     def _strip(self, line: Content) -> Strip:
         width = self.size.width
-        line = line.truncate(width, ellipsis=True) if line.cell_length > width else line
-        strips = Visual.to_strips(self, line, width, 1, self.visual_style, pad=True)
-        return strips[0] if strips else Strip.blank(width, self.rich_style)
+        if line.cell_length > width:
+            line = line.truncate(width, ellipsis=True)
+        strips = line.render_strips(width, 1, self.visual_style, RenderOptions(self._get_style, {}))
+        return (strips[0] if strips else Strip([])).extend_cell_length(width, self.rich_style)
 
 
 def changes(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:
@@ -85,5 +86,6 @@ def changes(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _cells(strip: Strip) -> list[tuple[str, object]]:
-    return [(sign, segment.style) for segment in strip for sign in segment.text]
+def _cells(strip: Strip) -> list[tuple[str, int]]:
+    """Each cell's sign and the hash of its style, which is cheaper to compare than the style."""
+    return [(sign, style) for segment in strip for style in (hash(segment.style),) for sign in segment.text]

@@ -1,0 +1,75 @@
+"""What it costs to leave the GPUs pane open beside a server: CPU against nvitop, and bytes written to the terminal.
+
+Both watch eight GPUs of the same compiled fake driver in the same run, on a pty of 120×40. nvitop is not ours: it is
+taken from the PATH or from NVITOP, and its part is left out where it is neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.nvml_library import build, environment
+
+from .test_console import Pty
+
+pytestmark = pytest.mark.perf
+
+_SETTLE_S = 8.0
+_MEASURE_S = 30.0
+_REST = "gpus 8\n"
+
+
+@pytest.fixture
+def eight_processes() -> Iterator[list[int]]:
+    """Processes that the driver can say to use the GPUs."""
+    with contextlib.ExitStack() as stack:
+        sleepers = [stack.enter_context(subprocess.Popen(["sleep", "600"])) for _ in range(8)]
+        yield [sleeper.pid for sleeper in sleepers]
+        for sleeper in sleepers:
+            sleeper.kill()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process and all its threads, to the nanosecond: that of `times` counts whole ticks of 10 ms."""
+    return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of <linux/posix-timers.h>
+
+
+def watched(argv: list[str], variables: dict[str, str]) -> tuple[float, float]:
+    """CPU in percent of one core, and KiB a second written, once the program has settled."""
+    program = Pty(argv, variables)
+    try:
+        program.until(b"140.4")  # GiB, which both write
+        program.drain(_SETTLE_S)
+        before = cpu_s(program.pid)
+        written = program.drain(_MEASURE_S)
+        used = cpu_s(program.pid) - before
+    finally:
+        os.kill(program.pid, signal.SIGKILL)
+        os.waitpid(program.pid, 0)
+        os.close(program.fd)
+    return 100 * used / _MEASURE_S, written / _MEASURE_S / 1024
+
+
+def test_cpu_and_bytes_beside_eight_gpus(tmp_path: Path, eight_processes: list[int]) -> None:
+    scene = tmp_path / "scene"
+    variables = environment(build(tmp_path), scene)
+    programs = {"nemotui": [sys.executable, "-m", "nemotui"]}
+    if nvitop := os.environ.get("NVITOP") or shutil.which("nvitop"):
+        programs["nvitop"] = [nvitop]
+    busy = _REST + "busy\n" + "".join(f"process {i} {pid}\n" for i, pid in enumerate(eight_processes))
+    print()
+    for name, words in (("at rest", _REST), ("eight processes", busy)):
+        scene.write_text(words)
+        for program, argv in programs.items():
+            cpu, written = watched(argv, variables)
+            print(f"{name:<16} {program:<8} CPU {cpu:5.2f} % of a core   {written:6.2f} KiB/s to the terminal")
