@@ -52,6 +52,20 @@ class Recommendation:
     plan: Plan | None
 
     @property
+    def summary(self) -> str:
+        """The one sentence that explains the row, beginning with where its expectation comes from."""
+        if self.verdict == "no":
+            return self.would_fit_if or self.reasons[0]
+        tokens = min(TYPICAL_TOKENS, self.max_model_len)
+        room = f"{dict(self.live_requests)[tokens]:,.0f} × {tokens:,} tokens at once"
+        source = f"{self.predicted.source}; " if self.predicted else ""
+        if self.verdict == "experimental":
+            return f"{source}Marlin kernels, unpublished; {room}"
+        if self.data_parallel_size > 1:
+            return f"{source}{self.data_parallel_size} copies that step together; {room}"
+        return f"{source}{'little room: ' if self.verdict == 'tight' else ''}{room}"
+
+    @property
     def live_requests(self) -> tuple[tuple[int, float], ...]:
         """(tokens, requests of so many that run at once in all copies), up to the full context."""
         if self.memory is None:
@@ -166,8 +180,8 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
     reasons = [
         f"of each GPU weights take {gib(memory.weights)}, vLLM about {gib(memory.overhead)}, and requests"
         f" {gib(memory.pool)} of {gib(memory.budget)}: {memory.blocks:,} blocks",
-        f"{case.dp * memory.live_requests(TYPICAL_TOKENS):.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
-        f" or {case.dp * memory.live_requests(case.context):.1f} of {case.context:,}",
+        f"{case.dp * memory.live_requests(TYPICAL_TOKENS):,.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
+        f" or {case.dp * memory.live_requests(case.context):,.1f} of {case.context:,}",
     ]
     if case.dp > 1:
         reasons += [

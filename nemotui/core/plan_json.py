@@ -23,6 +23,7 @@ def recommendation_json(row: Recommendation) -> dict[str, Any]:
         "gpus": list(row.gpus),
         "verdict": row.verdict,
         "published": row.published,
+        "summary": row.summary,
         "reasons": list(row.reasons),
         "would_fit_if": row.would_fit_if,
         "memory": _memory(row.memory) if row.memory else None,

@@ -8,7 +8,7 @@ from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.models import Catalog, Chip
 
-MOST_GPUS = 16  # no single host has more
+MOST_GPUS = 8  # what is sold as one host today
 _ASKED = re.compile(r"\s*(?:(\d{1,4})\s*[x×*\s]\s*)?(\S.*?)\s*")
 
 

@@ -236,6 +236,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))
 
+    def on_deploy_pane_changed(self, message: DeployPane.Changed) -> None:
+        """Another setting, goal or hardware."""
+        self._next("deploy", message.event)
+
     def on_deploy_pane_stop(self) -> None:
         container = self.server.sample.container if self.server.sample else None
         if container is None or container.state != "running":

@@ -136,7 +136,7 @@ def test_a_start_is_set_beside_the_plan_the_next_time(nemotui: Run) -> None:
     ("args", "said"),
     [
         (("--hardware", "8xH999"), "is no hardware that we know"),
-        (("--hardware", "99xH200"), "Use 1 to 16"),
+        (("--hardware", "99xH200"), "Use 1 to 8"),
         (("--hardware", "8xH200", "--demo", "2xh100"), "each name a machine"),
         (("--demo", "--gpu-memory-utilization", "nan"), "is not a number"),
         (("--demo", "--gpu-memory-utilization", "2"), "is not in the range"),

@@ -36,7 +36,7 @@ def test_hardware_is_known_by_its_name(asked: str, count: int, name: str) -> Non
         ("", "is no hardware"),
         ("4x", "is no hardware"),
         ("!!", "is no hardware"),
-        ("0xH200", "asks for 0 GPUs. Use 1 to 16, as one host has."),
+        ("0xH200", "asks for 0 GPUs. Use 1 to 8, as one host has."),
         ("9999xH200", "asks for 9999 GPUs"),
         ("x" * 5000, "is no hardware"),
     ],

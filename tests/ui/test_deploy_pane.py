@@ -33,22 +33,36 @@ async def test_the_plans_stand_in_a_table_and_the_first_is_explained(console: Co
     async with console() as c:
         await c.press("2")
         await c.until("1,015-1,228")
-        rows = [line.split() for line in c.text.splitlines()[4:7]]
-        assert rows[0] == ["FP8", "2", "0,1", "●", "fits", "256", "1,015-1,228", "4.1-5.0", "21.8-26.4", "published"]
+        rows = [line.split() for line in c.text.splitlines()[6:9]]
+        assert rows[0][:9] == ["FP8", "2", "0,1", "●", "fits", "262,144", "256", "1,015-1,228", "4.1-5.0"]
+        assert rows[0][9:15] == ["21.8-26.4", "published;", "52", "×", "9,216", "tokens"]
         assert rows[1][:5] == ["NVFP4", "2", "0,1", "◇", "experimental"]
         assert rows[2][3:5] == ["✖", "no"]
+        assert " ".join(rows[2][-3:]) == "with --tp 2"
         assert "GiB  █ weights 57.0   ▓ vLLM 6.0   ▒ requests 9.8   ─ left alone 6.3" in c.text
-        assert "room for 52 requests of 9,216 tokens at once" in c.text
+        assert "618 blocks of 8,320 tokens" in c.text
+        assert "1,015-1,228 tokens/s   TTFT 4.1-5.0 s   ITL 21.8-26.4 ms   published for this hardware" in c.text
+        assert "At once               56.2    51.5     44.1      14.7" in c.text
+
+
+async def test_below_its_arithmetic_stands_every_flag_and_what_the_guide_has_instead(console: ConsoleFactory) -> None:
+    async with console(size=(120, 140)) as c:
+        await c.press("2")
+        await c.until("Different from the published guide")
+        assert "--max-num-seqs 256\n" in c.text
+        assert "vllm#49064]" in c.text
+        assert "  -p 0.0.0.0:8000:8000 → -p 127.0.0.1:" in c.text
 
 
 @pytest.mark.parametrize(
-    ("width", "last"), [(120, "FROM"), (80, "ITL ms"), (60, "TOK/S"), (40, "VERDICT"), (24, "GPUS")]
+    ("width", "last"), [(120, "WHY"), (80, "TTFT s"), (60, "SEQS"), (40, "VERDICT"), (24, "GPUS")]
 )
 async def test_a_narrow_screen_drops_columns_from_the_right(console: ConsoleFactory, width: int, last: str) -> None:
     async with console(size=(width, 24)) as c:
         await c.press("2")
         await c.until("VARIANT")
-        assert c.text.splitlines()[3].endswith(last)
+        head = next(line for line in c.text.splitlines() if "VARIANT" in line)
+        assert head.endswith(last)
 
 
 async def test_the_cursor_stays_on_its_plan_when_the_plans_change_places(console: ConsoleFactory) -> None:
@@ -139,11 +153,98 @@ async def test_y_copies_the_command(console: ConsoleFactory) -> None:
         assert c.app.clipboard.endswith("--tool-call-parser qwen3_coder")
 
 
+async def test_what_is_edited_is_planned_and_copied_at_once(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("e")
+        await c.until("prefix cache")
+        await c.press("down")  # the first context that is offered
+        await c.until("32,768 tokens of context")
+        await c.press("tab", *"64", "tab", "down", "down", "down")  # 64 sequences, three tokens of MTP
+        await c.until("the expectation is without speculation")
+        await c.press("escape", "y")
+        assert "prefix cache" not in c.text
+        assert "context 32768, max num seqs 64, mtp 3" in c.text
+        assert "--max-model-len 32768 --max-num-seqs 64" in c.app.clipboard
+        assert '"num_speculative_tokens":3' in c.app.clipboard
+
+
+async def test_a_wrong_setting_is_said_and_leaves_the_plans_as_they_are(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("e", "x")
+        await c.until("context: 'x' is not a number")
+        assert "262,144 tokens of context" in c.text
+        await c.press("backspace", *"99999999")
+        await c.until("--context 99999999 is out of range")
+        await c.press("escape", "e", *["backspace"] * 8)
+        await c.until("Up and Down bring values")
+        await c.press("enter")
+        await c.until("Plans for these GPUs, best throughput first")
+
+
+async def test_g_changes_the_order(console: ConsoleFactory) -> None:
+    async with console("8xh200") as c:
+        await c.press("2")
+        await c.until("best throughput first")
+        await c.press("g")
+        await c.until("best latency first")
+        await c.press("g")
+        await c.until("best capacity first")
+        counts = [choice.plan.live_requests[-1][1] for choice in state(c).choices if choice.plan and choice.spec]
+        assert counts[0] == max(counts[:6])
+        await c.press("g")
+        await c.until("best throughput first")
+
+
+async def test_other_hardware_is_planned_and_never_started(console: ConsoleFactory) -> None:
+    async with console("none") as c:
+        await c.press("2")
+        await c.until("There is no plan without GPUs")
+        await c.press("w", *"2xB200")
+        await c.until("NVIDIA B200")
+        await c.press("escape")
+        await c.until("Plans for what if: 2xB200")
+        await c.pilot.pause(1.2)  # the driver says again that it is not there
+        assert "NVIDIA B200" in c.text
+        await c.press("enter")
+        await c.until("This hardware is not here")
+        assert not isinstance(c.app.screen, Ask)
+        await c.press("w", *["backspace"] * 6, "escape")
+        await c.until("There is no plan without GPUs")
+
+
+async def test_i_shows_the_model_card_with_its_sources(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2", "i")
+        await c.until("88: 40 Mamba-2")
+        await c.press("pagedown", "pagedown", "pagedown")
+        await c.until("NVIDIA Nemotron Open Model License")
+        await c.press("escape")
+        await c.until("VARIANT")
+
+
+async def test_a_start_is_set_beside_its_plan(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("enter", "enter")
+        await c.until("● Ready after")
+        await c.until(lambda: state(c).choices[0].plan and state(c).choices[0].plan.measured)  # type: ignore[union-attr]
+        plan = next(choice.plan for choice in state(c).choices if choice.key == "FP8-tp2")
+        assert plan is not None
+        assert plan.planned is not None
+        assert plan.measured is not None
+        assert (plan.planned.blocks, plan.measured.blocks) == (618, 618)
+
+
 async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) -> None:
     async with console("none") as c:
         await c.press("2")
         await c.until("There is no plan without GPUs")
-        await c.press("enter", "y", "up", "down", "pagedown")
+        await c.press("enter", "y", "up", "down", "pagedown", "g", "s")
         assert not isinstance(c.app.screen, Ask)
 
 
@@ -163,7 +264,7 @@ async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> N
         await c.pilot.pause()
         for words in (f"cause {HOSTILE}", f"cure {HOSTILE}", f"line {HOSTILE}", f"2 × {HOSTILE}", f"→ {HOSTILE}"):
             assert words in c.text
-        assert f" {HOSTILE}  " in c.text.splitlines()[4]
+        assert f" {HOSTILE}  " in c.text.splitlines()[6]
         assert "\x1b" not in c.text
         await c.press("enter")
         assert f"Start {HOSTILE} on GPU 0,1?" in c.text

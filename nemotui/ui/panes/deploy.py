@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,18 +11,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, Input, Static
 
+from nemotui.core.card import model_card
+from nemotui.core.errors import UsageError
 from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import shell
+from nemotui.ui.card import Card
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
+from nemotui.ui.states.plan_form import Asked, PlanForm
 from nemotui.ui.widgets.launch import launch_words, running_words
 from nemotui.ui.widgets.plan import plan_words
+from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
 
 _BESIDE = 160  # columns from which the start and the plan stand side by side
+_HINT = "Up and Down bring values, others can be typed; the plans follow. Tab: next field. Esc: back to the plans."
 _DIALOG = 88  # cells of a command in the preview, at most
 
 
@@ -32,8 +39,14 @@ class DeployPane(Pane[DeployState]):
     LABEL: ClassVar[str] = "Deploy"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "preview", "Deploy", tooltip="Preview the command, then start it", id="deploy-start"),
-        Binding("y", "copy", "Copy command", tooltip="Copy the plan's docker run command", id="deploy-copy"),
+        Binding("y", "copy", "Copy", tooltip="Copy the plan's docker run command", id="deploy-copy"),
         Binding("s", "stop", "Stop", tooltip="Stop the server that runs", id="deploy-stop"),
+        Binding("e", "edit('context')", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
+        Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
+        Binding("w", "edit('hardware')", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
+        Binding(
+            "i", "card", "Model card", tooltip="What is known of the model, with sources", id="deploy-card", show=False
+        ),
         Binding("up,k", "move(-1)", "Previous plan", tooltip="The plan above", id="deploy-up", show=False),
         Binding("down,j", "move(1)", "Next plan", tooltip="The plan below", id="deploy-down", show=False),
         Binding("pageup", "page(-1)", "Page up", tooltip="Scroll the explanation up", id="deploy-page-up", show=False),
@@ -51,7 +64,22 @@ class DeployPane(Pane[DeployState]):
     class Stop(Message):
         """Stop the running server."""
 
+    @dataclass
+    class Changed(Message):
+        """Plan for this from now on."""
+
+        event: Asked
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._form: PlanForm | None = None  # before the first state
+        self._wrong = ""
+        self._hardware = ""  # as last drawn, like the next
+        self._running = False
+
     def compose(self) -> ComposeResult:
+        yield Static(id="wishes")
+        yield PlanFields()
         yield PlanTable()
         yield Static(id="no-plans")
         with VerticalScroll(id="below", can_focus=False):
@@ -69,9 +97,20 @@ class DeployPane(Pane[DeployState]):
         if state is None:
             return
         width = self.content_size.width
+        if self._form is None:
+            self._form = PlanForm.of(state.request)
+            self.query_one(PlanFields).fill(self._form)
+        hint = _HINT if self.query_one(PlanFields).display else ""
+        self.query_one("#wishes", Static).update(wishes(state, self._wrong, hint))
         table = self.query_one(PlanTable)
         table.display = bool(state.choices)
-        table.show(state.choices, width)
+        table.show(state.choices, width - 1)  # a bar, where they are many
+        if state.hardware != self._hardware:  # other plans altogether
+            self._hardware = state.hardware
+            table.move_cursor(row=0)
+        if (running := state.running is not None) is not self._running:
+            self._running = running
+            self.refresh_bindings()
         nothing = self.query_one("#no-plans", Static)
         nothing.display = not state.choices
         nothing.update(_nothing(state))
@@ -102,6 +141,60 @@ class DeployPane(Pane[DeployState]):
         event.stop()
         self.action_preview()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers to stop what runs."""
+        return action != "stop" or (self.state is not None and self.state.running is not None)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A setting was typed or chosen: the plans follow, unless it cannot be meant."""
+        event.stop()
+        if self.state is None or self._form is None or event.input.name is None:
+            return
+        self._form = self._form.typed(event.input.name, event.value)
+        self._ask_for(self.state.request.goal)
+
+    def _ask_for(self, goal: Goal) -> None:
+        if self.state is None or self._form is None:
+            return
+        try:
+            asked = self._form.asked(replace(self.state.request, goal=goal), self.state.catalog)
+        except UsageError as error:
+            self._wrong = str(error)
+            self.draw()
+        else:
+            self._wrong = ""
+            self.post_message(self.Changed(asked))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: back to the plans."""
+        event.stop()
+        self.leave_field()
+
+    def on_descendant_blur(self) -> None:
+        """The fields are there while one of them has the focus."""
+        self.call_after_refresh(self._hide_fields)
+
+    def _hide_fields(self) -> None:
+        fields = self.query_one(PlanFields)
+        fields.display = fields.has_focus_within
+        self.draw()
+
+    def action_edit(self, field: str) -> None:
+        """Into the settings."""
+        self.query_one(PlanFields).enter(field)
+        self.draw()
+
+    def action_goal(self) -> None:
+        """The next of the three."""
+        if self.state is not None:
+            self._ask_for(GOALS[(GOALS.index(self.state.request.goal) + 1) % len(GOALS)])
+
+    def action_card(self) -> None:
+        """The model card."""
+        if self.state is not None:
+            model = self.state.catalog.serving(self.state.request.model_path).model
+            self.app.push_screen(Card(model_card(model)))
+
     def action_move(self, rows: int) -> None:
         """To another plan."""
         table = self.query_one(PlanTable)
@@ -122,6 +215,8 @@ class DeployPane(Pane[DeployState]):
             self.app.notify("A start is going on. s stops it.", severity="warning")
         elif running := state.running:
             self.app.notify(f"{running.name} runs already. s stops it.", severity="warning")
+        elif state.imagined:
+            self.app.notify("This hardware is not here. Press w and empty the field to come back.", severity="warning")
         elif choice.refusal or choice.spec is None:
             self.app.notify(choice.refusal, title="This would not start", severity="warning")
         else:
@@ -148,6 +243,25 @@ class DeployPane(Pane[DeployState]):
     def action_stop(self) -> None:
         """Ask to stop what runs."""
         self.post_message(self.Stop())
+
+
+def wishes(state: DeployState, wrong: str, hint: str) -> Content:
+    """What the plans are for: the order, the hardware, and what was asked other than ours."""
+    if wrong:
+        return Content.styled(wrong, "$error")
+    if hint:
+        return Content.styled(hint, "$muted")
+    hardware = (f"what if: {state.hardware}", "bold $accent") if state.imagined else ("these GPUs", "bold")
+    asked = PlanForm.of(state.request).texts
+    other = [f"{name.replace('_', ' ')} {text}" for name, text in asked.items() if text and name != "port"]
+    return Content.assemble(
+        ("Plans for ", "$muted"),
+        hardware,
+        (", best ", "$muted"),
+        (state.request.goal, "bold"),
+        (" first", "$muted"),
+        (f" · {', '.join(other)}" if other else "", "$muted"),
+    )
 
 
 def _nothing(state: DeployState) -> Content:

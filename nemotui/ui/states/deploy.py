@@ -16,6 +16,7 @@ from nemotui.core.ports import Container
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.launch import Begun, Launch
+from nemotui.ui.states.plan_form import Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployState:
-    """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on."""
+    """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on.
+
+    `machine` is the last that was seen; `imagined`, by the words in `hardware`, is planned on in its place.
+    """
 
     catalog: Catalog
     request: PlanRequest
@@ -50,14 +54,25 @@ class DeployState:
     launch: Launch | None = None
     container: Container | None = None
     seen: Hashable = None
+    machine: Machine | None = None
+    imagined: Machine | None = None
+    hardware: str = ""
 
-    def after(self, event: Machine | Problem | ServerSample | Begun | DeployEvent | MeasuredStart) -> DeployState:
-        """The state after a sample of the machine or the server, an event of a deployment, or what a start taught."""
+    def after(
+        self, event: Machine | Problem | ServerSample | Begun | DeployEvent | MeasuredStart | Asked
+    ) -> DeployState:
+        """The state after a sample of the machine or the server, an event of a deployment, what a start taught, or
+        another wish.
+        """
         match event:
             case Machine():
-                return self._planned(event)
+                seen = tuple(_matters(gpu) for gpu in event.gpus)
+                return replace(self, machine=event, seen=seen)._planned() if self._news(seen) else self
             case Problem():
-                return replace(self, plans=(), problem=event, seen=None) if self._plans_now else self
+                return replace(self, machine=None, problem=event, seen=None)._planned() if self._plans_now else self
+            case Asked():
+                wished = replace(self, request=event.request, imagined=event.machine, hardware=event.hardware)
+                return wished._planned()
             case ServerSample():
                 return self._with(event.container)
             case LogBatch():
@@ -88,16 +103,19 @@ class DeployState:
         """While a start fills the GPUs, their free memory is no news: the plans stay what they were."""
         return self.cpu is None and not self.starting
 
-    def _planned(self, machine: Machine) -> DeployState:
-        seen = tuple(_matters(gpu) for gpu in machine.gpus)
-        if not self._plans_now or seen == self.seen:
-            return self
+    def _news(self, seen: Hashable) -> bool:
+        return self._plans_now and seen != self.seen
+
+    def _planned(self) -> DeployState:
+        machine = self.imagined or self.machine
+        if machine is None or self.cpu is not None:
+            return replace(self, plans=())
         try:
             plans = recommend(machine, self.catalog, self.request)
         except NemotuiError as error:
-            return replace(self, plans=(), problem=error.problem, seen=seen)
+            return replace(self, plans=(), problem=error.problem)
         index = {gpu.uuid: gpu.index for gpu in machine.gpus}
-        return replace(self, plans=tuple(_choice(plan, index) for plan in plans), problem=None, seen=seen)
+        return replace(self, plans=tuple(_choice(plan, index) for plan in plans), problem=None)
 
     def _with(self, container: Container | None) -> DeployState:
         """A server that was ready and has ended since is no news any more; a failed start stays to be read."""

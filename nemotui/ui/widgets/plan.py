@@ -1,19 +1,28 @@
-"""One plan in words: why this verdict, what would change it, and how it fills a GPU's memory."""
+"""One plan in words: why this verdict, how it fills a GPU's memory, and its command flag by flag."""
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 
 from textual.content import Content
 
-from nemotui.core.memory import GIB, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.plan import docker_run
-from nemotui.core.show import shell
+from nemotui.core.guide import differences
+from nemotui.core.memory import GIB, MemoryPlan
+from nemotui.core.plan import Plan, docker_run, plan_flags
+from nemotui.core.predict import Prediction
+from nemotui.core.recommend import Recommendation
+from nemotui.core.show import band, shell
 from nemotui.ui.states.deploy import Choice
 from nemotui.ui.widgets.bar import stacked
 from nemotui.ui.widgets.plans import gpu_list, verdict_words
 
 _BAR = 100  # cells, at most
+_SOURCES = {
+    "published": "published for this hardware, ×/÷ 1.1",
+    "measured": "measured here, ×/÷ 1.1",
+    "computed": "computed, ×/÷ 1.35",
+}
 
 
 def plan_words(choice: Choice, width: int) -> Content:
@@ -35,8 +44,13 @@ def plan_words(choice: Choice, width: int) -> Content:
     ]
     if plan.would_fit_if:
         parts.append(_paragraph("→ ", plan.would_fit_if, width, "bold $accent"))
+    if plan.predicted:
+        parts += [Content(""), *_expected(plan.predicted)]
     if plan.memory:
         parts += [Content(""), *_memory(plan.memory, min(width, _BAR))]
+        parts += [Content(""), *_at_once(plan)] if plan.memory.blocks else []
+    if plan.plan:
+        parts += [Content(""), *_flags(plan.plan, width), Content(""), *_guide(plan.plan, width)]
     return Content("\n").join(parts)
 
 
@@ -59,12 +73,57 @@ def _memory(memory: MemoryPlan, width: int) -> list[Content]:
         legend.append(Content.styled(f"✖ {-memory.pool / GIB:.1f} too much", "$error"))
     else:
         legend.append(Content.assemble(("─", "$muted"), f" left alone {unused / GIB:.1f}"))
-    live = memory.live_requests(TYPICAL_TOKENS)
     return [
         Content.assemble(
             (f"Memory of each GPU, {memory.total / GIB:.1f} GiB: ", "$muted"),
-            f"room for {live:,.0f} requests of {TYPICAL_TOKENS:,} tokens at once" if live >= 1 else "no room to serve",
+            f"{memory.blocks:,} blocks of {memory.block_tokens:,} tokens" if memory.blocks else "no room to serve",
         ),
         stacked([(size, sign, style) for size, sign, style, _ in parts], whole, width),
         Content.assemble(("GiB  ", "$muted"), Content("   ").join(legend)),
     ]
+
+
+def _expected(predicted: Prediction) -> list[Content]:
+    """What the published benchmark would give, and where that comes from."""
+    ttft = (predicted.mean_ttft_ms[0] / 1e3, predicted.mean_ttft_ms[1] / 1e3)
+    return [
+        Content.styled("Expected with prompts of 8,192 tokens, answers of 1,024, 32 at once", "$muted"),
+        Content.assemble(
+            band(predicted.output_throughput, "tokens/s"),
+            f"   TTFT {band(ttft, 's')}   ITL {band(predicted.mean_itl_ms, 'ms')}   ",
+            (_SOURCES[predicted.source], "$muted"),
+        ),
+    ]
+
+
+def _at_once(plan: Recommendation) -> list[Content]:
+    """How many requests of which length run at once."""
+    counts = [
+        (f"{tokens:,}", f"{count:,.0f}" if count >= 100 else f"{count:,.1f}") for tokens, count in plan.live_requests
+    ]
+    head, row = (f"{name:<18}" for name in ("Tokens a request", "At once"))
+    for tokens, count in counts:
+        cells = max(len(tokens), len(count)) + 3
+        head, row = head + tokens.rjust(cells), row + count.rjust(cells)
+    return [Content.styled(head, "$muted"), Content(row)]
+
+
+def _flags(plan: Plan, width: int) -> list[Content]:
+    """Every flag of the command, why, and who says so."""
+    lines = [Content.styled("Each flag, and where it comes from", "bold")]
+    for flag in plan_flags(plan):
+        why = textwrap.wrap(f"{flag.why} [{flag.source}]", max(20, width - 4))
+        lines.append(Content.styled(f"  {shlex.join(flag.words)}", "$primary"))
+        lines.append(Content.styled("\n".join(f"    {line}" for line in why), "$muted"))
+    return lines
+
+
+def _guide(plan: Plan, width: int) -> list[Content]:
+    """What the published guide has in its place."""
+    lines = [Content.styled("Different from the published guide", "bold")]
+    for difference in differences(plan):
+        said, here = difference.published or "not there", difference.here or "left out"
+        lines.append(Content.assemble(f"  {said}", (" → ", "$accent"), here))
+        why = textwrap.wrap(difference.why, max(20, width - 4))
+        lines.append(Content.styled("\n".join(f"    {line}" for line in why), "$muted"))
+    return lines

@@ -18,8 +18,9 @@ SIGNS: Mapping[Verdict, tuple[str, str]] = {
     "experimental": ("◇", "secondary"),
     "no": ("✖", "muted"),
 }
-_HEAD = ("VARIANT", "TP", "GPUS", "VERDICT", "SEQS", "TOK/S", "TTFT s", "ITL ms", "FROM")
-_RIGHT = ("TP", "SEQS", "TOK/S", "TTFT s", "ITL ms")
+_HEAD = ("VARIANT", "TP", "GPUS", "VERDICT", "CONTEXT", "SEQS", "TOK/S", "TTFT s", "ITL ms", "WHY")
+_RIGHT = ("TP", "CONTEXT", "SEQS", "TOK/S", "TTFT s", "ITL ms")
+_LEAST_WHY = 24  # cells: a shorter sentence says nothing
 
 
 class PlanTable(DataTable[Text]):
@@ -88,27 +89,28 @@ def _cells(choice: Choice) -> list[tuple[str, str]]:
     """Text and colour for each column, in the order of `_HEAD`."""
     plan = choice.plan
     if plan is None:
-        return [("CPU", ""), *[("n/a", "muted")] * 2, verdict_words(choice), *[("n/a", "muted")] * 5]
+        return [("CPU", ""), *[("n/a", "muted")] * 2, verdict_words(choice), *[("n/a", "muted")] * 5, ("", "")]
     copies = f"×{plan.data_parallel_size}" if plan.data_parallel_size > 1 else ""
     found = plan.predicted
-    expected = [("n/a", "muted")] * 4
+    expected = [("n/a", "muted")] * 3
     if found:
         ttft = (found.mean_ttft_ms[0] / 1e3, found.mean_ttft_ms[1] / 1e3)
         expected = [(band(found.output_throughput), ""), (band(ttft), ""), (band(found.mean_itl_ms), "")]
-        expected.append((found.source, "muted"))
     return [
         (plan.variant, ""),
         (f"{plan.tensor_parallel_size}{copies}", ""),
         (gpu_list(choice.gpus) or "n/a", "" if choice.gpus else "muted"),
         verdict_words(choice),
+        (number(plan.max_model_len), ""),
         (number(plan.max_num_seqs), "" if plan.max_num_seqs else "muted"),
         *expected,
+        (plan.summary, "muted"),
     ]
 
 
 def _text(column: str, words: str, colour: str = "", colours: Mapping[str, str] = MappingProxyType({})) -> Text:
     style = colours[colour] if colour else ""
-    return Text(words, style=style, no_wrap=True, justify="right" if column in _RIGHT else "left")
+    return Text(words, style=style, no_wrap=True, overflow="ellipsis", justify="right" if column in _RIGHT else "left")
 
 
 def _widths(rows: Sequence[Sequence[Text]], width: int) -> dict[str, int]:
@@ -116,6 +118,9 @@ def _widths(rows: Sequence[Sequence[Text]], width: int) -> dict[str, int]:
     widths: dict[str, int] = {}
     for count, name in enumerate(_HEAD):
         widths[name] = max([len(name), *(row[count].cell_len for row in rows)])
+        if name == "WHY":  # it takes what is left
+            left = width - sum(widths.values()) - 2 * len(widths) + widths[name]
+            widths[name] = min(widths[name], max(left, _LEAST_WHY))
         if sum(widths.values()) + 2 * len(widths) > width:
             del widths[name]
             break
