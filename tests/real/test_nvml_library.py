@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import INTERRUPTIBLE
+
 from .nvml_library import build, environment
 from .terminal import console
 
@@ -50,7 +52,7 @@ def gpus(library: Path, scene: Path, code: int = 0) -> dict[str, Any]:
 @contextmanager
 def watching(library: Path, scene: Path) -> Iterator[Callable[[Callable[[dict[str, Any]], bool]], dict[str, Any]]]:
     """`nemotui gpus --watch` running, and a function that reads its lines until one is as wanted."""
-    argv = [sys.executable, "-m", "nemotui", "gpus", "--watch", "0.5", "--json"]
+    argv = [*INTERRUPTIBLE, "gpus", "--watch", "0.5", "--json"]
     with subprocess.Popen(argv, env=environment(library, scene), stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         lines = program.stdout
@@ -123,7 +125,7 @@ def test_a_shutdown_that_never_comes_back_does_not_keep_the_program(library: Pat
 
 def test_an_initialisation_that_never_comes_back_can_be_interrupted(library: Path, scene: Path) -> None:
     scene.write_text("hang * nvmlInitWithFlags\n")
-    argv = [sys.executable, "-X", "importtime", "-m", "nemotui", "gpus", "--json"]
+    argv = [sys.executable, "-X", "importtime", *INTERRUPTIBLE[1:], "gpus", "--json"]
     with subprocess.Popen(
         argv, env=environment(library, scene), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
