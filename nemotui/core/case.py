@@ -11,6 +11,7 @@ from nemotui.core.measured import Setup
 from nemotui.core.memory import DEFAULT_UTILIZATION, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
 from nemotui.core.models import Catalog, Chip, Variant, capability
 from nemotui.core.plan import DERIVED_MAX_MODEL_LEN, GPU_IMAGE
+from nemotui.core.release import LAST_WITH_ALL_STATES, Release, release
 from nemotui.core.request import PlanRequest
 
 FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
@@ -78,6 +79,10 @@ class Case:
     def image(self) -> str:
         return GPU_IMAGE if self.request.as_published or self.request.image is None else self.request.image
 
+    @property
+    def release(self) -> Release | None:
+        return release(self.image)
+
     def memory(
         self, total: int, *, tp: int | None = None, mtp: int | None = None, overhead: int | None = None
     ) -> MemoryPlan:
@@ -92,6 +97,7 @@ class Case:
             utilization=self.utilization,
             mtp_tokens=self.mtp if mtp is None else mtp,
             prefix_caching=self.prefix_caching,
+            all_states=self.release is not None and self.release <= LAST_WITH_ALL_STATES,
             overhead=overhead,
         )
 

@@ -40,7 +40,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredStart:
-    """What vLLM said of its memory at one start; bytes per GPU, None where it did not say. `at` is unix seconds."""
+    """What vLLM said of its memory at one start; bytes per GPU, None where it did not say. `at` is unix seconds.
+
+    `kv_cache_tokens` is the figure that it logs: requests of the full context at once, times that context.
+    """
 
     setup: Setup
     at: float
@@ -49,6 +52,7 @@ class MeasuredStart:
     weights_bytes: int | None = None
     blocks: int | None = None
     block_tokens: int | None = None
+    kv_cache_tokens: int | None = None
     version: str | None = None
 
     def overhead(self, planned: MemoryPlan) -> int | None:
@@ -90,6 +94,7 @@ def measured_start(
         weights_bytes=figures.weights_bytes,
         blocks=metrics.num_gpu_blocks if metrics else None,
         block_tokens=metrics.block_size if metrics else None,
+        kv_cache_tokens=figures.kv_cache_tokens,
         version=figures.version,
     )
 

@@ -41,6 +41,7 @@ class MemoryPlan:
 
     `total`: the memory that CUDA sees; `budget`: what vLLM may take of it; `kv_bytes_per_token`: one attention layer's;
     `state_bytes`: one sequence in one Mamba layer. `block_bytes`: one block of the pool, over the layers of a group.
+    `state_groups` hold Mamba states; with `all_states` vLLM reckons one in each group for every block of a prompt.
     `pool` is negative where the weights and the overhead alone are more than the budget.
     """
 
@@ -54,6 +55,8 @@ class MemoryPlan:
     block_tokens: int
     block_bytes: int
     state_blocks_per_request: int
+    state_groups: int
+    all_states: bool
     pool: int
 
     @property
@@ -71,7 +74,13 @@ class MemoryPlan:
 
     def fits(self, max_model_len: int) -> bool:
         """At least one request of the whole context can run: below that vLLM refuses to start."""
-        return self.blocks >= self.blocks_for(max_model_len)
+        return self.blocks >= self.blocks_to_start(max_model_len)
+
+    def blocks_to_start(self, max_model_len: int) -> int:
+        """The blocks that vLLM reckons for one request of the whole context before it starts."""
+        if self.all_states:
+            return -(-max_model_len // self.block_tokens) * (1 + self.state_groups)
+        return self.blocks_for(max_model_len)
 
     @property
     def tight(self) -> bool:
@@ -100,13 +109,15 @@ def plan_memory(
     utilization: float = DEFAULT_UTILIZATION,
     mtp_tokens: int = 0,
     prefix_caching: bool = True,
+    all_states: bool = False,
     overhead: int | None = None,
 ) -> MemoryPlan:
     """The memory plan for one of `tensor_parallel_size` equal GPUs of which CUDA sees `total` bytes.
 
     `mtp_tokens` are the tokens speculated at each step (0: no speculation). `overhead` replaces our estimate where a
     start has taught the real one. `data_parallel_size` copies hold the routed experts together: vLLM spreads them over
-    all GPUs of all copies (its documentation, data_parallel_deployment).
+    all GPUs of all copies (its documentation, data_parallel_deployment). `all_states`: vLLM 0.24's way to cache
+    prefixes, in which a running request was seen to hold its running state alone.
     """
     tp, dp = tensor_parallel_size, data_parallel_size
     loaded = variant.loaded_bytes + (model.mtp_bytes if mtp_tokens else 0)
@@ -119,7 +130,10 @@ def plan_memory(
     # Layers come in groups that share a block table: one of attention, the rest of Mamba, each padded to the same size.
     group_layers = model.attention_layers + (1 if mtp_tokens else 0)
     mamba_groups = ceil(model.mamba_layers / group_layers)
-    states = (2 if prefix_caching else 1) + mtp_tokens  # the running state, its cached copy, and one a drafted token
+    all_states = all_states and prefix_caching
+    states = (
+        2 if prefix_caching and not all_states else 1
+    ) + mtp_tokens  # the running state, its cached copy, and one a drafted token
     overhead = overhead if overhead is not None else OVERHEAD_ALONE if tp * dp == 1 else OVERHEAD_PARALLEL
     elsewhere = model.routed_parameters * variant.weight_bits / 8 * (1 - 1 / dp)
     weights = ceil((loaded - elsewhere) / tp)
@@ -135,5 +149,7 @@ def plan_memory(
         block_tokens=block_tokens,
         block_bytes=block_tokens * kv_bytes_per_token * group_layers,
         state_blocks_per_request=mamba_groups * states,
+        state_groups=mamba_groups,
+        all_states=all_states,
         pool=budget - weights - overhead,
     )

@@ -6,8 +6,11 @@ The figures live as data in `nemotui/catalog/*.toml`, each entry with its source
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal
+
+from nemotui.core.release import Release, release_of
 
 if TYPE_CHECKING:
     from nemotui.core.measured import MeasuredBench, MeasuredStart
@@ -27,7 +30,8 @@ def capability(text: str) -> tuple[int, int]:
 class Variant:
     """One checkpoint of the model. Capabilities are CUDA compute capabilities such as "8.9".
 
-    `min_capability`: below it vLLM refuses. `native_capability`: below it vLLM falls back to weight-only kernels
+    `min_capability`: below it vLLM refuses; `min_capability_until` says so for older releases, each up to and with its
+    key. `native_capability`: below it vLLM falls back to weight-only kernels
     (Marlin), which nobody has published for this model, so a plan there is "experimental". `loaded_bytes`: what the
     whole model takes on the GPUs together, without MTP. `weight_bits`: of a routed expert, its scales included.
     """
@@ -40,9 +44,20 @@ class Variant:
     checkpoint_kv_dtype: Literal["fp8", "bfloat16"]
     min_capability: str
     native_capability: str
+    min_capability_until: Mapping[str, str] = field(default_factory=dict)
     source: str
 
+    def least_capability(self, release: Release | None) -> str:
+        """The gate of a release; None is the newest."""
+        older = [(release_of(until), gate) for until, gate in self.min_capability_until.items()]
+        return min((o for o in older if release is not None and release <= o[0]), default=(None, self.min_capability))[
+            1
+        ]
+
     def __post_init__(self) -> None:
+        for until, gate in self.min_capability_until.items():
+            release_of(until)
+            capability(gate)
         capability(self.min_capability)
         capability(self.native_capability)
         for name in ("disk_bytes", "loaded_bytes", "weight_bits"):
@@ -93,10 +108,10 @@ class Model:
     source: str
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int) and (value < 0 if field.name == "mtp_bytes" else value < 1):
-                raise ValueError(f"{field.name} must be more than 0, not {value}")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, int) and (value < 0 if each.name == "mtp_bytes" else value < 1):
+                raise ValueError(f"{each.name} must be more than 0, not {value}")
         if not self.variants:
             raise ValueError("variants must hold at least one checkpoint")
         for variant in self.variants:
@@ -129,10 +144,10 @@ class Chip:
 
     def __post_init__(self) -> None:
         capability(self.compute_capability)
-        for field in ("memory_total_bytes", "cuda_total_bytes", "bandwidth_bytes_per_s", "bf16_flops"):
-            value = getattr(self, field)
+        for name in ("memory_total_bytes", "cuda_total_bytes", "bandwidth_bytes_per_s", "bf16_flops"):
+            value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{field} must be more than 0, not {value}")
+                raise ValueError(f"{name} must be more than 0, not {value}")
         if not self.names or not all(self.names):
             raise ValueError("names must hold at least one beginning of a GPU's name")
 

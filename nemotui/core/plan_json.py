@@ -70,6 +70,7 @@ def _measured(start: MeasuredStart, planned: MemoryPlan) -> dict[str, Any]:
         "kv_cache_bytes_per_gpu": start.kv_cache_bytes,
         "blocks": start.blocks,
         "block_tokens": start.block_tokens,
+        "kv_cache_tokens": start.kv_cache_tokens,
         "overhead_bytes_per_gpu": start.overhead(planned),
         "planned_blocks": planned.blocks,
         "planned_overhead_bytes_per_gpu": planned.overhead,

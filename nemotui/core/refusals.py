@@ -30,11 +30,15 @@ def gate(case: Case) -> Refusal | None:
     """Does vLLM run this variant on this GPU at all?"""
     if case.capability == (0, 0):
         return Refusal(reason=f"the compute capability of {case.kind[0].name} is unknown")
-    if case.capability < capability(case.variant.min_capability):
-        need, have = case.variant.min_capability, dotted(case.capability)
-        return Refusal(reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}")
+    need, have = case.variant.least_capability(case.release), dotted(case.capability)
+    if case.capability < capability(need):
+        newest = case.variant.min_capability
+        return Refusal(
+            reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}",
+            would_fit_if="fits with a newer image" if case.capability >= capability(newest) else None,
+        )
     if case.kv_dtype == "fp8" and case.capability < FP8_KV_CAPABILITY:
-        have, asked = dotted(case.capability), case.request.kv_cache_dtype
+        asked = case.request.kv_cache_dtype
         return Refusal(
             reason=f"{'--kv-cache-dtype fp8' if asked else 'this checkpoint'} asks for an FP8 KV cache,"
             f" which compute capability {have} does not have",
@@ -50,7 +54,7 @@ def room(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) -> Ref
         return Refusal(reason="the GPU's memory is unknown" + (f": {why}" if why else ""))
     takes = f"weights take {gib(memory.weights)} and vLLM about {gib(memory.overhead)} of each GPU"
     if not memory.fits(case.context):
-        need = f"one request of {case.context:,} tokens needs {memory.blocks_for(case.context)} blocks"
+        need = f"one request of {case.context:,} tokens needs {memory.blocks_to_start(case.context)} blocks"
         left = f"what is left of {gib(memory.budget)} holds {memory.blocks}"
         return _more_room(case, memory, reason=f"{takes}; {need}, {left}")
     if max_num_seqs is not None and max_num_seqs > memory.blocks:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nemotui.catalog import load_catalog
 from nemotui.core.memory import GIB, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
+from nemotui.core.request import KV_DTYPES
 
 MIB = 1 << 20
 MODEL = load_catalog().model
@@ -160,6 +161,17 @@ class TestRealStart:
         assert m.blocks == pytest.approx(1757, rel=0.015)
         assert self.taught(m, "NVFP4", pool_gib=55.79).blocks == 1757
 
+    def test_release_0_24_logs_one_thing_and_holds_another(self) -> None:
+        """Its log said 1.72x for 262,144 tokens; running requests held 6 blocks, 7 past 8,320 tokens: 47 of 9,216."""
+        found = MODEL.variant("FP8")
+        assert found is not None
+        m = plan_memory(
+            MODEL, found, total=self.TOTAL, tensor_parallel_size=1, kv_dtype="fp8", all_states=True, overhead=0
+        )
+        assert (m.blocks_for(10), m.blocks_for(8320), m.blocks_for(8321)) == (6, 6, 7)
+        assert 331 / m.blocks_to_start(262_144) == pytest.approx(1.72, abs=0.005)
+        assert 331 // m.blocks_for(9216) == 47
+
     def test_two_h100_had_524_blocks_at_nine_tenths(self) -> None:
         m = plan("FP8", "fp8", 2, 79.2 * GIB, utilization=0.9)
         assert m.blocks == pytest.approx(524, rel=0.01)
@@ -228,3 +240,44 @@ def test_speculation_costs(total: int, tp: int, variant: str, kv: KvDtype) -> No
     without, with_mtp = plan(variant, kv, tp, total), plan(variant, kv, tp, total, mtp=3)
     assert with_mtp.blocks <= without.blocks
     assert with_mtp.blocks_for(1) > without.blocks_for(1)
+
+
+@given(totals, sizes, st.integers(1, 8), variants, kv_dtypes)
+def test_copies_share_the_experts_and_nothing_else(total: int, tp: int, dp: int, variant: str, kv: KvDtype) -> None:
+    found = MODEL.variant(variant)
+    assert found is not None
+    alone, copies = (
+        plan_memory(MODEL, found, total=total, tensor_parallel_size=tp, data_parallel_size=n, kv_dtype=kv, overhead=0)
+        for n in (1, dp)
+    )
+    experts = MODEL.routed_parameters * found.weight_bits / 8
+    assert copies.weights * tp == pytest.approx(found.loaded_bytes - experts + experts / dp, abs=tp)
+    assert copies.blocks >= alone.blocks
+    assert copies.block_bytes == alone.block_bytes
+
+
+@given(totals, sizes, variants, kv_dtypes, st.integers(0, 20 * GIB), st.integers(0, 20 * GIB))
+def test_more_overhead_never_means_more_blocks(
+    total: int, tp: int, variant: str, kv: KvDtype, one: int, other: int
+) -> None:
+    found = MODEL.variant(variant)
+    assert found is not None
+    less, more = (
+        plan_memory(MODEL, found, total=total, tensor_parallel_size=tp, kv_dtype=kv, overhead=overhead)
+        for overhead in sorted((one, other))
+    )
+    assert more.blocks <= less.blocks
+
+
+@given(totals, st.floats(0.1, 1), st.floats(0.1, 1), sizes, variants)
+def test_a_larger_share_never_means_fewer_blocks(total: int, one: float, other: float, tp: int, variant: str) -> None:
+    less, more = (plan(variant, "fp8", tp, total, utilization=u) for u in sorted((one, other)))
+    assert 0 <= less.blocks <= more.blocks
+
+
+@given(totals, sizes, variants, contexts)
+def test_half_the_bytes_a_token_never_means_fewer_requests(total: int, tp: int, variant: str, context: int) -> None:
+    """A block holds a state either way, so that its bytes stay alike and its tokens double, to a granule."""
+    fp8, bf16 = (plan(variant, kv, tp, total) for kv in KV_DTYPES)
+    assert fp8.block_tokens == pytest.approx(2 * bf16.block_tokens, abs=16)
+    assert fp8.blocks_for(context) <= bf16.blocks_for(context)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Machine
@@ -303,6 +305,17 @@ class TestSettings:
         assert refused.verdict == "no"
         assert refused.would_fit_if == "fits with --kv-cache-dtype bfloat16"
 
+    def test_an_older_image_has_its_own_gates_and_rules(self) -> None:
+        old = PlanRequest(image="vllm/vllm-openai:v0.24.0")
+        refused = row(machine(*(A100,) * 2), "FP8", 2, old)
+        assert refused.reasons[0] == "FP8 needs compute capability 8.9, and this GPU has 8.0"
+        assert refused.would_fit_if == "fits with a newer image"
+        held = row(machine(H200), "FP8", 1, old)
+        assert held.memory is not None
+        assert held.memory.blocks_for(9216) == 7  # 12 with 0.33
+        # vLLM 0.24 reckons 6 · ⌈262144/1040⌉ = 1,518 blocks for one request before it starts, and there are 542.
+        assert row(machine(*(A100_40,) * 8), "BF16", 8, old).would_fit_if == "fits with --context 65536"
+
     def test_expert_parallelism_is_a_flag_and_a_word_of_caution(self) -> None:
         found = row(machine(H100, H100), "FP8", 2, PlanRequest(expert_parallel=True))
         assert found.plan is not None
@@ -433,3 +446,48 @@ def test_gpus_that_differ_cannot_share_a_model() -> None:
 def test_a_machine_without_a_gpu_is_nothing_to_act_on() -> None:
     with pytest.raises(NothingThereError, match="no NVIDIA GPU"):
         rows(Machine())
+
+
+chips = st.sampled_from([H100, H200, B200, A100, A100_40, "L40S", "GB10"])
+asked = st.builds(
+    PlanRequest,
+    context=st.one_of(st.none(), st.integers(1, 1_048_576)),
+    max_num_seqs=st.one_of(st.none(), st.integers(1, 2048)),
+    mtp=st.one_of(st.none(), st.integers(0, 7)),
+    gpu_memory_utilization=st.one_of(st.none(), st.floats(0.1, 1)),
+    prefix_caching=st.one_of(st.none(), st.booleans()),
+    goal=st.sampled_from(["throughput", "latency", "capacity"]),
+)
+
+
+@given(chips, st.integers(1, 8), st.dictionaries(st.integers(0, 7), st.integers(0, 30 * GIB), max_size=3), asked)
+@settings(deadline=None, max_examples=60)
+def test_whatever_is_said_to_run_satisfies_every_inequality_on_every_gpu_that_it_names(
+    chip: str, count: int, held: dict[int, int], request_: PlanRequest
+) -> None:
+    box = machine(*(chip,) * count, held=held)
+    free = {gpu.uuid: gpu.memory_free_bytes or 0 for gpu in box.gpus}
+    for found in rows(box, request_):
+        if found.verdict == "no":
+            assert found.plan is None
+            assert found.reasons
+            continue
+        memory, plan = found.memory, found.plan
+        assert memory is not None
+        assert plan is not None
+        assert len(set(plan.gpus)) == plan.tensor_parallel_size * plan.data_parallel_size
+        assert all(free[uuid] >= memory.budget for uuid in plan.gpus)
+        assert memory.weights + memory.overhead + memory.blocks * memory.block_bytes <= memory.budget <= memory.total
+        assert memory.blocks >= memory.blocks_for(plan.max_model_len)
+        assert 1 <= plan.max_num_seqs <= memory.blocks
+        if found.verdict == "fits":
+            assert memory.pool >= memory.total / 10
+            assert memory.live_requests(9216) >= 32
+
+
+@given(chips, st.integers(1, 7))
+@settings(deadline=None, max_examples=25)
+def test_another_gpu_never_makes_the_best_verdict_worse(chip: str, count: int) -> None:
+    ranks = ["fits", "tight", "experimental", "no"]
+    fewer, more = (rows(machine(*(chip,) * n))[0].verdict for n in (count, count + 1))
+    assert ranks.index(more) <= ranks.index(fewer)

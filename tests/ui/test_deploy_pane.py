@@ -54,9 +54,7 @@ async def test_below_its_arithmetic_stands_every_flag_and_what_the_guide_has_ins
         assert "  -p 0.0.0.0:8000:8000 → -p 127.0.0.1:" in c.text
 
 
-@pytest.mark.parametrize(
-    ("width", "last"), [(120, "WHY"), (80, "TTFT s"), (60, "SEQS"), (40, "VERDICT"), (24, "GPUS")]
-)
+@pytest.mark.parametrize(("width", "last"), [(120, "WHY"), (80, "TTFT s"), (60, "SEQS"), (40, "VERDICT"), (24, "GPUS")])
 async def test_a_narrow_screen_drops_columns_from_the_right(console: ConsoleFactory, width: int, last: str) -> None:
     async with console(size=(width, 24)) as c:
         await c.press("2")
@@ -227,7 +225,7 @@ async def test_i_shows_the_model_card_with_its_sources(console: ConsoleFactory) 
 
 
 async def test_a_start_is_set_beside_its_plan(console: ConsoleFactory) -> None:
-    async with console() as c:
+    async with console(size=(120, 60)) as c:
         await c.press("2")
         await c.until("published")
         await c.press("enter", "enter")
@@ -238,6 +236,12 @@ async def test_a_start_is_set_beside_its_plan(console: ConsoleFactory) -> None:
         assert plan.planned is not None
         assert plan.measured is not None
         assert (plan.planned.blocks, plan.measured.blocks) == (618, 618)
+        c.main.workers.cancel_all()
+        first = next(choice for choice in state(c).choices if choice.key == "FP8-tp2")
+        c.pane("deploy").state = replace(state(c), plans=(first,), launch=None, container=None)
+        await c.until("Last start here, vLLM 0.33.0")
+        assert "blocks                                   618         618" in c.text
+        assert "KV cache memory                      9.8 GiB     9.8 GiB" in c.text
 
 
 async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) -> None:

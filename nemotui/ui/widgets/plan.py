@@ -8,11 +8,12 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.guide import differences
+from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB, MemoryPlan
 from nemotui.core.plan import Plan, docker_run, plan_flags
 from nemotui.core.predict import Prediction
 from nemotui.core.recommend import Recommendation
-from nemotui.core.show import band, shell
+from nemotui.core.show import band, gib, number, shell
 from nemotui.ui.states.deploy import Choice
 from nemotui.ui.widgets.bar import stacked
 from nemotui.ui.widgets.plans import gpu_list, verdict_words
@@ -49,6 +50,8 @@ def plan_words(choice: Choice, width: int) -> Content:
     if plan.memory:
         parts += [Content(""), *_memory(plan.memory, min(width, _BAR))]
         parts += [Content(""), *_at_once(plan)] if plan.memory.blocks else []
+    if plan.measured and plan.planned:
+        parts += [Content(""), *_beside(plan.planned, plan.measured, plan.max_model_len)]
     if plan.plan:
         parts += [Content(""), *_flags(plan.plan, width), Content(""), *_guide(plan.plan, width)]
     return Content("\n").join(parts)
@@ -106,6 +109,26 @@ def _at_once(plan: Recommendation) -> list[Content]:
         cells = max(len(tokens), len(count)) + 3
         head, row = head + tokens.rjust(cells), row + count.rjust(cells)
     return [Content.styled(head, "$muted"), Content(row)]
+
+
+def _beside(planned: MemoryPlan, start: MeasuredStart, context: int) -> list[Content]:
+    """What was planned and what the last start here had."""
+    logged = int(planned.live_requests(context) * context)
+    took = start.overhead(planned)
+    rows = [
+        ("weights", gib(planned.weights), gib(start.weights_bytes)),
+        ("vLLM besides", gib(planned.overhead), gib(took)),
+        ("KV cache memory", gib(planned.pool), gib(start.kv_cache_bytes)),
+        ("blocks", number(planned.blocks), number(start.blocks)),
+        ("tokens a block", number(planned.block_tokens), number(start.block_tokens)),
+        ("KV cache size, as vLLM logs it", number(logged), number(start.kv_cache_tokens)),
+    ]
+    title = f"Last start here, vLLM {start.version or 'n/a'}"
+    head = f"{title:<32}{'planned':>12}{'got':>12}"
+    return [
+        Content.styled(head, "$muted"),
+        *(Content(f"{name:<32}{before:>12}{got:>12}") for name, before, got in rows),
+    ]
 
 
 def _flags(plan: Plan, width: int) -> list[Content]:
