@@ -127,6 +127,8 @@ def _notes(gpu: Gpu) -> list[str]:
         notes.append(f"{gib(gpu.unlisted_bytes)} held by another namespace, such as a container's")
     if gpu.unified_memory:
         notes.append("shares its memory with the host")
+    if gpu.persistence is False:
+        notes.append(f"persistence mode is off, so each first use wakes it: `sudo nvidia-smi -i {gpu.index} -pm 1`")
     if not gpu.visible:
         notes.append("hidden by CUDA_VISIBLE_DEVICES")
     notes += [f"slice {s.uuid}, {s.name}, {gib(s.memory_free_bytes)} free" for s in gpu.slices]

@@ -135,12 +135,14 @@ async def test_no_driver_and_no_gpu_are_no_errors_of_ours() -> None:
     assert "The driver works, and there is no GPU." in await screen(Machine(host=Host(hostname="box")))
 
 
-async def test_hidden_and_mig_gpus_are_marked() -> None:
+async def test_hidden_mig_and_sleeping_gpus_are_marked() -> None:
     machine = load_machine("2xh100")
     hidden = replace(machine, gpus=(machine.gpus[0], replace(machine.gpus[1], visible=False)))
     shown = await screen(hidden)
     assert "hidden by CUDA_VISIBLE_DEVICES" in shown
     assert "no TP   GPU 1   CUDA_VISIBLE_DEVICES hides it" in shown
+    lazy = replace(machine, gpus=(replace(machine.gpus[0], persistence=False),))
+    assert "persistence off: slow to wake" in await screen(lazy)
     assert "MIG, 2 slices" in await screen(load_machine("1xh100-mig"))
 
 
