@@ -180,8 +180,6 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
     reasons = [
         f"of each GPU weights take {gib(memory.weights)}, vLLM about {gib(memory.overhead)}, and requests"
         f" {gib(memory.pool)} of {gib(memory.budget)}: {memory.blocks:,} blocks",
-        f"{case.dp * memory.live_requests(TYPICAL_TOKENS):,.0f} requests of {TYPICAL_TOKENS:,} tokens run at once,"
-        f" or {case.dp * memory.live_requests(case.context):,.1f} of {case.context:,}",
     ]
     if case.dp > 1:
         reasons += [

@@ -142,7 +142,6 @@ class TestTwoH100:
             "the fullest has 79.1 GiB free, 72.8 GiB are needed",
             "NVLink connects every pair",
             "of each GPU weights take 57.0 GiB, vLLM about 6.0 GiB, and requests 9.8 GiB of 72.8 GiB: 618 blocks",
-            "52 requests of 9,216 tokens run at once, or 14.7 of 262,144",
             "published: 1,116 output tokens/s (2×H100 FP8)",
         )
 
