@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nemotui.catalog as nemotui_catalog
 from tests.cli.conftest import Run
 
 # What each machine must say of a variant and TP: the verdict by its rules, and the pool's blocks by the memory model
@@ -121,6 +123,37 @@ def test_a_dry_run_explains_itself_where_it_is_asked_to(nemotui: Run) -> None:
     assert "Different from the published guide" in explained
     assert "(not there)  ->  --max-num-seqs 256" in explained
     assert nemotui("deploy", "--demo", "2xh100", "--dry-run", "--json").lines[-1]["flags"]
+
+
+def test_your_own_catalogue_adds_chips_and_models(nemotui: Run, tmp_path: Path) -> None:
+    shipped = (Path(nemotui_catalog.__file__).parent / "model.toml").read_text()
+    chip = """
+[[chip]]
+name = "H900"
+names = ["NVIDIA H900"]
+compute_capability = "9.0"
+memory_total_bytes = 215_000_000_000
+cuda_total_bytes = 214_748_364_800
+bandwidth_bytes_per_s = 6e12
+bf16_flops = 1e15
+fp8_flops = 2e15
+source = "ours"
+"""
+    own = tmp_path / "own.toml"
+    own.write_text(
+        shipped.replace("[model]", "[[model]]").replace("nvidia/NVIDIA-Nemotron-3-Super", "ours/tuned") + chip
+    )
+    env = {"NEMOTUI_CATALOG": str(own)}
+    ran = nemotui("recommend", "--hardware", "h900", "--model-path", "ours/tuned-120B-A12B-FP8", "--json", env=env)
+    found = ran.document["recommendations"]
+    assert {(row["variant"], row["model"]) for row in found} == {("FP8", "ours/tuned-120B-A12B-FP8")}
+    # (200 GiB · 0.92 − 114.0 − 4) GiB over blocks of 32.5 MiB
+    assert found[0]["memory"]["blocks"] == pytest.approx(2079, rel=0.01)
+    own.write_text(own.read_text().replace("6e12", '"fast"'))
+    broken = nemotui("recommend", "--hardware", "h900", env=env)
+    assert broken.code == 2
+    assert "chip 1 (H900)" in broken.err
+    assert "bandwidth_bytes_per_s" in broken.err
 
 
 def test_a_start_is_set_beside_the_plan_the_next_time(nemotui: Run) -> None:
