@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.groups import GpuGroups
@@ -81,10 +82,24 @@ def place(case: Case, memory: MemoryPlan | None, free: GpuGroups) -> Refusal | N
     wanted = sorted(busy, key=lambda gpu: gpu.memory_used_bytes or 0)[:missing]
     wanted.sort(key=lambda gpu: gpu.index)
     holders = "; ".join(_holders(gpu) for gpu in wanted)
+    freed = f"if {_names(wanted)} were free: {holders}" if wanted else None
+    share = _smaller_share(case, usable, need)
+    smaller = f"with --gpu-memory-utilization {share:g}" if share else None
+    helps = " or ".join(filter(None, (smaller, freed)))
     return Refusal(
         reason=reason or f"{need} equal GPUs are needed",
-        would_fit_if=f"fits if {_names(wanted)} were free: {holders}" if wanted else None,
+        would_fit_if=f"fits {helps}" if helps else None,
     )
+
+
+def _smaller_share(case: Case, usable: list[Gpu], need: int) -> float | None:
+    """The share of the memory that the freest GPUs have left, where it is enough for one request of the context."""
+    if case.total is None or case.request.as_published:
+        return None
+    free = sorted((gpu.memory_free_bytes or 0 for gpu in usable), reverse=True)[:need]
+    share = floor(100 * free[-1] / case.total) / 100
+    smaller = replace(case, request=replace(case.request, gpu_memory_utilization=share))
+    return share if share > 0 and smaller.memory(case.total).fits(case.context) else None
 
 
 def _more_room(case: Case, memory: MemoryPlan, *, reason: str) -> Refusal:

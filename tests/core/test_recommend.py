@@ -197,6 +197,16 @@ class TestNothingFits:
         assert busy.reasons == ("GPU 1: 41.1 GiB are free, 72.8 GiB are needed",)
         assert busy.would_fit_if == "fits if GPU 1 were free: python pid 4242 holds 38.0 GiB"
 
+    def test_a_smaller_share_is_offered_where_it_is_enough(self) -> None:
+        # 76.1 of 139.8 GiB are free: 0.54 of it is 75.5, less 57.0 of weights and 6.0 overhead 12.5.
+        shared = row(machine(H200, H200, held={0: int(63.7 * GIB)}), "FP8", 2)
+        assert shared.would_fit_if == (
+            "fits with --gpu-memory-utilization 0.54 or if GPU 0 were free: python pid 4242 holds 63.7 GiB"
+        )
+        assert row(
+            machine(H200, H200, held={0: int(63.7 * GIB)}), "FP8", 2, PlanRequest(gpu_memory_utilization=0.54)
+        ).plan
+
     def test_other_gpus_are_taken_where_one_is_busy(self) -> None:
         best = rows(machine(H100, H100, H100, held={0: 38 * GIB}))[0]
         assert (short(best), best.gpus) == ("FP8 TP2 fits", ("GPU-1000", "GPU-2000"))

@@ -9,6 +9,7 @@ from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Start
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
+from nemotui.core.measured import MeasuredStart, Setup
 from nemotui.core.memory import GIB
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Container, PullProgress
@@ -87,6 +88,31 @@ def test_a_start_that_fills_the_gpus_leaves_the_plans_as_they_were() -> None:
     state = NEW.after(now).after(Begun())
     assert state.after(held(now, 40 * GIB)) is state
     assert state.after(FAILED).after(held(now, 40 * GIB)).choices[0].refusal != ""
+
+
+def test_a_server_of_ours_that_runs_leaves_the_plans_as_they_were() -> None:
+    now = machine(H100, H100)
+    state = NEW.after(now).after(READY).after(sample(CONTAINER))
+    assert state.after(held(now, 40 * GIB)) is state
+    stopped = state.after(sample(replace(CONTAINER, state="exited")))
+    assert stopped.after(held(now, 40 * GIB)).choices[0].refusal != ""
+
+
+def test_what_a_start_taught_is_planned_with_at_once() -> None:
+    state = NEW.after(machine(H100, H100)).after(READY).after(sample(CONTAINER))
+    plan = state.choices[0].plan
+    assert plan is not None
+    setup = Setup(
+        machine=plan.gpus,
+        gpu="NVIDIA H100 80GB HBM3",
+        image="vllm/vllm-openai:latest",
+        variant="FP8",
+        tensor_parallel_size=2,
+    )
+    start = MeasuredStart(setup=setup, at=1.0, gpu_memory_utilization=0.92, kv_cache_bytes=10 * GIB)
+    taught = state.after(start).choices[0].plan
+    assert taught is not None
+    assert taught.measured is start
 
 
 def test_without_a_driver_there_is_a_problem_and_no_plan_and_both_pass() -> None:

@@ -78,8 +78,7 @@ class DeployState:
             case LogBatch():
                 return self
             case MeasuredStart():
-                catalog = replace(self.catalog, starts=(event, *self.catalog.starts))
-                return replace(self, catalog=catalog, seen=None)  # the next sample plans anew
+                return replace(self, catalog=replace(self.catalog, starts=(event, *self.catalog.starts)))._planned()
             case Begun() | Pulling() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 
@@ -100,8 +99,8 @@ class DeployState:
 
     @property
     def _plans_now(self) -> bool:
-        """While a start fills the GPUs, their free memory is no news: the plans stay what they were."""
-        return self.cpu is None and not self.starting
+        """While a server of ours fills the GPUs, their free memory is no news: the plans stay what they were."""
+        return self.cpu is None and not self.starting and (self.machine is None or self.running is None)
 
     def _news(self, seen: Hashable) -> bool:
         return self._plans_now and seen != self.seen
