@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
+from nemotui.adapters.runs import RunsFolder
 from nemotui.core.bench import follow_bench
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.screen import MainScreen
@@ -55,6 +56,7 @@ async def recorded_run(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, MainScreen)
     await pilot.press("f5")
+    screen._next("bench", await RunsFolder(RUN.parent).find(RUN.name))
     screen._work("bench", screen._bench(follow_bench(screen.b.load, str(RUN))))
 
 
@@ -64,7 +66,7 @@ async def conversation(pilot: Pilot[None]) -> None:
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 def test_gpus(snap_compare: Snap, size: tuple[int, int]) -> None:
-    run = shows("NVIDIA H100 80GB HBM3", "70 of 700 W", "NVLINK", prepare=keys())
+    run = shows("NVIDIA H100 80GB HBM3", "70 of 700 W", "NVLink connects every pair", prepare=keys())
     assert snap_compare(still_app(), terminal_size=size, run_before=run)
 
 
@@ -80,7 +82,7 @@ def test_logs(snap_compare: Snap) -> None:
 
 
 def test_bench(snap_compare: Snap) -> None:
-    run = shows("TTFT", "E2EL", "660", prepare=recorded_run)
+    run = shows("TTFT", "E2EL", "661.5 output tok/s", prepare=recorded_run)
     assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
 
 

@@ -12,7 +12,9 @@ from nemotui.ui.states.server import ServerState
 class StatusLine(Widget):
     """One line of words about the server. Colour repeats what the sign and the words say."""
 
-    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+    DEFAULT_CSS = (
+        "StatusLine { height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+    )
     state: reactive[ServerState] = reactive(ServerState())
     paused: reactive[bool] = reactive(False)
 
