@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -31,7 +32,9 @@ class ApiError(Exception):
 
 
 async def refuse(request: Request, error: Exception) -> JSONResponse:
-    """Starlette's handler for `ApiError`."""
+    """Starlette's handler for `ApiError`, and for a path or a method that is not there."""
+    if isinstance(error, HTTPException):
+        error = ApiError(error.detail, status=error.status_code, kind=error.detail)
     assert isinstance(error, ApiError)
     return JSONResponse(error.body, error.status)
 
@@ -107,7 +110,7 @@ class Api:
         """The JSON object of a request for a model that is served here, with these fields present."""
         try:
             body = json.loads(await request.body())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ApiError(f"Invalid JSON: {error}", kind="Bad Request") from None
         if not isinstance(body, dict):
             raise ApiError("Input should be a valid dictionary", kind="Bad Request")
@@ -127,6 +130,7 @@ class Api:
 
     def generate(self, body: Mapping[str, Any], prompt: str, **how: Any) -> Generation:
         """Put a prompt into the engine. `how` are further fields of `Question`; the limits come from the body."""
+        _check_sampling(body)
         prompt_tokens = max(1, words.count(prompt))
         wanted = integer(body, "max_completion_tokens", 1)
         if wanted is None:
@@ -151,6 +155,20 @@ class Api:
             **how,
         )
         return Generation(self.engine, prompt_tokens, reply(question))
+
+
+def _check_sampling(body: Mapping[str, Any]) -> None:
+    """Refuse what vLLM refuses, in its words; one answer a request is all that this server makes."""
+    for name in ("temperature", "top_p"):
+        value = body.get(name)
+        if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)):
+            raise ApiError(f"1 validation error:\n  body.{name}: Input should be a valid number", kind="Bad Request")
+    if (body.get("temperature") or 0) < 0:
+        raise ApiError(f"temperature must be non-negative, got {body['temperature']}.", param="temperature")
+    if not 0 < (1 if body.get("top_p") is None else body["top_p"]) <= 1:
+        raise ApiError(f"top_p must be in (0, 1], got {body['top_p']}.", param="top_p")
+    if (integer(body, "n", 1) or 1) > 1:
+        raise ApiError("n must be 1 here: this is a pretend server.", param="n")
 
 
 def integer(body: Mapping[str, Any], name: str, least: int | None) -> int | None:

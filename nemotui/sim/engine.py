@@ -19,6 +19,7 @@ from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
 from nemotui.core.ports import Clock, Container, EngineInfo, PullProgress
+from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
 from nemotui.sim.arguments import parse
 from nemotui.sim.machines import load_machine
@@ -120,7 +121,7 @@ class PretendEngine:
             bind=spec.bind,
             port=spec.port,
             labels=dict(spec.labels),
-            args=spec.args,
+            args=redacted(spec.args),
         )
         host = "127.0.0.1" if spec.bind in ("0.0.0.0", "") else spec.bind
         occupancy = Occupancy(

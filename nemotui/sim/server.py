@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -71,7 +72,7 @@ def create_app(api: Api) -> Starlette:
             Route("/detokenize", DetokenizeEndpoint(api).post, methods=["POST"]),
         ],
         middleware=[Middleware(_BearerKey, key=settings.api_key)] if settings.api_key else [],
-        exception_handlers={ApiError: refuse},
+        exception_handlers={ApiError: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
 

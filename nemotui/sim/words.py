@@ -9,7 +9,6 @@ import re
 _PIECE = re.compile(
     r"<\|im_start\|>|<\|im_end\|>|</?think>|</?tool_call>| ?[^\W\d_]{1,10}|\d{1,3}|\n\n| ?[^\w\s]|\s|_",
 )
-VOCABULARY_SIZE = 131072  # of Nemotron 3 Super; ids stay below it in any one server's life
 _FIRST_WORD_ID = 1000
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from nemotui.catalog import load_catalog
 from nemotui.core.models import PublishedRow
-from nemotui.sim.batching import LoopResult, Scheduler, Sequence, Timing, closed_loop
+from nemotui.sim.batching import Scheduler, Sequence, Timing
 from nemotui.sim.timing import fit, timing_for
+from tests.sim.closed_loop import LoopResult, closed_loop
 
 ROWS = load_catalog().published
 SIMPLE = Timing(prefill_tokens_per_s=1000, decode_base_s=0.010, decode_per_request_s=0.001)
