@@ -20,6 +20,7 @@ from nemotui.core.failures import explain
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
 from nemotui.core.ports import Container, ContainerState, EngineInfo, PullProgress
+from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
 
 if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes with the first call
@@ -284,7 +285,7 @@ def _container(attrs: Mapping[str, Any]) -> Container:
         bind=plain_line(bindings[0].get("HostIp") or "") or None if bindings else None,
         port=int(bindings[0]["HostPort"]) if bindings and bindings[0].get("HostPort") else None,
         labels={plain_line(name): plain_line(value) for name, value in (config.get("Labels") or {}).items()},
-        args=tuple(plain_line(arg) for arg in config.get("Cmd") or ()),
+        args=tuple(plain_line(arg) for arg in redacted(config.get("Cmd") or ())),
     )
 
 

@@ -22,6 +22,7 @@ from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, PullProgress
+from nemotui.core.secret_args import secret_flags
 from nemotui.core.show import duration, gib
 from nemotui.core.text import plain_line
 
@@ -46,6 +47,10 @@ async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, explain
     """
     if extra and not extra[0].startswith("-"):
         raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
+    if secret := secret_flags(extra):
+        # It would stand in the process list, the engine's records and the log of the server.
+        fix = "Set VLLM_API_KEY or HF_TOKEN in the environment: the container takes it from there."
+        raise UsageError("usage", f"{plain_line(secret[0])} would put a secret on a command line", fix)
     async with backends(inv) as b:
         plan = await chosen(b, plan_request(inv, flags, extra))
         spec = container_spec(plan)

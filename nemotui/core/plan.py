@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nemotui.core.flags import Flag, vllm_flags
+from nemotui.core.secret_args import redacted
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
@@ -110,9 +111,12 @@ def container_spec(plan: Plan) -> ContainerSpec:
 
 
 def docker_run(spec: ContainerSpec) -> list[str]:
-    """The same container as the argv of `docker run`; `shlex.join` of it can be pasted into a shell."""
+    """The same container as the argv of `docker run`; `shlex.join` of it can be pasted into a shell.
+
+    A secret among the arguments is masked.
+    """
     options = [word for flag in docker_flags(spec) for word in flag.words]
-    return ["docker", "run", "-d", *options, spec.image, *spec.args]
+    return ["docker", "run", "-d", *options, spec.image, *redacted(spec.args)]
 
 
 def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:

@@ -38,6 +38,8 @@ WRONG_FLAGS = [
     "recommend --demo --image -v",
     "recommend --demo --as-published --context 4096",
     "deploy --demo --dry-run unexpected",
+    "deploy --demo -- --api-key sk-EXTRA",
+    "deploy --demo --dry-run -- --hf-token=hf_EXTRA",
     "deploy --no-gpu",
     "simulate --tp 3",
     "up",

@@ -95,6 +95,11 @@ def test_secrets_are_named_and_never_valued() -> None:
     assert not any(arg.startswith(("HF_TOKEN=", "VLLM_API_KEY=")) for arg in argv)
 
 
+def test_a_secret_among_the_extra_arguments_is_never_shown() -> None:
+    spec = container_spec(replace(FP8_ON_TWO, extra_args=("--api-key", "sk-EXTRA", "--hf-token=hf_EXTRA")))
+    assert docker_run(spec)[-3:] == ["--api-key", "***", "--hf-token=***"]
+
+
 def test_an_ipv6_address_is_bracketed() -> None:
     argv = docker_run(container_spec(replace(FP8_ON_TWO, bind="::1", port=9000)))
     assert argv[argv.index("-p") + 1] == "[::1]:9000:8000"
