@@ -233,6 +233,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # -- what the panes ask for
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
+        if self.states["deploy"].starting:
+            self.notify("A start is going on. s stops it.", severity="warning")
+            return
         self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))
 
@@ -254,6 +257,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.app.push_screen(Ask(question, "Stop it"), answered)
 
     def on_bench_pane_start(self, message: BenchPane.Start) -> None:
+        if self.states["bench"].running:
+            self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
+            return
         sample = self.server.sample
         if sample is None or not sample.serving:
             self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
@@ -367,17 +373,17 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _server(self, event: Any) -> None:
         self.server = self.server.after(event)
-        if self._drawing:
+        if self.app.is_running and not self.paused:
             self.query_one(StatusLine).state = self.server
 
-    @property
-    def _drawing(self) -> bool:
-        """Not while the picture is held, nor when the console ends: its widgets go before its workers do."""
-        return not self.paused and self.app.is_running
-
     def _show(self, name: str) -> None:
-        if self._drawing:
-            self._pane(name).state = self.states[name]
+        """To the pane, unless the console ends: its widgets go before its workers do."""
+        if not self.app.is_running:
+            return
+        pane = self._pane(name)
+        pane.live = self.states[name]
+        if not self.paused:
+            pane.state = pane.live
 
     def _work(self, group: str, work: Any) -> None:
         self.run_worker(work, group=group, exclusive=True)

@@ -14,6 +14,7 @@ from nemotui.core.errors import FailedError
 from nemotui.core.ports import ServedModel, StoredRun
 from nemotui.core.watch import ServerSample
 from nemotui.ui.panes.bench import BenchPane
+from nemotui.ui.states.bench_form import BenchForm
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +81,23 @@ async def test_x_stops_the_run_and_keeps_what_it_has(console: ConsoleFactory) ->
         await c.press("x")
         await c.until("Not complete: the run was stopped")
         assert 0 < c.main.states["bench"].result["completed"] < 10_000
+
+
+async def test_keys_go_by_what_is_while_the_picture_is_held(console: ConsoleFactory, tmp_path: Path) -> None:
+    async with console(speed=1.0) as c:
+        await serving(c)
+        c.pane("bench")._fill(BenchForm.of(replace(SPEC, num_prompts=10_000)))  # type: ignore[attr-defined]
+        await c.press("space", "enter", "enter", "enter")
+        await c.until(lambda: c.main.states["bench"].latest)
+        assert "PAUSED" in c.text
+        assert len(list((tmp_path / "runs").iterdir())) == 1
+        await c.press("q")
+        await c.until("which ends with the console. Quit?")
+        await c.press("escape", "x")
+        await c.until(lambda: c.main.states["bench"].result)
+        assert c.main.states["bench"].result["interrupted"]
+        await c.press("space")
+        await c.until("Not complete: the run was stopped")
 
 
 async def test_a_run_of_an_earlier_console_fills_the_form(console: ConsoleFactory) -> None:

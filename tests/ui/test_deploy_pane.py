@@ -71,7 +71,8 @@ async def test_the_cursor_stays_on_its_plan_when_the_plans_change_places(console
         assert "FP8, TP 4 × 2 copies on GPU 0-7" in c.text
         c.main.workers.cancel_all()
         choices = state(c).choices
-        c.pane("deploy").state = replace(state(c), plans=tuple(reversed(choices)))
+        c.main.states["deploy"] = replace(state(c), plans=tuple(reversed(choices)))
+        c.main._show("deploy")
         await c.pilot.pause()
         assert "FP8, TP 4 × 2 copies on GPU 0-7" in c.text
 
@@ -238,7 +239,8 @@ async def test_a_start_is_set_beside_its_plan(console: ConsoleFactory) -> None:
         assert (plan.planned.blocks, plan.measured.blocks) == (618, 618)
         c.main.workers.cancel_all()
         first = next(choice for choice in state(c).choices if choice.key == "FP8-tp2")
-        c.pane("deploy").state = replace(state(c), plans=(first,), launch=None, container=None)
+        c.main.states["deploy"] = replace(state(c), plans=(first,), launch=None, container=None)
+        c.main._show("deploy")
         await c.until("Last start here, vLLM 0.33.0")
         assert "blocks                                   618         618" in c.text
         assert "KV cache memory                      9.8 GiB     9.8 GiB" in c.text
@@ -264,7 +266,8 @@ async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> N
         first = planned.choices[0]
         assert first.plan is not None
         hostile_plan = replace(first, plan=replace(first.plan, variant=HOSTILE, would_fit_if=HOSTILE))
-        c.pane("deploy").state = replace(planned, plans=(hostile_plan,), launch=Launch(ended=failed))
+        c.main.states["deploy"] = replace(planned, plans=(hostile_plan,), launch=Launch(ended=failed))
+        c.main._show("deploy")
         await c.pilot.pause()
         for words in (f"cause {HOSTILE}", f"cure {HOSTILE}", f"line {HOSTILE}", f"2 × {HOSTILE}", f"→ {HOSTILE}"):
             assert words in c.text
@@ -287,7 +290,8 @@ async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFac
         c.main.workers.cancel_all()
         labels = {"nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "2"}
         running = Container(id="0a1b", name="mine", image="vllm", state="running", port=8000, labels=labels)
-        c.pane("deploy").state = replace(state(c), container=running)
+        c.main.states["deploy"] = replace(state(c), container=running)
+        c.main._show("deploy")
         await c.until("● mine runs: FP8, TP 2, port 8000  s stops it, 3 shows its log")
 
 
@@ -297,7 +301,8 @@ async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -
         await c.until("published")
         c.main.workers.cancel_all()
         spec = ContainerSpec(name="nemotui", image="vllm-cpu:1", args=("tiny/model", "--max-num-seqs", "16"))
-        c.pane("deploy").state = replace(state(c), cpu=spec)
+        c.main.states["deploy"] = replace(state(c), cpu=spec)
+        c.main._show("deploy")
         await c.until("○ as asked")
         assert "$ docker run -d --name nemotui" in c.text
         await c.press("enter")

@@ -14,12 +14,15 @@ S = TypeVar("S")
 class Pane(Vertical, Generic[S], can_focus=True):
     """One of the five. It is drawn from `state` alone, which the screen assigns, and only while it is shown.
 
+    `live` is the same, but not held while the picture is: keys go by what is, whatever the picture shows.
+
     The pane itself takes the focus unless one of its fields has it, so that its keys work at once.
     """
 
     LABEL: ClassVar[str]
     DRAW_EVERY_S: ClassVar[float] = 0.0  # at least so long between two pictures; 0: each state is drawn at once
     state: reactive[S | None] = reactive(None, init=False, repaint=False)  # `draw` says what is repainted
+    live: S | None = None
     _rest: Timer | None = None  # while it runs, new states wait for its end
     _waiting = False
 

@@ -147,7 +147,7 @@ class BenchPane(Pane[BenchState]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer offers to start what does not run, and to stop what does."""
-        running = self.state is not None and self.state.running
+        running = self.live is not None and self.live.running
         return {"start": not running, "preset": not running, "edit": not running, "stop": running}.get(action, True)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -162,11 +162,6 @@ class BenchPane(Pane[BenchState]):
 
     def action_start(self) -> None:
         """Start, if the form is right and nothing runs."""
-        if self.state is None:
-            return
-        if self.state.running:
-            self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
-            return
         self._tried = True
         self._draw_form()
         if self._form.wrong:
@@ -186,11 +181,11 @@ class BenchPane(Pane[BenchState]):
 
     def action_stop(self) -> None:
         """End the run."""
-        if self.state is None or not self.state.running or self.state.run is None:
+        if self.live is None or not self.live.running or self.live.run is None:
             self.notify("No benchmark runs.", severity="warning")
             return
         self.notify("Stopping the run. What it has measured is kept.")
-        self.post_message(self.Stop(self.state.run))
+        self.post_message(self.Stop(self.live.run))
 
     def action_scroll(self, lines: int) -> None:
         """Through a result that is longer than the window."""

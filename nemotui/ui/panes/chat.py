@@ -96,7 +96,7 @@ class ChatPane(Pane[ChatState]):
 
     def leave_field(self) -> None:
         """Escape ends an answer first, and leaves the field then."""
-        if self.state is not None and self.state.answering:
+        if self.live is not None and self.live.answering:
             self.post_message(self.Stopped())
         else:
             self.focus()
@@ -104,12 +104,12 @@ class ChatPane(Pane[ChatState]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send it, unless it is blank or has nobody to answer it; then it stays where it is."""
         text = plain(event.value).strip()
-        if self.state is None or not text:
+        if self.live is None or not text:
             return
-        if self.state.answering:
+        if self.live.answering:
             self.notify("An answer is being written. Esc stops it.", severity="warning")
             return
-        if self.state.served is not None:
+        if self.live.served is not None:
             event.input.clear()
         self.query_one(Transcript).scroll_end(animate=False)
         self.post_message(self.Asked(text))
@@ -129,16 +129,16 @@ class ChatPane(Pane[ChatState]):
 
     def action_new(self) -> None:
         """Begin anew; an answer that is being written ends."""
-        if self.state is not None and self.state.answering:
+        if self.live is not None and self.live.answering:
             self.post_message(self.Stopped())
         self.post_message(self.Changed(Cleared()))
 
     def action_copy(self) -> None:
         """By the terminal's clipboard (OSC 52), which reaches through SSH."""
-        if self.state is None or not self.state.last_answer:
+        if self.live is None or not self.live.last_answer:
             self.notify("There is no answer yet.", severity="warning")
             return
-        self.app.copy_to_clipboard(self.state.last_answer)
+        self.app.copy_to_clipboard(self.live.last_answer)
         self.notify("The last answer is copied, if this terminal allows it.")
 
     def action_scroll(self, pages: int) -> None:

@@ -124,13 +124,13 @@ class DeployPane(Pane[DeployState]):
         self._explain(room)
 
     def _explain(self, width: int) -> None:
-        choice = self._choice
+        choice = self._selected(self.state)
         self.query_one("#plan", Static).update(plan_words(choice, width) if choice else "")
 
-    @property
-    def _choice(self) -> Choice | None:
-        selected = self.query_one(PlanTable).selected
-        return next((choice for choice in self.state.choices if choice.key == selected), None) if self.state else None
+    def _selected(self, state: DeployState | None) -> Choice | None:
+        """The plan under the cursor, as it is drawn (`state`) or as it would be started (`live`)."""
+        key = self.query_one(PlanTable).selected
+        return next((choice for choice in state.choices if choice.key == key), None) if state else None
 
     def on_data_table_row_highlighted(self) -> None:
         """The cursor has moved, by a key, the mouse or because its plan has."""
@@ -143,21 +143,21 @@ class DeployPane(Pane[DeployState]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer offers to stop what runs."""
-        return action != "stop" or (self.state is not None and self.state.running is not None)
+        return action != "stop" or (self.live is not None and self.live.running is not None)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A setting was typed or chosen: the plans follow, unless it cannot be meant."""
         event.stop()
-        if self.state is None or self._form is None or event.input.name is None:
+        if self.live is None or self._form is None or event.input.name is None:
             return
         self._form = self._form.typed(event.input.name, event.value)
-        self._ask_for(self.state.request.goal)
+        self._ask_for(self.live.request.goal)
 
     def _ask_for(self, goal: Goal) -> None:
-        if self.state is None or self._form is None:
+        if self.live is None or self._form is None:
             return
         try:
-            asked = self._form.asked(replace(self.state.request, goal=goal), self.state.catalog)
+            asked = self._form.asked(replace(self.live.request, goal=goal), self.live.catalog)
         except UsageError as error:
             self._wrong = str(error)
             self.draw()
@@ -186,13 +186,13 @@ class DeployPane(Pane[DeployState]):
 
     def action_goal(self) -> None:
         """The next of the three."""
-        if self.state is not None:
-            self._ask_for(GOALS[(GOALS.index(self.state.request.goal) + 1) % len(GOALS)])
+        if self.live is not None:
+            self._ask_for(GOALS[(GOALS.index(self.live.request.goal) + 1) % len(GOALS)])
 
     def action_card(self) -> None:
         """The model card."""
-        if self.state is not None:
-            model = self.state.catalog.serving(self.state.request.model_path).model
+        if self.live is not None:
+            model = self.live.catalog.serving(self.live.request.model_path).model
             self.app.push_screen(Card(model_card(model)))
 
     def action_move(self, rows: int) -> None:
@@ -208,7 +208,7 @@ class DeployPane(Pane[DeployState]):
 
     def action_preview(self) -> None:
         """Show the exact command; Enter there starts it. A plan that would not start says why instead."""
-        choice, state = self._choice, self.state
+        choice, state = self._selected(self.live), self.live
         if state is None or choice is None:
             return
         if state.starting:
@@ -233,7 +233,7 @@ class DeployPane(Pane[DeployState]):
 
     def action_copy(self) -> None:
         """The command of the plan under the cursor, through the terminal's clipboard."""
-        choice = self._choice
+        choice = self._selected(self.live)
         if choice is None or choice.spec is None:
             self.app.notify("This plan has no command: it would not start.", severity="warning")
             return
