@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nemotui.catalog import load_catalog
 from nemotui.cli.verb import Invocation
@@ -38,9 +39,11 @@ async def backends(
     from nemotui.adapters.runs import RunsFolder
 
     settings, clock = inv.settings, SystemClock()
+    if inv.demo is not None:  # what is pretended must not be told from what was measured
+        settings = replace(settings, state_dir=settings.state_dir / "demo")
     runs, starts = runs_dir or settings.runs_dir, StartsFile(settings.starts_file)
     catalog = replace(load_catalog(settings.catalog), starts=starts.all(), benchmarks=stored_benchmarks(runs))
-    key = api_key(settings.api_key_file)
+    key = api_key(settings.api_key_file, settings.base_url)
 
     def server(base_url: str) -> ModelServer:
         from nemotui.adapters.vllm import VllmServer
@@ -184,13 +187,14 @@ def best(plans: Sequence[Recommendation]) -> Plan:
     raise FailedError("nothing_fits", reason, f"{would_fit_if}." if would_fit_if else "See `nemotui recommend`.")
 
 
-def api_key(path: Path | None) -> str | None:
+def api_key(path: Path | None, base_url: str | None = None) -> str | None:
     """The server's key from a file, else from NEMOTUI_API_KEY, else VLLM_API_KEY; it is never printed.
 
-    VLLM_API_KEY is the one that our own container takes over from this environment.
+    VLLM_API_KEY is the one that our own container takes over from this environment, so it is for this machine's
+    servers alone: no `base_url`, or a loopback one.
     """
     if path is None:
-        for name in ("NEMOTUI_API_KEY", "VLLM_API_KEY"):
+        for name in ("NEMOTUI_API_KEY", *(("VLLM_API_KEY",) if _is_own(base_url) else ())):
             key = os.environ.get(name, "").strip()
             if not (key.isascii() and key.isprintable()):
                 raise UsageError("api_key", f"{name} does not hold one API key", "Give it the key alone.")
@@ -208,3 +212,14 @@ def api_key(path: Path | None) -> str | None:
     if not text or len(text) > _KEY_LIMIT or not text.isprintable():
         raise UsageError("api_key_file", f"{shown} does not hold one API key", "Write the key alone into it.")
     return text
+
+
+def _is_own(base_url: str | None) -> bool:
+    if base_url is None:
+        return True
+    from nemotui.adapters.vllm import is_loopback
+
+    try:
+        return is_loopback(urlsplit(base_url).hostname)
+    except ValueError:
+        return False
