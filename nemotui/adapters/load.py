@@ -106,5 +106,5 @@ class LoadProcess:
 
 def _status(directory: RunDirectory) -> str:
     if not directory.exists():
-        raise UsageError("no_run", f"{directory.path} is not a run directory", "See `nemotui runs`.")
+        raise UsageError("no_run", f"{directory.path} is not a run directory", "Give a run's directory.")
     return directory.status()

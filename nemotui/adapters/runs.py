@@ -32,7 +32,9 @@ class RunsFolder:
                 return stored(path)
             case []:
                 raise UsageError(
-                    "no_run", f"no run in {self._folder} is called {plain_line(name)!r}", "See `nemotui runs`."
+                    "no_run",
+                    f"no run is called {plain_line(name)!r}",
+                    f"The runs are the folders in {plain_line(str(self._folder))}.",
                 )
             case several:
                 names = ", ".join(plain_line(path.name) for path in several[:5])

@@ -5,6 +5,7 @@ Each verb is a module that is imported when it is asked for; none imports Textua
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -45,6 +46,16 @@ class _Verbs(click.Group):
         command = getattr(importlib.import_module(f"nemotui.cli.{VERBS[cmd_name]}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS:
+            verbs = self.list_commands(ctx)
+            near = difflib.get_close_matches(args[0], verbs, 1)
+            fix = f"Did you mean {near[0]}?" if near else f"There are {', '.join(verbs)}."
+            raise UsageError("usage", f"there is no verb {plain_line(args[0], limit=80)!r}", fix)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -93,11 +104,12 @@ def main() -> None:
 
 
 def _with_verb(argv: list[str]) -> list[str]:
-    """No verb means the console; a pretend machine without a terminal means the same loop as plain text."""
+    """No verb means the console; a pretend machine without a whole terminal means the same loop as plain text."""
     if argv and (not argv[0].startswith("-") or argv[0] in ("-h", "--help", "--version")):
         return argv
-    plain = any(arg == "--demo" or arg.startswith("--demo=") for arg in argv) and not sys.stdout.isatty()
-    return ["up" if plain else "console", *argv]
+    demo = any(arg == "--demo" or arg.startswith("--demo=") for arg in argv)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return ["up" if demo and not terminal else "console", *argv]
 
 
 def _let_go_of_stdout() -> None:

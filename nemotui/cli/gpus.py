@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import aclosing
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nemotui.core.show import gib, number
 from nemotui.core.trouble import troubles
 from nemotui.core.watch import watch_machine
 
+_ENGINE_PATIENCE_S = 1.0  # after the driver has answered
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -36,18 +38,19 @@ async def gpus(inv: Invocation, watch: float | None) -> Answer:
     from nemotui.adapters.machine_file import machine_json
 
     async with backends(inv) as b:
-        engine = await _engine(b.runtime)
+        asked = asyncio.create_task(_engine(b.runtime))  # while the driver is asked too
         if watch is None:
             exit_code = 0
             try:
-                machine = _with_engine(await b.probe.sample(), engine)
+                machine = _with_engine(await b.probe.sample(), await _soon(asked))
             except NothingThereError as error:
                 # The document keeps its shape: what can be known without a driver, and why there is no more.
-                machine, exit_code = _without_driver(inv, error.problem, engine), error.exit_code
+                machine, exit_code = _without_driver(inv, error.problem, await _soon(asked)), error.exit_code
             return Answer(machine_json(machine), machine_text(machine), exit_code=exit_code, error=machine.error)
         inv.out.lines = True
         async with aclosing(watch_machine(b.probe, b.clock, interval_s=watch)) as samples:
             async for sample in samples:
+                engine = await _soon(asked)
                 if isinstance(sample, Problem):
                     machine = _without_driver(inv, sample, engine)
                 else:
@@ -65,6 +68,12 @@ async def _engine(runtime: ContainerRuntime) -> str | None:
         return (await runtime.info()).version
     except NemotuiError:
         return None
+
+
+async def _soon(asked: asyncio.Task[str | None]) -> str | None:
+    """The engine's answer, unless it lets us wait: a hung engine shall not hide the GPUs."""
+    done, _ = await asyncio.wait([asked], timeout=_ENGINE_PATIENCE_S)
+    return asked.result() if done else None
 
 
 def _with_engine(machine: Machine, engine: str | None) -> Machine:

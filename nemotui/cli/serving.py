@@ -11,7 +11,7 @@ import click
 from nemotui.cli.backends import backends, deployed, local_url, start_pretend
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
-from nemotui.core.errors import NemotuiError, NothingThereError, Problem
+from nemotui.core.errors import NemotuiError, NothingThereError
 from nemotui.core.ports import Backends, Container, ModelServer, ServerMetrics
 from nemotui.core.show import number
 from nemotui.core.watch import container_url
@@ -29,27 +29,33 @@ async def status(inv: Invocation, **_: object) -> Answer:
         url = url or (container_url(running) if running else local_url(inv))
         server = b.server(url)
         try:
-            document, error = await _served(server)
+            served, error = await _served(server)
         finally:
             await server.close()
-    # The engine's trouble matters only to whom no server answers: a server may run without Docker.
-    error = engine_error if error and engine_error else error
-    document = {"containers": [_container(c) for c in containers], "server": document}
-    return Answer(document, _status_text(containers, document["server"]), exit_code=3 if error else 0, error=error)
+    # The engine's trouble matters only to whom no server of ours answers: one may run without Docker.
+    if isinstance(error, NothingThereError) and inv.settings.base_url is None:
+        error = engine_error or error
+    problem = error.problem if error else None
+    return Answer(
+        {"containers": [_container(c) for c in containers], "server": served},
+        _status_text(containers, served),
+        exit_code=error.exit_code if error else 0,
+        error=problem,
+    )
 
 
-async def _containers(b: Backends) -> tuple[list[Container], Problem | None]:
+async def _containers(b: Backends) -> tuple[list[Container], NemotuiError | None]:
     try:
         return list(await b.runtime.containers()), None
     except NemotuiError as error:
-        return [], error.problem
+        return [], error
 
 
-async def _served(server: ModelServer) -> tuple[dict[str, Any] | None, Problem | None]:
+async def _served(server: ModelServer) -> tuple[dict[str, Any] | None, NemotuiError | None]:
     try:
         models = await server.models()
     except NemotuiError as error:
-        return None, error.problem
+        return None, error
     metrics = await server.metrics()
     return {
         "base_url": server.base_url,

@@ -18,7 +18,7 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.fix[0].upper()}{self.fix[1:]}" if self.fix else self.message
+        return f"{self.message.rstrip('.')}. {self.fix[0].upper()}{self.fix[1:]}" if self.fix else self.message
 
 
 class NemotuiError(Exception):

@@ -108,7 +108,7 @@ async def test_find_by_name_beginning_directory_or_latest(tmp_path: Path) -> Non
         assert (await folder.find(name)).name == "20261124T064102Z-b"
     with pytest.raises(UsageError, match="2 runs begin with '2026'"):
         await folder.find("2026")
-    with pytest.raises(UsageError, match="is called 'x'"):
+    with pytest.raises(UsageError, match="no run is called 'x'"):
         await folder.find("x")
     with pytest.raises(UsageError, match="is not a run directory"):
         await folder.find(str(tmp_path / "x"))

@@ -63,7 +63,8 @@ def test_hostile_words_of_an_error(nemotui: Run, as_json: tuple[str, ...]) -> No
 def test_a_hostile_servers_benchmark(nemotui: Run) -> None:
     with raw_server(hostile_server) as url:
         ran = nemotui("bench", "--base-url", url, "--json", *SMALL_BENCH)
-    assert (ran.code, ran.lines[-1]["event"]) in [(0, "result"), (1, "result")]
+    result = ran.lines[-1]
+    assert (ran.code, result["event"], result["completed"], result["error"]) == (0, "result", 4, None)
 
 
 def test_a_hostile_machine_file(nemotui: Run, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from nemotui.cli import VERBS
+from nemotui.cli import VERBS, _with_verb
+from nemotui.cli.backends import api_key
+from tests.adapters.raw_http import raw_server, reply
 from tests.cli.conftest import SMALL_BENCH, Ran, Run
 
 GPU_FIELDS = {
@@ -53,6 +55,18 @@ def test_no_console_without_a_terminal(nemotui: Run) -> None:
     ran = nemotui()
     assert (ran.code, ran.out) == (2, "")
     assert "`nemotui up`" in ran.err
+
+
+def test_an_unknown_verb_gets_the_nearest_or_all_of_them(nemotui: Run) -> None:
+    assert nemotui("statsu").err == "nemotui: there is no verb 'statsu'. Did you mean status?\n"
+    assert "There are gpus, recommend, up, deploy," in nemotui("frobnicate").err
+
+
+def test_a_demo_without_a_keyboard_is_the_loop_in_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stdin, stdout, verb in ((True, True, "console"), (False, True, "up"), (True, False, "up")):
+        monkeypatch.setattr("sys.stdin.isatty", lambda is_one=stdin: is_one, raising=False)
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_one=stdout: is_one, raising=False)
+        assert _with_verb(["--demo"])[0] == verb
 
 
 def test_gpus(nemotui: Run) -> None:
@@ -226,3 +240,25 @@ def _result(ran: Ran) -> Any:
         return ran.document
     except json.JSONDecodeError:
         return ran.lines[-1]
+
+
+def test_the_engine_is_not_the_answer_where_a_server_was_named(nemotui: Run) -> None:
+    ran = nemotui("status", "--base-url", "http://127.0.0.1:1", "--json")
+    assert (ran.code, ran.document["error"]["kind"]) == (3, "no_server")
+    assert nemotui("status", "--json").document["error"]["kind"] == "no_engine"
+
+
+def test_a_server_that_wants_a_key_is_there(nemotui: Run) -> None:
+    with raw_server(lambda _: reply(401, b'{"error": "Unauthorized"}')) as url:
+        ran = nemotui("status", "--base-url", url, "--json")
+    assert (ran.code, ran.document["error"]["kind"]) == (1, "http_401")
+
+
+def test_whose_key_goes_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VLLM_API_KEY is of the server on this machine; NEMOTUI_API_KEY is of any."""
+    monkeypatch.delenv("NEMOTUI_API_KEY", raising=False)
+    monkeypatch.setenv("VLLM_API_KEY", "ours")
+    asked = (None, "http://127.0.0.1:8000", "http://localhost", "http://[::1]:9", "https://api.example.com", "http://[")
+    assert [api_key(None, url) for url in asked] == ["ours"] * 4 + [None] * 2
+    monkeypatch.setenv("NEMOTUI_API_KEY", "any")
+    assert {api_key(None, url) for url in asked} == {"any"}
