@@ -22,7 +22,6 @@ from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, PullProgress
-from nemotui.core.secret_args import secret_flags
 from nemotui.core.show import duration, gib
 from nemotui.core.text import plain_line
 
@@ -47,10 +46,6 @@ async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, explain
     """
     if extra and not extra[0].startswith("-"):
         raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
-    if secret := secret_flags(extra):
-        # It would stand in the process list, the engine's records and the log of the server.
-        fix = "Set VLLM_API_KEY or HF_TOKEN in the environment: the container takes it from there."
-        raise UsageError("usage", f"{plain_line(secret[0])} would put a secret on a command line", fix)
     async with backends(inv) as b:
         plan = await chosen(b, plan_request(inv, flags, extra))
         spec = container_spec(plan)
@@ -82,6 +77,7 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
     """Deploy and show each step: the phases as they begin, in JSON every event."""
     server = b.server(f"http://{local_host(spec.bind)}:{spec.port}")
     phase = ""
+    inv.out.afterwards = "Nothing was started."
     try:
         async with aclosing(deploy_events(b.runtime, server, spec, b.clock)) as events:
             async for event in events:
@@ -91,12 +87,16 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
                         if phase != "pull":
                             inv.out.say(f"Pulling {spec.image}")
                             phase = "pull"
+                            inv.out.afterwards = "The image was still being pulled; nothing was started."
                         inv.out.progress(_pulling_line(progress))
                     case Created(container=container, command=command):
                         inv.out.event("created", {"container": container.name, "id": container.id, "command": command})
                         inv.out.say(shell(docker_run(spec)))
-                        if inv.demo is None:
-                            inv.out.afterwards = "The server goes on: see `nemotui status`, end it with `nemotui stop`."
+                        inv.out.afterwards = (
+                            "The server goes on: see `nemotui status`, end it with `nemotui stop`."
+                            if inv.demo is None
+                            else "The pretend server has ended."
+                        )
                     case LogBatch(lines=lines):
                         inv.out.event("log", {"lines": [line.text for line in lines]})
                     case Starting():

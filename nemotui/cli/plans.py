@@ -12,10 +12,16 @@ from nemotui.core.errors import UsageError
 from nemotui.core.plan import Plan
 from nemotui.core.ports import Backends
 from nemotui.core.recommend import PlanRequest, plan_without_gpu, recommend
+from nemotui.core.secret_args import secret_flags
+from nemotui.core.text import plain_line
 
 
 def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[str, ...] = ()) -> PlanRequest:
     """The request that the flags and the settings make together."""
+    if secret := secret_flags(extra_args):
+        # It would stand in the process list, the engine's records and the log of the server.
+        fix = "Set VLLM_API_KEY or HF_TOKEN in the environment: the container takes it from there."
+        raise UsageError("usage", f"{plain_line(secret[0])} would put a secret on a command line", fix)
     settings = inv.settings
     path = flags["model_path"]
     # A folder of this host is mounted; anything else is a Hugging Face id or a path inside the image.

@@ -101,16 +101,20 @@ async def deploy(
 ) -> AsyncGenerator[DeployEvent, None]:
     """Fetch the image if it is absent, start the container, and follow it to `Ready` or `Failed`, the last event.
 
-    A stopped container of ours with the same name gives way. Raises `NothingThereError` when there is no engine.
+    A stopped container of ours with the same name gives way, one that runs does not.
+    Raises `NothingThereError` when there is no engine.
     """
     try:
+        same_name = [c for c in await runtime.containers() if c.name == spec.name]
+        if any(c.state not in _GONE for c in same_name):
+            yield _runs_already(spec.name)
+            return
         if not await runtime.has_image(spec.image):
             async with aclosing(runtime.pull(spec.image)) as pull:
                 async for progress in pull:
                     yield Pulling(progress=progress)
-        for old in await runtime.containers():
-            if old.name == spec.name and old.state in _GONE:
-                await runtime.remove(old.id)
+        for old in same_name:
+            await runtime.remove(old.id)
         container = await runtime.start(spec)
     except FailedError as error:
         problem = error.problem
@@ -154,7 +158,7 @@ async def follow_start(
                     yield Failed(kind=_REMOVED.kind, cause=_REMOVED.cause, remedy=_REMOVED.remedy)
                     return
                 case FailedError(problem=problem):
-                    yield Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+                    yield _failed(problem)
                     return
                 case Exception() as error:
                     raise error
@@ -240,8 +244,7 @@ async def _first_reply(
                 answer = delta.reply
         metrics = await server.metrics()
     except (FailedError, NothingThereError) as error:
-        problem = error.problem
-        return Failed(kind=problem.kind, cause=f"The server is up, but: {problem.message}", remedy=problem.fix)
+        return _failed(error.problem, "The server is up, but: ")
     request = chat_body(name, messages, "off", sampling)
     return Ready(
         container=container,
@@ -253,6 +256,24 @@ async def _first_reply(
         tracker=tracker,
         metrics=metrics,
     )
+
+
+def _runs_already(name: str) -> Failed:
+    return Failed(
+        kind="runs_already",
+        cause=f"A container of ours named {name} runs already",
+        remedy="See it with `nemotui status`, end it with `nemotui stop`, or choose another name with --name.",
+    )
+
+
+def _failed(problem: Problem, before: str = "") -> Failed:
+    if problem.kind == "http_401":
+        return Failed(
+            kind="key_needed",
+            cause="The server is up and wants a key that we do not have",
+            remedy="Give it in NEMOTUI_API_KEY and see `nemotui status`; VLLM_API_KEY sets it for a new container.",
+        )
+    return Failed(kind=problem.kind, cause=f"{before}{problem.message}", remedy=problem.fix)
 
 
 def served_name(args: tuple[str, ...]) -> str | None:

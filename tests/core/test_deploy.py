@@ -212,11 +212,17 @@ async def test_no_engine_is_raised_because_there_is_nothing_to_act_on() -> None:
 async def test_a_stopped_container_of_ours_gives_way_and_a_running_one_does_not() -> None:
     stopped = replace(RUNNING, id="old", state="exited", exit_code=0)
     other = replace(stopped, id="other", name="another")
-    runtime = Runtime(present=[stopped, other, replace(RUNNING, id="alive")])
+    runtime = Runtime(present=[stopped, other])
 
     await run(runtime, Server(up_after=1))
 
     assert runtime.calls == ["remove old", "start"]
+
+    runtime = Runtime(present=[RUNNING])
+    (failed,) = await run(runtime, Server())
+    assert isinstance(failed, Failed)
+    assert (failed.kind, runtime.calls) == ("runs_already", [])
+    assert "nemotui stop" in failed.remedy
 
 
 async def test_a_container_that_ends_is_diagnosed_from_its_log() -> None:
@@ -279,10 +285,13 @@ async def test_a_server_that_cannot_answer_its_first_question_has_failed() -> No
     assert failed == Failed(kind="http_500", cause="The server is up, but: it says no", remedy="look")
 
 
-async def test_a_server_that_wants_a_key_has_failed_for_us() -> None:
+async def test_a_server_that_wants_a_key_is_up() -> None:
     server = Server(up_after=1, models_error=FailedError("http_401", "Unauthorized", "Give the key."))
 
-    assert (await run(Runtime(), server))[-1] == Failed(kind="http_401", cause="Unauthorized", remedy="Give the key.")
+    failed = (await run(Runtime(), server))[-1]
+    assert isinstance(failed, Failed)
+    assert failed.cause == "The server is up and wants a key that we do not have"
+    assert "NEMOTUI_API_KEY" in failed.remedy
 
 
 async def test_leaving_detaches_and_closes_the_log_without_stopping_the_server() -> None:
