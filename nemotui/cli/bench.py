@@ -23,13 +23,14 @@ from nemotui.core.bench import (
     BenchSpec,
     BenchStarted,
     TimelinePoint,
+    check_lengths,
     follow_bench,
     run_bench,
 )
 from nemotui.core.chat import Mode
 from nemotui.core.environment import run_environment
-from nemotui.core.errors import Problem, UsageError
-from nemotui.core.ports import Backends
+from nemotui.core.errors import FailedError, Problem, UsageError
+from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.show import number
 
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
@@ -115,11 +116,20 @@ async def bench(
             **shape,
             **{k: flags[k] for k in ("burstiness", "mode", "seed", "label")},
         )
+        check_lengths(spec, await _context(server, model))
         environment = await run_environment(b, server)
         if detach:
             run = await b.load.start(spec, environment)
             return Answer({"run": run}, f"The run goes on by itself. Follow it: nemotui bench --attach {run}")
         return await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
+
+
+async def _context(server: ModelServer, model: str) -> int | None:
+    """The longest context that the server takes for a model, if it says so."""
+    try:
+        return next((entry.max_model_len for entry in await server.models() if entry.id == model), None)
+    except FailedError:
+        return None  # it serves the model without listing any
 
 
 async def follow_run(
@@ -168,8 +178,10 @@ def bench_answer(result: Mapping[str, Any]) -> Answer:
     """The result, and whether it can be praised: failures, a stopped or a broken run exit 1."""
     error = None
     if result["failed"] or not result["complete"]:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in result["errors"].items())
+        kinds = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items() if kind != "cancelled")
         message = f"{result['failed']} of {result['num_prompts']} requests failed" + (f" ({kinds})" if kinds else "")
+        if cancelled := result.get("cancelled"):
+            message += f", {cancelled} were cancelled"
         if not result["complete"]:
             message = f"the run is not complete: {result['reason']}; {message}"
         error = Problem("requests_failed", message, f"All that was measured is in {result['run']}.")
@@ -190,14 +202,24 @@ def result_text(result: Mapping[str, Any]) -> str:
         f" · {number(result['request_throughput'], 'requests/s', 2)}",
         table(rows, right=range(1, 6)),
     ]
+    if samples := result.get("error_samples"):
+        parts.append("\n".join(f"{kind}: {words}" for kind, words in samples.items()))
     if result["time_scaled"]:
         parts.append("TIME SCALED: the pretend server ran faster than life; no figure here is a measurement.")
+    elif result["metadata"].get("server") == "pretend":
+        parts.append("PRETEND SERVER: no figure here is a measurement.")
     published = result.get("published")
     if published and published["comparable"]:
         parts.append(f"Beside the published {published['row']}: " + _ratios(published))
-    if notes := result["clock"]["notes"]:
+    prompts = result.get("approximate_prompts")
+    notes = [
+        *([f"prompts are of about that length: {prompts}"] if prompts else []),
+        *result.get("notes", ()),
+        *result["clock"]["notes"],
+    ]
+    if notes:
         parts.append("\n".join(f"Note: {note}" for note in notes))
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def _ratios(published: Mapping[str, Any]) -> str:

@@ -228,6 +228,17 @@ async def follow_bench(load: LoadRunner, run: str) -> AsyncGenerator[BenchEvent]
         yield BenchFailed(error)
 
 
+def check_lengths(spec: BenchSpec, max_model_len: int | None) -> None:
+    """Raises `UsageError` where prompt and answer cannot fit the server's context; None: it does not say how long."""
+    if max_model_len is not None and spec.input_len + spec.output_len > max_model_len:
+        raise UsageError(
+            "too_long",
+            f"{spec.input_len:,} tokens in and {spec.output_len:,} out are more than the server's context of"
+            f" {max_model_len:,}",
+            "Give shorter ones with --input-len and --output-len, or deploy with a longer --context.",
+        )
+
+
 _SHAPE = ("input_len", "output_len", "num_prompts", "max_concurrency")
 _COMPARED = ("output_throughput", "total_token_throughput", "mean_ttft_ms", "mean_itl_ms")
 

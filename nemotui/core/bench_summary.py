@@ -19,6 +19,7 @@ COALESCED_US = 100
 COALESCED_SHARE_LIMIT = 0.01
 LAG_LIMIT_US = 5000
 TOKENS_PER_CHUNK_LIMIT = 1.05
+TEMPLATE_TOKENS = 64  # what a chat template may add to a prompt without a word about it
 
 
 class _Quantities:
@@ -54,6 +55,7 @@ class Summary:
         self.spec = spec
         self.completed = 0
         self.errors: Counter[str] = Counter()
+        self._error_samples: dict[str, str] = {}  # kind to the words of its first failure
         self.chunks = 0  # token chunks of completed requests
         self._ours, self._vllm, self._ttfa = _Quantities(), _Quantities(), Histogram()
         self._tokens: Counter[str] = Counter()
@@ -78,6 +80,8 @@ class Summary:
         """Count one request."""
         if record.failure is not None:
             self.errors[record.failure.kind] += 1
+            if record.failure.kind != "cancelled":
+                self._error_samples.setdefault(record.failure.kind, record.failure.message)
             return
         if record.ttft_us is None or record.e2el_us is None or record.end_us is None:
             raise ValueError(f"request {record.index} neither failed nor has a token")
@@ -143,6 +147,8 @@ class Summary:
             **totals,
             "cancelled": self.errors["cancelled"],
             "errors": {kind: n for kind, n in sorted(self.errors.items()) if n},
+            "error_samples": dict(sorted(self._error_samples.items())),
+            "notes": self._notes(tokens_in, tokens_out),
             "total_reasoning_tokens": self.total("reasoning_tokens"),
             "total_cached_tokens": self.total("cached_tokens"),
             **self._ours.fields(),
@@ -152,6 +158,18 @@ class Summary:
             "clock": self._clock(lag or Histogram()),
             "metadata": dict(spec.metadata),
         }
+
+    def _notes(self, tokens_in: int | None, tokens_out: int | None) -> list[str]:
+        """Where the server did not do what was asked, by its own counts."""
+        spec, notes = self.spec, []
+        if tokens_in is not None and abs(tokens_in / self.completed - spec.input_len) > TEMPLATE_TOKENS:
+            notes.append(
+                f"a prompt had {tokens_in / self.completed:,.0f} tokens on average instead of {spec.input_len:,}"
+            )
+        if tokens_out is not None and tokens_out != self.completed * spec.output_len:
+            mean = tokens_out / self.completed
+            notes.append(f"an answer had {mean:,.1f} tokens on average instead of {spec.output_len:,}")
+        return notes
 
     def _clock(self, lag: Histogram) -> dict[str, Any]:
         gaps = self._ours.itl

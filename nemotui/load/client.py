@@ -29,6 +29,13 @@ class _Models(msgspec.Struct):
     data: list[Model]
 
 
+class _Version(msgspec.Struct):
+    class Simulator(msgspec.Struct):
+        speed: float
+
+    simulator: Simulator | None = None
+
+
 class _Tokens(msgspec.Struct):
     tokens: list[int]
 
@@ -72,6 +79,15 @@ class Client:
             return plain_line(msgspec.json.decode(reply.content, type=_Models).data[0].id)
         except (msgspec.DecodeError, IndexError):
             raise FailedError("no_model", f"{url} names no model", "give one with --model") from None
+
+    async def pretend_speed(self) -> float | None:
+        """How fast the time of a pretend server runs, by its /version; None: it is not one."""
+        try:
+            reply = await self._http.get(self._spec.server + "/version", timeout=ASK_S)
+            simulator = msgspec.json.decode(reply.content, type=_Version).simulator
+        except (httpx.TransportError, msgspec.DecodeError):
+            return None
+        return simulator.speed if simulator and 1 <= simulator.speed < float("inf") else None
 
     async def tokenize(self, model: str, text: str) -> Sequence[int] | None:
         """vLLM's POST /tokenize: the ids of a text without special tokens; None where the server has no such thing."""

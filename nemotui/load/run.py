@@ -60,7 +60,7 @@ class Run:
         async with self._watched():
             spec = self._spec
             model = spec.model or await self._client.first_model()
-            self._begin(replace(spec, model=model))
+            self._begin(replace(await self._on_what_clock(spec), model=model))
             prompts = await prepare(spec, model, lambda text: self._client.tokenize(model, text))
             self._approximate = prompts.approximate
             await self._warm_up(prompts)
@@ -76,6 +76,12 @@ class Run:
                 self._reason = f"the server was gone after {self._summary.completed} requests"
             finally:
                 self._stopped_ns = monotonic_ns()
+
+    async def _on_what_clock(self, spec: BenchSpec) -> BenchSpec:
+        """The specification, marked where the server is a pretend one: nobody shall take that for a measurement."""
+        if (speed := await self._client.pretend_speed()) is None:
+            return spec
+        return replace(spec, time_scale=speed, metadata={**spec.metadata, "server": "pretend"})
 
     async def finish(self, *, interrupted: bool, error: Problem | None) -> None:
         """Write the result and let go of everything."""

@@ -166,6 +166,19 @@ def test_bench(nemotui: Run, state: Path) -> None:
     assert (again.code, again.lines[-1]) == (0, result)
 
 
+def test_why_requests_failed_is_said_in_the_servers_words(nemotui: Run) -> None:
+    ran = nemotui("bench", "--demo", "--speed", "50", "--model", "nope", *SMALL_BENCH)
+    assert ran.code == 1
+    assert "http_4xx: HTTP 404: The model `nope` does not exist." in ran.out
+    assert "4 of 4 requests failed (4 http_4xx). All that" in ran.err
+
+
+def test_what_cannot_fit_the_servers_context_is_not_sent(nemotui: Run) -> None:
+    ran = nemotui("bench", "--demo", "--speed", "50", "--input-len", "300000")
+    assert (ran.code, ran.out) == (2, "")
+    assert "300,000 tokens in and 128 out are more than the server's context of" in ran.err
+
+
 def test_a_run_needs_a_server_that_outlives_the_verb_to_be_detached(nemotui: Run) -> None:
     ran = nemotui("bench", "--demo", "--detach")
     assert (ran.code, ran.out) == (2, "")

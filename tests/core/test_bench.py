@@ -19,6 +19,7 @@ from nemotui.core.bench import (
     Quantiles,
     RequestRecord,
     TimelinePoint,
+    check_lengths,
     published_comparison,
     run_bench,
 )
@@ -86,8 +87,24 @@ def test_failures_are_counted_by_kind_and_enter_no_figure() -> None:
     assert result["errors"] == {"cancelled": 1, "http_5xx": 1, "reset": 2}
     assert (result["completed"], result["failed"], result["cancelled"]) == (1, 3, 1)
     differing = {name for name in alone if alone[name] != result[name]}
-    assert differing == {"errors", "failed", "cancelled", "as_vllm"}
+    assert differing == {"errors", "error_samples", "failed", "cancelled", "as_vllm"}
+    assert result["error_samples"] == {"http_5xx": "x", "reset": "x"}
     assert {**result["as_vllm"], "failed": 0} == alone["as_vllm"]
+
+
+def test_lengths_that_the_server_did_not_keep_are_said() -> None:
+    assert summarise(SPEC, [RECORD], 2.0)["notes"] == []  # 12 tokens more than asked: a template's
+    longer = dataclasses.replace(RECORD, prompt_tokens=8 + 65, completion_tokens=7)
+    assert summarise(SPEC, [RECORD, longer], 2.0)["notes"] == ["an answer had 5.5 tokens on average instead of 4"]
+    assert summarise(SPEC, [longer], 2.0)["notes"][0] == "a prompt had 73 tokens on average instead of 8"
+    assert summarise(SPEC, [failed("reset")], 2.0)["notes"] == []
+
+
+def test_lengths_must_fit_the_servers_context() -> None:
+    check_lengths(SPEC, None)
+    check_lengths(SPEC, 12)
+    with pytest.raises(UsageError, match="8 tokens in and 4 out are more than the server's context of 11"):
+        check_lengths(SPEC, 11)
 
 
 def test_nothing_completed_is_unknown_not_zero() -> None:

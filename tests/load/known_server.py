@@ -40,6 +40,7 @@ class KnownServer:
     behaviour: Callable[[int], Behaviour]
     tokenizer: bool = True
     refuse_after: int | None = None
+    version: dict[str, Any] | None = None  # what GET /version answers, if anything
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     sends: list[list[float]] = field(default_factory=list)  # of each request: monotonic times of its token chunks
@@ -90,6 +91,8 @@ class KnownServer:
         path = head.split(" ")[1]
         if path == "/v1/models":
             _json(writer, {"data": [{"id": "known-model"}]})
+        elif path == "/version" and self.version is not None:
+            _json(writer, self.version)
         elif path == "/tokenize" and self.tokenizer:
             # One token a word, except that of more than eight letters: two.
             ids = [i for word in body["prompt"].split() for i in ([hash(word)] if len(word) <= 8 else [hash(word), 7])]

@@ -138,6 +138,8 @@ def test_failures_are_counted_by_kind_and_kept(tmp_path: Path) -> None:
     result = directory.result()
     assert result["errors"] == {"early_end": 1, "http_4xx": 1, "http_5xx": 2, "malformed": 1, "reset": 1}
     assert (result["completed"], result["failed"], result["complete"]) == (6, 6, True)
+    assert result["error_samples"].keys() == result["errors"].keys()
+    assert result["error_samples"]["http_4xx"] == "HTTP 400: too long"
     assert result["total_output_tokens"] == 30
     failures = {r.failure.kind: r for r in directory.requests() if r.failure}
     assert failures["http_4xx"].failure is not None
@@ -177,6 +179,23 @@ def test_an_open_loop_sends_by_the_schedule(tmp_path: Path) -> None:
     assert all(r.sent_s is not None and r.sent_s >= r.scheduled_s for r in records)
     result = directory.result()
     assert (result["completed"], result["measured_from"], result["request_rate"]) == (10, "schedule", 50.0)
+
+
+@pytest.mark.parametrize(
+    ("version", "scale", "metadata"),
+    [
+        ({"version": "0.33.0", "simulator": {"speed": 20}}, 20, {"a": 1, "server": "pretend"}),
+        ({"version": "0.33.0", "simulator": {"speed": 1.0}}, 1, {"a": 1, "server": "pretend"}),
+        ({"version": "0.33.0"}, 1, {"a": 1}),
+        ({"version": 3, "simulator": {"speed": -1}}, 1, {"a": 1}),
+        ({"simulator": "fast"}, 1, {"a": 1}),
+    ],
+)
+def test_a_pretend_server_is_no_measurement(
+    tmp_path: Path, version: dict[str, Any], scale: float, metadata: dict[str, Any]
+) -> None:
+    result = measure(tmp_path, KnownServer(well, version=version), num_prompts=1, metadata={"a": 1}).result()
+    assert (result["time_scale"], result["time_scaled"], result["metadata"]) == (scale, scale != 1, metadata)
 
 
 def test_nobody_there(tmp_path: Path) -> None:
