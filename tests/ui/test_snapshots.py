@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 from nemotui.adapters.runs import RunsFolder
 from nemotui.core.bench import follow_bench
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
 from tests.ui.scripted import RUN, still_app
 
@@ -34,10 +35,13 @@ def shows(*texts: str, prepare: Prepare) -> Prepare:
     async def run(pilot: Pilot[None]) -> None:
         await pilot.pause()
         await prepare(pilot)
-        for _ in range(20):
-            await pilot.pause()
         app = pilot.app
         assert isinstance(app, NemotuiApp)
+        for _ in range(20):
+            await pilot.pause()
+        while any(pane._rest is not None for pane in app.screen.query(Pane).results(Pane)):
+            await pilot.pause(0.05)  # a pane that rests between two pictures may have one to draw
+        await pilot.pause()
         for text in texts:
             assert text in on_screen(app), f"{text!r} is not on:\n{on_screen(app)}"
 

@@ -20,6 +20,7 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import FIELDS, BenchForm
 from nemotui.ui.widgets.bench_words import idle, progress, report
 from nemotui.ui.widgets.chart import Chart
+from nemotui.ui.widgets.field import Field
 
 _LABELS = {
     "input_len": "input",
@@ -73,7 +74,7 @@ class BenchPane(Pane[BenchState]):
                         yield Static(id="preset")
                     for name in group:
                         yield Static(Content.styled(_LABELS[name], "$muted"), classes="label")
-                        yield Input(self._form.texts[name], id=name, classes="field", compact=True, max_length=12)
+                        yield Field(self._form.texts[name], id=name, classes="field", compact=True, max_length=12)
         yield Static(id="wrong")
         yield Static(id="progress")
         with Horizontal(id="charts"):

@@ -17,10 +17,11 @@ from nemotui.core.text import plain
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.chat import ChatState, Cleared, NextMode
 from nemotui.ui.states.transcript import blocks
+from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.transcript import Transcript
 
 
-class Question(Input):
+class Question(Field):
     """A line to type into, with what will happen to it in its border. What is pasted becomes one line, all of it."""
 
     _told: tuple[Mode, bool] | None = None

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from nemotui.ui.states.plan_form import FIELDS, PlanForm, offered
+from nemotui.ui.widgets.field import Field
 
 _LABELS: Mapping[str, str] = MappingProxyType(
     {
@@ -31,7 +32,7 @@ _LABELS: Mapping[str, str] = MappingProxyType(
 _CELL = 26  # a label and its field
 
 
-class Setting(Input):
+class Setting(Field):
     """One field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

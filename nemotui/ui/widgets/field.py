@@ -1,0 +1,12 @@
+"""A line to type into."""
+
+from __future__ import annotations
+
+from textual.reactive import reactive
+from textual.widgets import Input
+
+
+class Field(Input):
+    """Textual's, with a cursor that stands still: nothing on this screen moves for show."""
+
+    cursor_blink = reactive(False, init=False)
