@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Input, TextArea
+from textual.widgets import ContentSwitcher, Footer, Input
 
 from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
@@ -38,6 +38,7 @@ from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.launch import Begun
+from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import LogsState
 from nemotui.ui.states.server import ServerState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
@@ -53,6 +54,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 _TAIL = 2000  # lines of an older log to begin with
 _GRACE_S = 30
+_RUNS_EVERY_S = 3.0
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -111,7 +113,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._work("machine", self._watch_machine())
         self._work("engine", self._ask_engine())
         self._work("server", self._watch_server())
-        self._work("bench", self._resume_bench())
+        self._work("runs", self._watch_runs())
 
     # -- what happens, event by event
 
@@ -195,13 +197,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
         else:
             self.notify(f"{container.name} has stopped.")
 
-    async def _resume_bench(self) -> None:
-        """A run that an earlier console left going is shown again."""
-        runs = await self.b.runs.runs()
-        for run in runs[:1]:
-            if run.status == "running":
-                self._next("bench", run)
-                await self._bench(follow_bench(self.b.load, run.path))
+    async def _watch_runs(self) -> None:
+        """A run that an earlier console left going, or that is begun elsewhere, is shown too."""
+        while True:
+            with suppress(NemotuiError):  # there is none yet
+                await self._find_run()
+            await self.b.clock.sleep(_RUNS_EVERY_S)
+
+    async def _find_run(self) -> None:
+        if self.states["bench"].running:
+            return
+        run = await self.b.runs.find("latest")
+        if run.status == "running" and run.path != self.states["bench"].run:
+            self._next("bench", run)
+            self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
 
     async def _measure(self, spec: BenchSpec) -> None:
         server = self.b.server(spec.base_url)
@@ -326,7 +335,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_leave(self) -> None:
         """Quit; ask first where something would be lost."""
-        lost = self.what_would_be_lost()
+        lost = what_would_be_lost(
+            *(self.states[name] for name in ("deploy", "bench", "chat")),
+            pretend=self.options.pretend is not None,
+            unsent=bool(self.query_one("#question-field", Input).value),
+        )
         if not lost:
             self.app.exit()
             return
@@ -336,18 +349,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 self.app.exit()
 
         self.app.push_screen(Ask(f"{lost} Quit?", "Quit"), answered)
-
-    def what_would_be_lost(self) -> str:
-        """In a sentence; empty where everything goes on without the console."""
-        if self.options.pretend and self._working("bench") and self.states["bench"].running:
-            return "The benchmark runs against the pretend server, which ends with the console."
-        if self.states["chat"].answering:
-            return "An answer is being written."
-        if any(field.value for field in self.query("ChatPane Input").results(Input)):
-            return "Your question is not sent yet."
-        if any(field.text for field in self.query("ChatPane TextArea").results(TextArea)):
-            return "Your question is not sent yet."
-        return ""
 
     def actions(self) -> Iterator[Action]:
         """Every action of the console with its keys: the palette, the help and the README's table come from here."""

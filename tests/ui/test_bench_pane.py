@@ -100,6 +100,19 @@ async def test_keys_go_by_what_is_while_the_picture_is_held(console: ConsoleFact
         await c.until("Not complete: the run was stopped")
 
 
+async def test_a_run_that_is_begun_elsewhere_is_shown(console: ConsoleFactory) -> None:
+    async with console(speed=1.0) as c:
+        await serving(c)
+        spec = replace(SPEC, base_url=f"http://127.0.0.1:{c.port}", model="nemotron-super", num_prompts=10_000)
+        run = await c.main.b.load.start(spec, {})
+        await c.until("of 10,000 · ")
+        assert c.main.states["bench"].run == run
+        await c.press("x")
+        await c.until("Not complete: the run was stopped")
+        await c.main._find_run()
+        assert not c.main.states["bench"].running
+
+
 async def test_a_run_of_an_earlier_console_fills_the_form(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("4")

@@ -1,0 +1,23 @@
+"""What would be lost if the console ended now."""
+
+from __future__ import annotations
+
+from nemotui.ui.states.bench import BenchState
+from nemotui.ui.states.chat import ChatState
+from nemotui.ui.states.deploy import DeployState
+
+
+def what_would_be_lost(deploy: DeployState, bench: BenchState, chat: ChatState, *, pretend: bool, unsent: bool) -> str:
+    """In a sentence; empty where everything goes on without the console.
+
+    `pretend`: the server ends with the console. `unsent`: something stands in the chat's field.
+    """
+    launch = deploy.launch
+    if launch is not None and deploy.starting and launch.container is None and launch.starting is None:
+        pulled = "The image is still being pulled, and the server not started."
+        return pulled if launch.pull is not None else "The server is not started yet."
+    if pretend and bench.running:
+        return "The benchmark runs against the pretend server, which ends with the console."
+    if chat.answering:
+        return "An answer is being written."
+    return "Your question is not sent yet." if unsent else ""
