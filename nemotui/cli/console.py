@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nemotui.cli.backends import backends, local_url
+from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer
 from nemotui.cli.plans import plan_request
 from nemotui.cli.verb import Invocation, plan_flags, server_flags, verb
@@ -43,7 +43,7 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     async with backends(inv) as b:
         options = Options(
             request=request,
-            default_url=inv.settings.base_url or local_url(inv),
+            default_url=inv.settings.base_url or f"http://127.0.0.1:{request.port}",
             cpu=container_spec(plan_without_gpu(request, b.catalog)) if request.no_gpu else None,
             pretend=inv.demo,
             time_scale=inv.speed if inv.demo is not None else 1.0,
