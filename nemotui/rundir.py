@@ -63,6 +63,10 @@ class RunDirectory:
         """What was asked; fields that this version does not know are ignored."""
         return _read(self.path / "spec.json", BenchSpec)
 
+    def created(self) -> float:
+        """When it was made, in unix seconds."""
+        return (self.path / "spec.json").stat().st_mtime
+
     def environment(self) -> dict[str, Any]:
         """On what it ran."""
         return _read(self.path / "environment.json", dict[str, Any])

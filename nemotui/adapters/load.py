@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from nemotui.adapters.published import beside_published
 from nemotui.core.bench import BenchSpec, TimelinePoint
+from nemotui.core.bench_summary import summarise
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
 from nemotui.core.ports import Clock
@@ -59,7 +61,7 @@ class LoadProcess:
         return pid
 
     async def follow(self, run: str) -> AsyncGenerator[TimelinePoint]:
-        """Its timeline from the beginning, read every 100 ms. `FailedError` when it ended without a result."""
+        """Its timeline from the beginning, read every 100 ms. `FailedError` when it ended without a single request."""
         directory, offset = RunDirectory(Path(run)), 0
         while True:
             self._reap(run)
@@ -70,15 +72,20 @@ class LoadProcess:
             if status == "finished":
                 return
             if status == "interrupted":
-                words = plain_line(directory.last_words())
-                message = "the load generator ended without a result" + (f": {words}" if words else "")
-                raise FailedError("load_died", message, f"What it measured until then is in {run}.")
+                if next(directory.requests(), None) is not None:
+                    return
+                raise FailedError("load_died", _how_it_died(directory), f"What it said is in {directory.log}.")
             await self._clock.sleep(POLL_S)
 
     async def result(self, run: str) -> Mapping[str, Any]:
-        """Its result.json beside the published row, where one matches; raises what kept the run from measuring."""
+        """Its result.json beside the published row, where one matches; raises what kept the run from measuring.
+
+        Where the process died before it could write one: the figures of the requests that had ended by then.
+        """
+        directory = RunDirectory(Path(run))
         try:
-            result = {**plain_values(RunDirectory(Path(run)).result()), "run": run}
+            read = _of_the_dead if _status(directory) == "interrupted" else RunDirectory.result
+            result = {**plain_values(read(directory)), "run": run}
         except (OSError, ValueError) as error:
             raise FailedError("no_result", f"{run} has no readable result: {plain_line(str(error))}") from None
         if problem := result.get("error"):
@@ -102,6 +109,27 @@ class LoadProcess:
         """A child that has ended stays a zombie until its parent asks for it."""
         if (pid := self._children.get(run)) is not None and os.waitpid(pid, os.WNOHANG) != (0, 0):
             del self._children[run]
+
+
+def _how_it_died(directory: RunDirectory) -> str:
+    words = plain_line(directory.last_words())
+    return f"the load generator ended without a result: {words}" if words else "the load generator was killed"
+
+
+def _of_the_dead(directory: RunDirectory) -> Mapping[str, Any]:
+    """What requests.jsonl tells, as the process would have written it. Raises `ValueError` where it tells nothing."""
+    records = list(directory.requests())
+    if not records:
+        raise ValueError("no request had ended")
+    return {
+        "date": datetime.fromtimestamp(directory.created()).astimezone().strftime("%Y%m%d-%H%M%S"),
+        **summarise(directory.spec(), records),
+        "complete": False,
+        "interrupted": True,
+        "reason": _how_it_died(directory),
+        "approximate_prompts": None,
+        "error": None,
+    }
 
 
 def _status(directory: RunDirectory) -> str:

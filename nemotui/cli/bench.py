@@ -29,8 +29,8 @@ from nemotui.core.bench import (
 )
 from nemotui.core.chat import Mode
 from nemotui.core.environment import run_environment
-from nemotui.core.errors import FailedError, Problem, UsageError
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
+from nemotui.core.ports import Backends, ModelServer, StoredRun
 from nemotui.core.show import number
 
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
@@ -82,7 +82,8 @@ class _Rate(click.ParamType[float]):
         click.option("--label", metavar="TEXT", help="Name of the run."),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
         click.option("--detach", is_flag=True, help="Start it and return; --attach follows it."),
-        click.option("--attach", metavar="RUN", help="Follow a run that was started before."),
+        click.option("--attach", metavar="RUN", help="Follow a run that was started before, or `latest`."),
+        click.option("--stop", metavar="RUN", help="End a run, or `latest`; what it has measured is its result."),
         server_flags,
     ),
 )
@@ -93,6 +94,7 @@ async def bench(
     output: Path | None,
     detach: bool,
     attach: str | None,
+    stop: str | None,
     **flags: Any,
 ) -> Answer:
     """Benchmark a server: TTFT, ITL, TPOT, E2EL and throughput, by the field's names.
@@ -102,6 +104,9 @@ async def bench(
     if attach is not None:
         async with backends(inv, runs_dir=output) as b:
             return await follow_run(inv, b, follow_bench(b.load, (await b.runs.find(attach)).path))
+    if stop is not None:
+        async with backends(inv, runs_dir=output) as b:
+            return await _stopped(inv, b, await b.runs.find(stop))
     shape = {**PRESETS[preset or "quick"], **{k: flags[k] for k in PRESETS["quick"] if flags[k] is not None}}
     pretend = inv.demo is not None and inv.settings.base_url is None
     if detach and pretend:
@@ -122,6 +127,15 @@ async def bench(
             run = await b.load.start(spec, environment)
             return Answer({"run": run}, f"The run goes on by itself. Follow it: nemotui bench --attach {run}")
         return await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
+
+
+async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:
+    """End a run and wait for its result, which is incomplete as was asked."""
+    if run.status != "running":
+        raise NothingThereError("not_running", f"{run.name} does not run", "See it: nemotui bench --attach RUN")
+    await b.load.stop(run.path)
+    measured = await follow_run(inv, b, follow_bench(b.load, run.path))
+    return Answer(measured.document, measured.text)
 
 
 async def _context(server: ModelServer, model: str) -> int | None:

@@ -83,7 +83,7 @@ class Summary:
             if record.failure.kind != "cancelled":
                 self._error_samples.setdefault(record.failure.kind, record.failure.message)
             return
-        if record.ttft_us is None or record.e2el_us is None or record.end_us is None:
+        if record.ttft_us is None or record.e2el_us is None or record.end_us is None or not record.token_us:
             raise ValueError(f"request {record.index} neither failed nor has a token")
         self.completed += 1
         self.chunks += len(record.token_us)
@@ -199,12 +199,16 @@ class Summary:
         }
 
 
-def summarise(spec: BenchSpec, records: Iterable[RequestRecord], duration_s: float) -> Mapping[str, Any]:
-    """The result of finished requests, as after reading them back from requests.jsonl."""
-    summary = Summary(spec)
+def summarise(spec: BenchSpec, records: Iterable[RequestRecord], duration_s: float | None = None) -> Mapping[str, Any]:
+    """The result of finished requests, as after reading them back from requests.jsonl.
+
+    Without `duration_s` it lasted until the last of them ended. Raises `ValueError` for a record that cannot be.
+    """
+    summary, last_s = Summary(spec), 0.0
     for record in records:
         summary.add(record)
-    return summary.result(duration_s)
+        last_s = max(last_s, (record.sent_s or 0.0) + (record.end_us or 0) / 1e6)
+    return summary.result(last_s if duration_s is None else duration_s)
 
 
 def _gaps(times: Iterable[int]) -> Iterable[int]:

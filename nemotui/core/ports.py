@@ -207,7 +207,7 @@ class LoadRunner(Protocol):
         """Start a run and return its directory. `environment` is kept there: GPUs, image, versions; nothing secret."""
 
     def follow(self, run: str) -> AsyncGenerator[TimelinePoint, None]:
-        """The run's timeline from its beginning until it has a result; `FailedError` when its process died without."""
+        """The run's timeline from its beginning until its end; `FailedError` when it died before any request ended."""
 
     async def result(self, run: str) -> Mapping[str, Any]:
         """Its result.json; raises what kept the run from measuring (`NothingThereError`: no server)."""

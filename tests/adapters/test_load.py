@@ -88,10 +88,28 @@ async def test_a_killed_generator_is_a_failed_run(load: LoadProcess) -> None:
         pid = RunDirectory(Path(run)).pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        with pytest.raises(FailedError, match="the load generator ended without a result"):
+        with pytest.raises(FailedError, match="the load generator was killed"):
             await to_the_end(load.follow(run))
         with pytest.raises(FailedError, match="has no readable result"):
             await load.result(run)
+
+
+async def test_what_a_killed_generator_had_measured_is_told(load: LoadProcess) -> None:
+    server = KnownServer(lambda number: Behaviour(breaks="silence" if number == 3 else None))
+    with serving(server):
+        run = await load.start(spec(server, warmup=0, max_concurrency=1), {})
+        directory = RunDirectory(Path(run))
+        async with aclosing(load.follow(run)) as points:
+            async for point in points:
+                if point.done == 3 and (pid := directory.pid()) is not None:
+                    os.kill(pid, signal.SIGKILL)
+    events = [event async for event in follow_bench(load, run)]
+    assert isinstance(events[-1], BenchFinished)
+    result = events[-1].result
+    assert (result["completed"], result["total_output_tokens"], result["complete"]) == (3, 15, False)
+    assert result["reason"] == "the load generator was killed"
+    assert result["mean_ttft_ms"] > 0
+    assert not (directory.path / "result.json").exists()
 
 
 async def test_its_last_words_are_told(load: LoadProcess, tmp_path: Path) -> None:
