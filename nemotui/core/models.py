@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nemotui.core.release import Release, release_of
 
@@ -24,6 +24,18 @@ def capability(text: str) -> tuple[int, int]:
     if not (dot and major.isdecimal() and minor.isdecimal()):
         raise ValueError(f"compute capability must look like 9.0, not {text!r}")
     return int(major), int(minor)
+
+
+def _check(entry: Any, *, may_be_zero: str = "") -> None:
+    """Every number of a catalogue's entry is more than 0 and finite, every text says something. Raises `ValueError`."""
+    for each in fields(entry):
+        value = getattr(entry, each.name)
+        if isinstance(value, str) and not value.strip():
+            raise ValueError(f"{each.name} must not be empty")
+        if not isinstance(value, int | float) or isinstance(value, bool) or (value == 0 and each.name == may_be_zero):
+            continue
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{each.name} must be more than 0, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +72,7 @@ class Variant:
             capability(gate)
         capability(self.min_capability)
         capability(self.native_capability)
-        for name in ("disk_bytes", "loaded_bytes", "weight_bits"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be more than 0, not {value}")
+        _check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,9 @@ class Fact:
     name: str
     value: str
     source: str
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +120,14 @@ class Model:
     source: str
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, int) and (value < 0 if each.name == "mtp_bytes" else value < 1):
-                raise ValueError(f"{each.name} must be more than 0, not {value}")
+        _check(self, may_be_zero="mtp_bytes")  # a model without it
+        for part, whole in (
+            ("active_parameters", "parameters"),
+            ("routed_parameters", "parameters"),
+            ("active_experts", "routed_experts"),
+        ):
+            if getattr(self, part) > getattr(self, whole):
+                raise ValueError(f"{part} must not be more than {whole}")
         if not self.variants:
             raise ValueError("variants must hold at least one checkpoint")
         for variant in self.variants:
@@ -144,11 +160,10 @@ class Chip:
 
     def __post_init__(self) -> None:
         capability(self.compute_capability)
-        for name in ("memory_total_bytes", "cuda_total_bytes", "bandwidth_bytes_per_s", "bf16_flops"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be more than 0, not {value}")
-        if not self.names or not all(self.names):
+        _check(self)
+        if self.cuda_total_bytes > self.memory_total_bytes:
+            raise ValueError("cuda_total_bytes must not be more than memory_total_bytes")
+        if not self.names or not all(name.strip() for name in self.names):
             raise ValueError("names must hold at least one beginning of a GPU's name")
 
 
@@ -170,6 +185,9 @@ class PublishedRow:
     mean_ttft_ms: float
     mean_itl_ms: float
     source: str
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
