@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
 from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, ToolCallDelta, Usage
 from nemotui.core.sse import DONE, SseDecoder
 from nemotui.core.text import plain, plain_line
@@ -128,7 +129,11 @@ class VllmServer:
                 "Check the port: something else may be listening there.",
             ) from None
         return [
-            ServedModel(id=plain_line(e.id), root=e.root and plain_line(e.root), max_model_len=e.max_model_len)
+            ServedModel(
+                id=plain_line(e.id),
+                root=e.root and plain_line(e.root),
+                max_model_len=plausible(e.max_model_len, MOST_OF_A_REQUEST) or None,
+            )
             for e in entries
         ]
 
@@ -222,7 +227,7 @@ def _chunk(event: str, at: float) -> ChatChunk:
         content=plain(delta.content or ""),
         tool_calls=tuple(_tool_call(call) for call in delta.tool_calls or ()),
         finish_reason=plain_line(choice.finish_reason) if choice.finish_reason else None,
-        usage=_usage(parsed.usage) if parsed.usage else None,
+        usage=_usage(parsed.usage),
     )
 
 
@@ -235,13 +240,17 @@ def _tool_call(call: _ToolCall) -> ToolCallDelta:
     )
 
 
-def _usage(usage: _Usage) -> Usage:
+def _usage(usage: _Usage | None) -> Usage | None:
+    """The counts, None where one of the two that must be there cannot be true."""
+    if usage is None:
+        return None
+    prompt = plausible(usage.prompt_tokens, MOST_OF_A_REQUEST)
+    completion = plausible(usage.completion_tokens, MOST_OF_A_REQUEST)
+    if prompt is None or completion is None:
+        return None
     details = usage.completion_tokens_details
-    return Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=details.reasoning_tokens if details else None,
-    )
+    reasoning = plausible(details.reasoning_tokens, completion) if details else None
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, reasoning_tokens=reasoning)
 
 
 async def _read_capped(reply: httpx.Response) -> bytes:
@@ -288,16 +297,19 @@ def parse_metrics(text: str) -> ServerMetrics:
         pass  # cut off or of another dialect: keep what was readable
 
     def total(name: str) -> float | None:
-        return sum(samples[name]) if name in samples else None
+        return plausible(sum(samples[name]), MOST_OF_A_SERVER) if name in samples else None
 
     def config(name: str) -> int | None:
         value = labels.get("vllm:cache_config_info", {}).get(name, "")
-        return int(value) if value.isdecimal() else None
+        return int(value) if value.isdecimal() and len(value) <= 15 else None
+
+    usages = [plausible(usage, 1.0) for usage in samples.get("vllm:kv_cache_usage_perc", ())]
+    known = [usage for usage in usages if usage is not None]
 
     return ServerMetrics(
         running=total("vllm:num_requests_running"),
         waiting=total("vllm:num_requests_waiting"),
-        kv_cache_usage=max(samples.get("vllm:kv_cache_usage_perc", ()), default=None),
+        kv_cache_usage=max(known) if known and len(known) == len(usages) else None,
         prompt_tokens=total("vllm:prompt_tokens_total"),
         generation_tokens=total("vllm:generation_tokens_total"),
         prefix_cache_queries=total("vllm:prefix_cache_queries_total"),

@@ -6,6 +6,7 @@ import msgspec
 
 from nemotui.core.bench import Failure, FailureKind, RequestRecord
 from nemotui.core.bench_summary import Live
+from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
 from nemotui.core.sse import DONE
 from nemotui.core.text import plain_line
 
@@ -146,6 +147,8 @@ class Reply:
 
         first, last = (self._token_ns[0], self._token_ns[-1]) if self._token_ns else (None, None)
         details_in, details_out = self._usage.prompt_tokens_details, self._usage.completion_tokens_details
+        prompt_tokens = plausible(self._usage.prompt_tokens, MOST_OF_A_REQUEST)
+        completion_tokens = plausible(self._usage.completion_tokens, MOST_OF_A_REQUEST)
         return RequestRecord(
             index=index,
             scheduled_s=scheduled_s,
@@ -157,10 +160,10 @@ class Reply:
             end_us=us(self._end_ns),
             token_us=tuple((at - sent_ns) // 1000 for at in self._token_ns),
             other_us=tuple((at - sent_ns) // 1000 for at in self._other_ns),
-            prompt_tokens=self._usage.prompt_tokens,
-            completion_tokens=self._usage.completion_tokens,
-            reasoning_tokens=details_out.reasoning_tokens if details_out else None,
-            cached_tokens=details_in.cached_tokens if details_in else None,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            reasoning_tokens=plausible(details_out.reasoning_tokens, MOST_OF_A_REQUEST) if details_out else None,
+            cached_tokens=plausible(details_in.cached_tokens, MOST_OF_A_REQUEST) if details_in else None,
             finish_reason=self._finish_reason and plain_line(self._finish_reason, limit=MESSAGE_LENGTH),
             failure=failure,
         )

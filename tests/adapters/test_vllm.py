@@ -204,3 +204,26 @@ def test_metrics_of_several_engines_are_summed() -> None:
 @pytest.mark.parametrize("text", ["", "<html>", 'vllm:num_requests_running{engine="0', "\x00\x1b[31m", "a b c d"])
 def test_unreadable_metrics_are_unknown(text: str) -> None:
     assert parse_metrics(text) == ServerMetrics()
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-3", "1e300"])
+def test_metrics_that_cannot_be_are_unknown(value: str) -> None:
+    names = ("num_requests_running", "kv_cache_usage_perc", "generation_tokens_total")
+    assert parse_metrics("".join(f"vllm:{name} {value}\n" for name in names)) == ServerMetrics()
+
+
+@pytest.mark.parametrize(
+    ("usage", "known"),
+    [
+        ({"prompt_tokens": -1, "completion_tokens": 3}, None),
+        ({"prompt_tokens": 5, "completion_tokens": 10**15}, None),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 4}},
+            Usage(prompt_tokens=5, completion_tokens=3),
+        ),
+    ],
+)
+async def test_counts_that_cannot_be_are_unknown(usage: dict[str, object], known: Usage | None) -> None:
+    data = sse(json.dumps({"choices": [], "usage": usage}), "[DONE]")
+    with raw_server(lambda _: data) as url:
+        assert (await chat(url))[-1].usage == known

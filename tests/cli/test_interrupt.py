@@ -121,7 +121,26 @@ def test_a_benchmark_of_another_server_goes_on(environment: dict[str, str], tmp_
         )
         final = json.loads(attached.stdout.splitlines()[-1])
         assert (attached.returncode, final["completed"], final["interrupted"]) == (0, 200, False)
+        assert (final["time_scale"], final["metadata"]) == (20, {"server": "pretend"})
         assert final["published"] is None  # a server that is not ours: nobody knows its hardware
+        interrupt(server)
+
+
+def test_a_run_is_ended_without_a_console(environment: dict[str, str], tmp_path: Path) -> None:
+    def nemotui(*args: str) -> tuple[int, Any]:
+        done = subprocess.run(
+            [*PROGRAM, "bench", *args, "--json"], env=environment, capture_output=True, check=False, timeout=120
+        )
+        return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+    with start(environment, tmp_path, "simulate", "--speed", "20", "--json") as server:
+        url = until(server, "ready")["base_url"]
+        code, detached = nemotui("--base-url", url, "--num-prompts", "5000", "--detach")
+        assert code == 0
+        code, stopped = nemotui("--stop", "latest")
+        assert (code, stopped["run"], stopped["interrupted"], stopped["error"]) == (0, detached["run"], True, None)
+        code, again = nemotui("--stop", "latest")
+        assert (code, again["error"]["kind"]) == (3, "not_running")
         interrupt(server)
 
 
