@@ -8,6 +8,7 @@ A function that is not defined here, or is named in `absent`, is one that the dr
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -99,6 +100,8 @@ class FakeNvml:
         self.inits = 0
         self._inside = 0
         self._generation = 0
+        self._counting = threading.Lock()  # each GPU is asked on a thread of its own
+        self._event_sets = itertools.count(_FIRST_EVENT_SET)
         self._registered: dict[int, int] = {}  # event set to GPU
         self._failed: set[int] = set()  # handles that answered with an error after which they must not be used
 
@@ -113,12 +116,14 @@ class FakeNvml:
         implementation: Callable[..., int] = object.__getattribute__(self, "_" + name)
 
         def function(*args: Any) -> int:
-            self.calls[name] += 1
-            self._inside += 1
+            with self._counting:
+                self.calls[name] += 1
+                self._inside += 1
             try:
                 return self._run(name, implementation, args)
             finally:
-                self._inside -= 1
+                with self._counting:
+                    self._inside -= 1
 
         return function
 
@@ -266,7 +271,8 @@ class FakeNvml:
     # Errors that the driver notes
 
     def _nvmlEventSetCreate(self, out: Any) -> int:
-        return _handle(out, _FIRST_EVENT_SET + len(self._registered))
+        with self._counting:
+            return _handle(out, next(self._event_sets))
 
     def _nvmlDeviceRegisterEvents(self, gpu: FakeGpu, kinds: Any, events: Any) -> int:
         if kinds.value != 8:
@@ -284,7 +290,7 @@ class FakeNvml:
         return SUCCESS
 
     def _nvmlEventSetFree(self, events: Any) -> int:
-        del self._registered[_address(events)]
+        self._registered.pop(_address(events), None)  # a set that watches nothing may be freed too
         return SUCCESS
 
     # What is only asked about one GPU that somebody looks at
