@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import Setup
-from nemotui.core.memory import DEFAULT_UTILIZATION, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
+from nemotui.core.memory import (
+    DEFAULT_UTILIZATION,
+    TYPICAL_TOKENS,
+    UNIFIED_UTILIZATION,
+    KvDtype,
+    MemoryPlan,
+    plan_memory,
+)
 from nemotui.core.models import Catalog, Chip, Variant, capability
 from nemotui.core.plan import DERIVED_MAX_MODEL_LEN, GPU_IMAGE
 from nemotui.core.release import LAST_WITH_ALL_STATES, Release, release
@@ -57,6 +64,23 @@ class Case:
         if self.request.as_published:  # it leaves the choice to the checkpoint
             return self.variant.checkpoint_kv_dtype
         return self.request.kv_cache_dtype or ("fp8" if self.capability >= FP8_KV_CAPABILITY else "bfloat16")
+
+    @property
+    def as_published_settings(self) -> bool:
+        """Is nothing set that the published benchmark had otherwise?
+
+        Its command leaves all to vLLM, of whose releases the share of the memory has been 0.9 and 0.92.
+        """
+        ours = replace(self, request=replace(self.request, kv_cache_dtype=None))
+        return (
+            self.dp == 1
+            and not self.mtp
+            and not self.request.expert_parallel
+            and not self.request.extra_args
+            and self.kv_dtype == ours.kv_dtype
+            and 0.9 <= self.utilization <= 0.95
+            and self.context >= TYPICAL_TOKENS
+        )
 
     @property
     def prefix_caching(self) -> bool:

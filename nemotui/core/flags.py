@@ -36,6 +36,11 @@ def vllm_flags(plan: Plan) -> tuple[Flag, ...]:
     return tuple(flags)
 
 
+def vllm_args(plan: Plan) -> tuple[str, ...]:
+    """The same as the words of the command."""
+    return tuple(word for flag in vllm_flags(plan) for word in flag.words)
+
+
 def _published(plan: Plan) -> list[Flag]:
     """The guide's own: no parsers, no `--max-num-seqs`, the model by its deprecated flag."""
     return [

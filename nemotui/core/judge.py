@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
+from nemotui.core.flags import vllm_args
 from nemotui.core.measured import MeasuredStart, newest_start
 from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.models import capability
+from nemotui.core.models import PublishedRow, capability
 from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
@@ -90,9 +91,8 @@ def judge(case: Case) -> Recommendation:
     groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]
     members = {uuid for group in groups for uuid in group.gpus} if len(groups) == case.dp else set()
     gpus = tuple(gpu.uuid for gpu in case.kind if gpu.uuid in members)
-    row = None
-    if case.chip and case.dp == 1 and not case.mtp:  # as it was measured
-        row = published_row(catalog, case.chip, variant, tp)
+    row = _published(case, memory, max_num_seqs)
+    plan = _plan(case, gpus, max_num_seqs) if max_num_seqs and (not refusals or request.as_published) else None
     verdict: Verdict = "no"
     predicted = None
     reasons = [refusal.reason for refusal in refusals]
@@ -105,7 +105,8 @@ def judge(case: Case) -> Recommendation:
             reasons.append(_beside(planned, start))
         if row:
             reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
-        if case.chip:
+        if case.chip and plan:
+            args = vllm_args(plan)
             predicted = predict(
                 catalog.model,
                 case.chip,
@@ -115,7 +116,7 @@ def judge(case: Case) -> Recommendation:
                 data_parallel_size=case.dp,
                 max_num_seqs=max_num_seqs,
                 row=row,
-                bench=next((b for b in catalog.benchmarks if b.setup.holds_for(case.setup)), None),
+                bench=next((b for b in catalog.benchmarks if b.holds_for(case.setup, args)), None),
             )
     if request.as_published:
         reasons += _PUBLISHED_FAULTS
@@ -135,8 +136,17 @@ def judge(case: Case) -> Recommendation:
         max_num_seqs=max_num_seqs,
         max_model_len=case.context,
         predicted=predicted,
-        plan=_plan(case, gpus, max_num_seqs) if max_num_seqs and (not refusals or request.as_published) else None,
+        plan=plan,
     )
+
+
+def _published(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) -> PublishedRow | None:
+    """What was published of just this plan: the settings are those of the guide, and its requests all run at once."""
+    if not case.chip or not memory or not max_num_seqs or not case.as_published_settings:
+        return None
+    if min(max_num_seqs, memory.live_requests(TYPICAL_TOKENS)) < TYPICAL_REQUESTS:
+        return None
+    return published_row(case.catalog, case.chip, case.variant, case.tp)
 
 
 def _taught(case: Case, planned: MemoryPlan | None, start: MeasuredStart | None) -> MemoryPlan | None:
@@ -204,6 +214,10 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
         reasons.append(f"--max-num-seqs {max_num_seqs} is close to the estimated {memory.blocks} blocks")
     if case.context > DERIVED_MAX_MODEL_LEN:
         reasons.append(f"a context above {DERIVED_MAX_MODEL_LEN:,} tokens is not verified by us")
+    if case.context < TYPICAL_TOKENS:
+        reasons.append(
+            f"the expectation is for requests of {TYPICAL_TOKENS:,} tokens: this context is shorter"
+        )
     if case.request.expert_parallel:
         reasons.append("whole experts on each GPU: the expectation is without that, nobody has published the gain")
     if not case.prefix_caching:

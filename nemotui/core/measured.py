@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nemotui.core.hardware import Machine
-from nemotui.core.memory import DEFAULT_UTILIZATION, MemoryPlan
+from nemotui.core.memory import DEFAULT_UTILIZATION, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.plan import LABEL
 
 if TYPE_CHECKING:
@@ -71,12 +71,20 @@ class MeasuredStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredBench:
-    """A stored benchmark of the published shape on a setup: output tokens/s, means in ms."""
+    """A stored benchmark of the published shape on a setup: output tokens/s, means in ms.
+
+    `args` are the server's: with other settings it is not the plan that was measured.
+    """
 
     setup: Setup
+    args: tuple[str, ...]
     output_throughput: float
     mean_ttft_ms: float
     mean_itl_ms: float
+
+    def holds_for(self, setup: Setup, args: tuple[str, ...]) -> bool:
+        """The same setup, and the same arguments as far as they bear on the speed."""
+        return self.setup.holds_for(setup) and _bearing_on_speed(self.args) == _bearing_on_speed(args)
 
 
 def measured_start(
@@ -114,7 +122,9 @@ def measured_bench(
         return None
     if not all(0 < value < float("inf") for value in (throughput, ttft, itl)):
         return None
-    return MeasuredBench(setup=setup, output_throughput=throughput, mean_ttft_ms=ttft, mean_itl_ms=itl)
+    return MeasuredBench(
+        setup=setup, args=container.args, output_throughput=throughput, mean_ttft_ms=ttft, mean_itl_ms=itl
+    )
 
 
 def setup_of(container: Container, machine: Machine) -> Setup | None:
@@ -145,6 +155,16 @@ def setup_of(container: Container, machine: Machine) -> Setup | None:
 def newest_start(starts: Sequence[MeasuredStart], setup: Setup) -> MeasuredStart | None:
     """The last start of this setup."""
     return max((s for s in starts if s.setup.holds_for(setup)), key=lambda s: s.at, default=None)
+
+
+def _bearing_on_speed(args: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """The arguments without the context, as long as the shape has room in it, and how many sequences of it run."""
+    context, seqs = (_value(args, flag) for flag in ("--max-model-len", "--max-num-seqs"))
+    long_enough = context is None or not context.isdecimal() or int(context) >= TYPICAL_TOKENS
+    at_once = min(int(seqs), TYPICAL_REQUESTS) if seqs and seqs.isdecimal() else TYPICAL_REQUESTS
+    dropped = {"--max-num-seqs", *(("--max-model-len",) if long_enough else ())}
+    kept = [word for before, word in pairwise(("", *args)) if word not in dropped and before not in dropped]
+    return tuple(kept), at_once
 
 
 def _value(args: tuple[str, ...], flag: str) -> str | None:

@@ -82,16 +82,14 @@ def predict(
 ) -> Prediction:
     """What the published benchmark would give on this plan, without speculation.
 
-    `bench` is what it gave here before. `row` is what was published of just this plan, which holds as long as all its
-    requests run at once here too.
+    `bench` is what just this plan gave here before, `row` what was published of it.
     """
-    clients = TYPICAL_REQUESTS / data_parallel_size
-    at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
-
     if bench:
         return _prediction(bench, _KNOWN_BAND, "measured")
-    if row and at_once == row.max_concurrency:
+    if row:
         return _prediction(row, _KNOWN_BAND, "published")
+    clients = TYPICAL_REQUESTS / data_parallel_size
+    at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
     found = compute(
         model,
         chip,

@@ -124,6 +124,39 @@ class TestBench:
         assert found.output_throughput == pytest.approx((1003 / 1.1, 1003 * 1.1))
         assert found.mean_itl_ms == pytest.approx((26 / 1.1, 26 * 1.1))
 
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"max_num_seqs": 16},
+            {"kv_cache_dtype": "bfloat16"},
+            {"gpu_memory_utilization": 0.9},
+            {"expert_parallel": True},
+            {"prefix_caching": False},
+            {"context": 8192},
+            {"extra_args": ("--enforce-eager",)},
+        ],
+        ids=str,
+    )
+    def test_other_settings_are_not_what_was_measured(self, asked: dict[str, Any]) -> None:
+        bench = measured_bench(container(), TWO, SHAPE, RESULT)
+        edited = measured_bench(container(**asked), TWO, SHAPE, RESULT)
+        assert bench is not None
+        assert edited is not None
+        found = best(catalog=knowing(benchmarks=(bench,)), **asked).predicted
+        assert found is not None
+        assert found.source != "measured"
+        own = best(catalog=knowing(benchmarks=(edited,)), **asked).predicted
+        assert own is not None
+        assert own.source == "measured"
+
+    @pytest.mark.parametrize("asked", [{"max_num_seqs": 64}, {"context": 131_072}], ids=str)
+    def test_what_the_measured_shape_cannot_feel_leaves_it_measured(self, asked: dict[str, Any]) -> None:
+        bench = measured_bench(container(), TWO, SHAPE, RESULT)
+        assert bench is not None
+        found = best(catalog=knowing(benchmarks=(bench,)), **asked).predicted
+        assert found is not None
+        assert found.source == "measured"
+
     def test_a_speculating_plan_has_its_own(self) -> None:
         bench = measured_bench(container(mtp=3), TWO, SHAPE, RESULT)
         assert bench is not None

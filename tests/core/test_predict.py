@@ -43,7 +43,7 @@ def predicted(chip_name: str, variant_name: str, tp: int, *, dp: int = 1, max_nu
         tensor_parallel_size=tp,
         data_parallel_size=dp,
         max_num_seqs=max_num_seqs,
-        row=published_row(CATALOG, chip, variant, tp) if dp == 1 else None,
+        row=published_row(CATALOG, chip, variant, tp) if dp == 1 and max_num_seqs >= 32 else None,
     )
 
 

@@ -345,6 +345,30 @@ class TestSettings:
         assert (plain.published, plain.predicted.source) == (True, "published")
         assert (speculated.published, speculated.predicted.source) == (False, "computed")
 
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            PlanRequest(context=9215),
+            PlanRequest(max_num_seqs=31),
+            PlanRequest(kv_cache_dtype="bfloat16"),
+            PlanRequest(expert_parallel=True),
+            PlanRequest(gpu_memory_utilization=0.89),
+            PlanRequest(gpu_memory_utilization=0.96),
+            PlanRequest(extra_args=("--enforce-eager",)),
+        ],
+        ids=str,
+    )
+    def test_with_other_settings_it_is_not_what_was_published(self, asked: PlanRequest) -> None:
+        found = row(machine(B200, B200), "NVFP4", 2, asked)
+        assert found.predicted is not None
+        assert (found.published, found.predicted.source) == (False, "computed")
+
+    @pytest.mark.parametrize(
+        "asked", [PlanRequest(context=9216), PlanRequest(max_num_seqs=32), PlanRequest(gpu_memory_utilization=0.9)]
+    )
+    def test_what_leaves_the_published_run_as_it_was_is_published(self, asked: PlanRequest) -> None:
+        assert row(machine(B200, B200), "NVFP4", 2, asked).published
+
     def test_a_mixed_box_uses_the_kind_that_does_best(self) -> None:
         found = rows(machine(H100, "L40S", "L40S", "RTX PRO 6000 Blackwell", link="PHB"))
         assert (short(found[0]), found[0].gpus) == ("NVFP4 TP1 fits", ("GPU-3000",))
