@@ -66,6 +66,13 @@ def test_a_pretend_server_lives_until_ctrl_c(
         socket.create_connection(("127.0.0.1", int(port)))
 
 
+def test_an_interrupted_pull_says_that_nothing_was_started(environment: dict[str, str], tmp_path: Path) -> None:
+    with start(environment, tmp_path, "deploy", "--demo", "--json") as process:
+        until(process, "pulling")
+        result, _ = interrupt(process)
+    assert result["error"]["fix"] == "The image was still being pulled; nothing was started."
+
+
 def test_a_pretend_server_that_ends_takes_the_verb_with_it(environment: dict[str, str], tmp_path: Path) -> None:
     """And a benchmark of it: complete up to then, and said so."""
     with start(environment, tmp_path, "simulate", "--json") as process:
