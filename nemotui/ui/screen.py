@@ -7,12 +7,11 @@ a pane, and `_show` hands that to the pane unless the picture is paused.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, suppress
-from typing import Any, ClassVar, TypeVar
+from contextlib import suppress
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Input
 
 from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
@@ -42,8 +41,7 @@ from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import LogsState
 from nemotui.ui.states.server import ServerState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
-
-E = TypeVar("E")
+from nemotui.ui.workers import WorkingScreen
 
 PANES: Mapping[str, type[Pane[Any]]] = {
     "gpus": GpusPane,
@@ -57,7 +55,7 @@ _GRACE_S = 30
 _RUNS_EVERY_S = 3.0
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
+class MainScreen(WorkingScreen, inherit_bindings=False):
     """The console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -385,19 +383,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         pane.live = self.states[name]
         if not self.paused:
             pane.state = pane.live
-
-    def _work(self, group: str, work: Any) -> None:
-        self.run_worker(work, group=group, exclusive=True)
-
-    def _working(self, group: str) -> bool:
-        return any(worker.group == group and not worker.is_finished for worker in self.workers)
-
-    @staticmethod
-    async def _each(events: AsyncGenerator[E, None]) -> AsyncGenerator[E, None]:
-        """The events, and the generator closed at once when its reader is cancelled."""
-        async with aclosing(events):
-            async for event in events:
-                yield event
 
     def _runner(self, source: Any, action: str) -> Callable[[], Any]:
         async def run() -> None:
