@@ -40,6 +40,9 @@ class NemotuiApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Palette", tooltip="Every action, by name", id="palette", priority=True),
         Binding("ctrl+q", "screen.leave", "Quit", tooltip="Leave the console", id="quit-anywhere", show=False),
+        Binding(
+            "ctrl+c", "how_to_quit", "How to quit", tooltip="Say how; in a field, copy", id="how-to-quit", show=False
+        ),
     ]
 
     def __init__(self, backends: Backends, options: Options) -> None:
@@ -53,13 +56,19 @@ class NemotuiApp(App[None], inherit_bindings=False):
         return MainScreen(self.backends, self.options)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action that has a key, so that the palette and the keys can never differ."""
+        """Every action that has a key, so that the palette and the keys can never differ; not those that only move."""
         main = self.screen_stack[0]
         assert isinstance(main, MainScreen)
         for action in main.actions():
+            if action.moves:
+                continue
             binding = action.binding
             title = f"{action.where}: {binding.description} ({key_name(binding)})"
             yield SystemCommand(title, binding.tooltip, action.run)
+
+    def action_how_to_quit(self) -> None:
+        """Whoever presses Ctrl+C wants to leave, or to copy: neither by accident."""
+        self.notify("q leaves the console; in a field, Ctrl+Q.")
 
     def notify(self, message: str, *, markup: bool = False, **kwargs: Any) -> None:
         """As Textual's, but the message is text, never markup: it may hold a server's words."""

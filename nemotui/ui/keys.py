@@ -29,6 +29,9 @@ _NAMES = {
 }
 
 
+_MOVES = ("scroll", "move", "page", "app.focus_next", "app.focus_previous", "leave_field")
+
+
 def key_name(binding: Binding) -> str:
     """`1 or F2`, `Ctrl+P`, `?`: the keys of a binding for people."""
     return " or ".join(_one(key.strip()) for key in binding.key.split(","))
@@ -49,3 +52,8 @@ class Action:
     where: str
     binding: Binding
     run: Callable[[], Any]
+
+    @property
+    def moves(self) -> bool:
+        """It moves the view or the focus by a little: a thing for keys, not to be looked up by its name."""
+        return self.binding.action.partition("(")[0] in _MOVES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from itertools import groupby
 from typing import ClassVar
@@ -10,10 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from nemotui.ui.keys import Action, key_name
+
+_COLUMN = 16  # cells of a key, and of a name
+_BESIDE = 56  # cells from which there is room for three columns
 
 
 class Ask(ModalScreen[bool], inherit_bindings=False):
@@ -41,6 +47,25 @@ class Ask(ModalScreen[bool], inherit_bindings=False):
         self.dismiss(yes)
 
 
+class KeyTable(Widget):
+    """Key, name, and what it does beside them, or below where there is no room."""
+
+    DEFAULT_CSS = "KeyTable { height: auto; }"
+
+    def __init__(self, actions: Iterable[Action]) -> None:
+        super().__init__()
+        self._rows = [action.binding for action in actions]
+
+    def render(self) -> Content:
+        return self._lines(self.content_size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self._lines(width).plain.count("\n") + 1
+
+    def _lines(self, width: int) -> Content:
+        return Content("\n").join(_line(binding, width) for binding in self._rows)
+
+
 class Help(ModalScreen[None], inherit_bindings=False):
     """Every key, by pane, from the bindings themselves."""
 
@@ -59,7 +84,7 @@ class Help(ModalScreen[None], inherit_bindings=False):
             with VerticalScroll(id="help", can_focus=False):
                 for where, actions in groupby(self._actions, key=lambda action: action.where):
                     yield Static(Content(where), classes="where")
-                    yield Static(Content("\n").join(_line(action) for action in actions), classes="keys")
+                    yield KeyTable(actions)
             yield Static(_hint(("Esc", "Close"), ("Up Down", "Scroll")))
 
     def action_close(self) -> None:
@@ -75,8 +100,12 @@ def _hint(*keys: tuple[str, str]) -> Content:
     return Content("   ").join(Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys)
 
 
-def _line(action: Action) -> Content:
-    binding = action.binding
+def _line(binding: Binding, width: int) -> Content:
+    beside = width >= _BESIDE
+    indent = 2 * _COLUMN if beside else 2
+    words = textwrap.wrap(binding.tooltip, max(10, width - indent))
     return Content.assemble(
-        (f"{key_name(binding):<16}", "bold $primary"), f"{binding.description:<16}", (binding.tooltip, "$muted")
+        (f"{key_name(binding):<{_COLUMN}}", "bold $primary"),
+        f"{binding.description:<{_COLUMN}}" if beside else f"{binding.description}\n  ",
+        (("\n" + " " * indent).join(words), "$muted"),
     )

@@ -56,7 +56,7 @@ def test_a_restarted_server_has_no_negative_rate() -> None:
 
 def test_a_start_with_and_without_an_estimate() -> None:
     state = ServerState().after(Created(container=container(), command="docker run"))
-    assert words(state) == "◐ starting"
+    assert words(state) == "◐ starting · 2 shows how far it is"
     state = state.after(starting("compile", 0.46, 80)).after(LogBatch(lines=()))
     assert words(state) == "◐ starting: compile 46 % · ready in about 1:20"
     assert words(state.after(starting("download", 0.2, None))) == "◐ starting: download 20 % · no estimate"
@@ -84,4 +84,4 @@ def test_a_container_that_has_died() -> None:
 def test_a_container_that_does_not_answer() -> None:
     problem = Problem("no_server", "no server answers", "")
     state = ServerState().after(ServerSample(at=1, base_url=URL, container=container(), problem=problem))
-    assert state.headline == "nemotui runs and does not answer yet"
+    assert words(state).endswith("nemotui runs and does not answer yet · 3 shows its log")

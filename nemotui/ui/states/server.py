@@ -101,6 +101,8 @@ class ServerState:
         if isinstance(self.starting, Starting):
             eta = self.starting.eta_s
             return f" · ready in about {duration(eta)}" if eta is not None else " · no estimate"
+        if self.starting is not None:
+            return " · 2 shows how far it is"
         if self.failed is not None:
             return f" · {self.failed.cause}"
         if sample is None:
@@ -108,4 +110,6 @@ class ServerState:
         if sample.container is not None and sample.container.state == "exited":
             # vLLM exits with 0 also when its engine has died.
             return f" · {sample.container.name} has ended, 3 shows its log · 2 to deploy"
+        if sample.container is not None and sample.container.state == "running":
+            return " · 3 shows its log"
         return " · press 2 to deploy"

@@ -10,3 +10,7 @@ class Field(Input):
     """Textual's, with a cursor that stands still: nothing on this screen moves for show."""
 
     cursor_blink = reactive(False, init=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Ctrl+C copies where something is selected; else it is the console's."""
+        return action != "copy" or bool(self.selected_text)
