@@ -89,13 +89,12 @@ async def pretend_console(
     *,
     start_s: float = 0.5,
     speed: float = 50.0,
-    port: int | None = None,
 ) -> AsyncGenerator[Console, None]:
     """A console over a pretend machine.
 
     `start_s` is how long a pretend start takes, `speed` how many times faster than a real one the server answers.
     """
-    port = port or free_port()
+    port = free_port()
     clock, catalog = SystemClock(), load_catalog()
     engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
     backends = Backends(

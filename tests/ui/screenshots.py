@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.ui.conftest import Console, pretend_console
 
 FOLDER = Path(__file__).parent.parent.parent / "screenshots"
-_PORT = 8000
 _START_S = 20.0
 
 
@@ -66,7 +65,7 @@ async def journey(c: Console) -> None:
 async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
-        async with pretend_console(Path(runs), start_s=_START_S, speed=1.0, port=_PORT) as c:
+        async with pretend_console(Path(runs), start_s=_START_S, speed=1.0) as c:
             await journey(c)
 
 
