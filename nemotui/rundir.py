@@ -1,7 +1,7 @@
 """A benchmark on disk: the one place that knows its file names, and how they are written and read.
 
     <utc time>-<label>/
-      spec.json         what was asked
+      spec.json         what was asked, and what the server said to that: its model, whether it is a pretend one
       environment.json  on what: GPUs, image, versions
       state.json        the process that writes this directory
       requests.jsonl    a `RequestRecord` a line, appended as requests finish
@@ -47,7 +47,7 @@ class RunDirectory:
         name = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', label).strip('-.')[:LABEL_LENGTH] or 'run'}"
         directory = cls(_make_new(folder, name))
         directory._replace("environment.json", environment)
-        directory._replace("spec.json", spec)
+        directory.write_spec(spec)
         return directory
 
     def exists(self) -> bool:
@@ -63,8 +63,12 @@ class RunDirectory:
         """What was asked; fields that this version does not know are ignored."""
         return _read(self.path / "spec.json", BenchSpec)
 
+    def write_spec(self, spec: BenchSpec) -> None:
+        """Note what is asked, again once the server has said what was left open."""
+        self._replace("spec.json", spec)
+
     def created(self) -> float:
-        """When it was made, in unix seconds."""
+        """When it began, in unix seconds."""
         return (self.path / "spec.json").stat().st_mtime
 
     def environment(self) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class Run:
         async with self._watched():
             spec = self._spec
             model = spec.model or await self._client.first_model()
-            self._begin(replace(await self._on_what_clock(spec), model=model))
+            spec = replace(await self._on_what_clock(spec), model=model)
+            self._directory.write_spec(spec)  # a result that is made from the requests alone needs it too
+            self._begin(spec)
             prompts = await prepare(spec, model, lambda text: self._client.tokenize(model, text))
             self._approximate = prompts.approximate
             await self._warm_up(prompts)

@@ -95,7 +95,8 @@ async def test_a_killed_generator_is_a_failed_run(load: LoadProcess) -> None:
 
 
 async def test_what_a_killed_generator_had_measured_is_told(load: LoadProcess) -> None:
-    server = KnownServer(lambda number: Behaviour(breaks="silence" if number == 3 else None))
+    version = {"simulator": {"speed": 20}}
+    server = KnownServer(lambda number: Behaviour(breaks="silence" if number == 3 else None), version=version)
     with serving(server):
         run = await load.start(spec(server, warmup=0, max_concurrency=1), {})
         directory = RunDirectory(Path(run))
@@ -107,7 +108,8 @@ async def test_what_a_killed_generator_had_measured_is_told(load: LoadProcess) -
     assert isinstance(events[-1], BenchFinished)
     result = events[-1].result
     assert (result["completed"], result["total_output_tokens"], result["complete"]) == (3, 15, False)
-    assert result["reason"] == "the load generator was killed"
+    assert (result["reason"], result["error"]) == ("the load generator was killed", None)
+    assert (result["model_id"], result["time_scale"]) == ("known-model", 20)
     assert result["mean_ttft_ms"] > 0
     assert not (directory.path / "result.json").exists()
 
