@@ -17,7 +17,7 @@ from nemotui.core.memory import (
     plan_memory,
 )
 from nemotui.core.models import Catalog, Chip, Variant, capability
-from nemotui.core.plan import DERIVED_MAX_MODEL_LEN, GPU_IMAGE
+from nemotui.core.plan import GPU_IMAGE
 from nemotui.core.release import LAST_WITH_ALL_STATES, Release, release
 from nemotui.core.request import PlanRequest
 
@@ -44,7 +44,7 @@ class Case:
 
     @property
     def context(self) -> int:
-        return self.request.context or DERIVED_MAX_MODEL_LEN
+        return self.request.context or self.catalog.model.max_position
 
     @property
     def mtp(self) -> int:

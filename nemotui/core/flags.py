@@ -86,7 +86,7 @@ def _ours(plan: Plan) -> list[Flag]:
         Flag(
             words=("--max-model-len", str(plan.max_model_len)),
             why="the longest prompt and answer together",
-            source="config.json has 262,144; --context",
+            source="config.json of the model; --context",
         ),
         Flag(
             words=("--max-num-seqs", str(plan.max_num_seqs)),

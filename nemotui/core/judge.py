@@ -9,9 +9,9 @@ from typing import Literal
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.flags import vllm_args
 from nemotui.core.measured import MeasuredStart, newest_start
-from nemotui.core.memory import GIB, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.memory import GIB, MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow, capability
-from nemotui.core.plan import ALL_GPUS, DERIVED_MAX_MODEL_LEN, Plan
+from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
 
@@ -97,10 +97,11 @@ def judge(case: Case) -> Recommendation:
     predicted = None
     reasons = [refusal.reason for refusal in refusals]
     if memory and max_num_seqs and not refusals:
-        verdict = _verdict(case, memory)
+        little = _little_room(case, memory, max_num_seqs)
+        verdict = _verdict(case, tight=bool(little))
         # Copies on equal groups have equal reasons.
         reasons = list(dict.fromkeys(reason for group in groups for reason in group.reasons))
-        reasons += _arithmetic(case, memory, max_num_seqs)
+        reasons += [*_arithmetic(case, memory, max_num_seqs), *little]
         if start and planned:
             reasons.append(_beside(planned, start))
         if row:
@@ -179,10 +180,30 @@ def _max_num_seqs(case: Case, memory: MemoryPlan | None) -> int | None:
     return case.request.max_num_seqs or (memory.max_num_seqs if memory else 0) or None
 
 
-def _verdict(case: Case, memory: MemoryPlan) -> Verdict:
+def _verdict(case: Case, *, tight: bool) -> Verdict:
     if case.capability < capability(case.variant.native_capability):
         return "experimental"
-    return "tight" if memory.tight else "fits"
+    return "tight" if tight else "fits"
+
+
+def _little_room(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
+    """Why an error of our estimate would end the start; nothing where there is room for it."""
+    reasons = []
+    if memory.tight:
+        reasons.append(
+            f"little room: less than a tenth of the memory, or than {TYPICAL_REQUESTS} such requests at once"
+        )
+    if max_num_seqs > SAFE_SHARE * memory.blocks:
+        reasons.append(
+            f"little room: --max-num-seqs {max_num_seqs} is above {SAFE_SHARE:.0%} of the estimated {memory.blocks:,}"
+            " blocks, and above their number vLLM refuses to start"
+        )
+    if case.utilization > MOST_UTILIZATION:
+        reasons.append(
+            f"little room: u = {case.utilization:g} leaves {gib(memory.total - memory.budget)} of each GPU, and 1.5 GiB"
+            " beyond vLLM's share were seen in use"
+        )
+    return reasons
 
 
 def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
@@ -198,10 +219,6 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
             "costs: all copies take each step together, and an answer alone is no faster than on one copy; nobody has"
             " published this layout",
         ]
-    if memory.tight:
-        reasons.append(
-            f"little room: less than a tenth of the memory, or than {TYPICAL_REQUESTS} such requests at once"
-        )
     if case.capability < capability(case.variant.native_capability):
         native = case.variant.native_capability
         reasons.append(
@@ -210,14 +227,10 @@ def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
         )
     if case.kv_dtype == "bfloat16" and case.capability < FP8_KV_CAPABILITY:
         reasons.append("the KV cache is bfloat16: FP8 needs compute capability 8.9")
-    if max_num_seqs > SAFE_SHARE * memory.blocks:
-        reasons.append(f"--max-num-seqs {max_num_seqs} is close to the estimated {memory.blocks} blocks")
-    if case.context > DERIVED_MAX_MODEL_LEN:
-        reasons.append(f"a context above {DERIVED_MAX_MODEL_LEN:,} tokens is not verified by us")
+    if case.context > (own := case.catalog.model.max_position):
+        reasons.append(f"a context above {own:,} tokens is not verified by us")
     if case.context < TYPICAL_TOKENS:
-        reasons.append(
-            f"the expectation is for requests of {TYPICAL_TOKENS:,} tokens: this context is shorter"
-        )
+        reasons.append(f"the expectation is for requests of {TYPICAL_TOKENS:,} tokens: this context is shorter")
     if case.request.expert_parallel:
         reasons.append("whole experts on each GPU: the expectation is without that, nobody has published the gain")
     if not case.prefix_caching:
@@ -244,6 +257,7 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
         gpus=ALL_GPUS if published else gpus,
         max_model_len=case.context,
         max_num_seqs=max_num_seqs,
+        derived_max_model_len=case.catalog.model.max_position,
         gpu_memory_utilization=case.utilization,
         kv_cache_dtype=None if published else case.kv_dtype,
         prefix_caching=case.prefix_caching,

@@ -17,6 +17,7 @@ from nemotui.core.models import Model, Variant
 GIB = 1 << 30
 
 DEFAULT_UTILIZATION = 0.92  # vLLM 0.33's own default
+MOST_UTILIZATION = 0.95  # a real start used 1.5 GiB more than its share
 UNIFIED_UTILIZATION = 0.8  # where the host lives in the same memory (vLLM's recipe for GB10)
 # CUDA context, activations at the profiling run, CUDA graphs: 3.89 (FP8) and 4.56 GiB (NVFP4) seen on a real H200; with
 # tensor parallelism NCCL and the all-reduce buffers come to it: 6 GiB fits 524 blocks seen on 2×H100 FP8.

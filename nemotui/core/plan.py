@@ -13,7 +13,7 @@ GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image 
 _ENVIRONMENT = {
     "CUDA_DEVICE_ORDER": ("CUDA counts the GPUs as the driver lists them", "CUDA: environment variables"),
     "VLLM_ALLOW_LONG_MAX_MODEL_LEN": (
-        "a context above the configuration's 262,144 is refused without it; not verified by us",
+        "a context above the model's own is refused without it; not verified by us",
         "vLLM 0.33 source: config/model.py",
     ),
 }
@@ -25,8 +25,9 @@ class Plan:
     """Everything that a deployment decides. Sizes in tokens unless named otherwise.
 
     `model` is a Hugging Face id, or a path inside the container; `model_mount` is a host folder to mount read-only
-    there. `gpus` are UUIDs in PCI order, or `ALL_GPUS`; none means a CPU image. `kv_cache_dtype` None leaves it to
-    vLLM. `hf_cache` and `vllm_cache` are host folders. `extra_args` go to `vllm serve` unchanged, last.
+    there. `derived_max_model_len` is the model's own longest context. `gpus` are UUIDs in PCI order, or `ALL_GPUS`;
+    none means a CPU image. `kv_cache_dtype` None leaves it to vLLM. `hf_cache` and `vllm_cache` are host folders.
+    `extra_args` go to `vllm serve` unchanged, last.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Plan:
     gpus: tuple[str, ...] = ()
     max_model_len: int
     max_num_seqs: int
+    derived_max_model_len: int = DERIVED_MAX_MODEL_LEN
     gpu_memory_utilization: float = 0.92
     kv_cache_dtype: str | None = None
     prefix_caching: bool = True
@@ -88,7 +90,7 @@ class ContainerSpec:
 def container_spec(plan: Plan) -> ContainerSpec:
     """The container that serves this plan."""
     environment = [("CUDA_DEVICE_ORDER", "PCI_BUS_ID")] if plan.gpus else []
-    if plan.max_model_len > DERIVED_MAX_MODEL_LEN:
+    if plan.max_model_len > plan.derived_max_model_len:
         environment.append(("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1"))
     labels = {
         LABEL: plan.name,

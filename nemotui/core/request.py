@@ -62,7 +62,7 @@ def check_request(request: PlanRequest, model: Model) -> None:
         what = f"--tp {tp} cannot share the model's {model.query_heads} attention heads among the GPUs of one host"
         raise _wrong(what, f"Use {', '.join(str(size) for size in sizes)}")
     _within("--dp", request.data_parallel_size, 1, 64)
-    _within("--context", request.context, 1, LONGEST_CONTEXT)
+    _within("--context", request.context, 1, max(LONGEST_CONTEXT, model.max_position))
     _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
     _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
     _within("--port", request.port, 1, 65_535)

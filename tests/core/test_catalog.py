@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import nemotui.catalog
 from nemotui.catalog import load_catalog
 from nemotui.core.errors import UsageError
 from nemotui.core.models import capability
+from nemotui.core.plan import container_spec
 from nemotui.core.recommend import PlanRequest, recommend
 from tests.core.machines import machine
 
@@ -99,6 +101,21 @@ def test_a_users_model_is_planned_for_by_its_repository(tmp_path: Path) -> None:
     assert (found.variant, found.model, found.memory.weights) == ("FP8", repo, 65_000_000_000)
     assert not found.published  # nothing was published of it
     assert recommend(two, catalog, PlanRequest())[0].published
+
+
+def test_the_context_of_a_users_model_is_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(own_model().replace("max_position = 262_144", "max_position = 131_072"))
+    catalog, two = load_catalog(file), machine("H100 80GB SXM", "H100 80GB SXM")
+    asked = PlanRequest(model_path="ours/Nemotron-3-Super-120B-A12B-FP8", tensor_parallel_size=2)
+    found = recommend(two, catalog, asked)[0]
+    assert found.max_model_len == 131_072
+    assert found.plan is not None
+    assert "VLLM_ALLOW_LONG_MAX_MODEL_LEN" not in dict(container_spec(found.plan).environment)
+    longer = recommend(two, catalog, replace(asked, context=131_073))[0]
+    assert longer.plan is not None
+    assert dict(container_spec(longer.plan).environment)["VLLM_ALLOW_LONG_MAX_MODEL_LEN"] == "1"
+    assert "a context above 131,072 tokens is not verified by us" in longer.reasons
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,24 @@ class TestSettings:
         assert long.verdict == "fits"
         assert "a context above 262,144 tokens is not verified by us" in long.reasons
 
+    def test_sequences_close_to_the_blocks_are_tight(self) -> None:
+        # 80 % of 618 blocks are 494.
+        most, close = (row(machine(H100, H100), "FP8", 2, PlanRequest(max_num_seqs=n)) for n in (494, 495))
+        assert (most.verdict, close.verdict) == ("fits", "tight")
+        assert close.reasons[-2] == (
+            "little room: --max-num-seqs 495 is above 80% of the estimated 618 blocks,"
+            " and above their number vLLM refuses to start"
+        )
+
+    def test_a_share_with_nothing_left_beside_it_is_tight(self) -> None:
+        asked = (row(machine(B200), "NVFP4", 1, PlanRequest(gpu_memory_utilization=u)) for u in (0.95, 0.96))
+        most, close = asked
+        assert (most.verdict, close.verdict) == ("fits", "tight")
+        # 4 % of 178.35 GiB
+        assert "little room: u = 0.96 leaves 7.1 GiB of each GPU, and 1.5 GiB beyond vLLM's share were seen in use" in (
+            close.reasons
+        )
+
     def test_kv_dtype_utilization_and_prefix_caching_are_reckoned_with(self) -> None:
         asked = PlanRequest(kv_cache_dtype="bfloat16", gpu_memory_utilization=0.9, prefix_caching=False)
         found = row(machine(H100, H100), "FP8", 2, asked)
@@ -516,6 +534,8 @@ def test_whatever_is_said_to_run_satisfies_every_inequality_on_every_gpu_that_it
         if found.verdict == "fits":
             assert memory.pool >= memory.total / 10
             assert memory.live_requests(9216) >= 32
+            assert plan.max_num_seqs <= 0.8 * memory.blocks
+            assert plan.gpu_memory_utilization <= 0.95
 
 
 @given(chips, st.integers(1, 7))
