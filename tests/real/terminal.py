@@ -36,6 +36,10 @@ class Terminal:
         """The same with its colours, as escape sequences."""
         return self._tmux("capture-pane", "-p", "-e")
 
+    def modes(self) -> str:
+        """Alternate screen, mouse reports, cursor: `0 0 1` where a program has left the terminal as it was."""
+        return self._tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
+
     def resize(self, width: int, height: int) -> None:
         """Another size of the window."""
         self._tmux("resize-window", "-x", str(width), "-y", str(height))

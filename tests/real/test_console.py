@@ -163,6 +163,8 @@ def test_quitting_is_quick_when_docker_and_the_driver_hang(home: dict[str, str],
 def test_the_terminal_is_left_clean(home: dict[str, str]) -> None:
     with console(["--demo"], home) as t:
         t.wait_for("NVIDIA H100")
+        assert t.modes() == "1 1 0"
         t.keys("q")
         screen = t.wait_for("exit code 0")
         assert re.fullmatch(r"\s*exit code 0\s*", screen)
+        assert t.modes() == "0 0 1"
