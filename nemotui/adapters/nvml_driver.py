@@ -12,7 +12,7 @@ from typing import Any
 from nemotui.adapters.nvml_calls import ERRORS, code_of, pynvml, reason_of
 from nemotui.adapters.nvml_gpu import Device
 from nemotui.core.errors import NothingThereError
-from nemotui.core.hardware import GpuProcess, Link, LinkKind, Machine
+from nemotui.core.hardware import Link, LinkKind, Machine
 from nemotui.core.text import plain_line
 
 # nvmlGpuTopologyLevel_t. 0 is two GPUs of one board, behind its bridge.
@@ -24,8 +24,7 @@ _OWN_LIBRARIES = Path("/proc/self/maps")
 class Driver:
     """NVML, initialised or not. Nothing may run beside `open` and `close`: a call then crashes (nvitop#222)."""
 
-    def __init__(self, process: Callable[[int, int | None], GpuProcess]) -> None:
-        self._process = process
+    def __init__(self) -> None:
         self._is_open = False
         self.devices: tuple[Device, ...] = ()
         self.versions = Machine()
@@ -56,7 +55,7 @@ class Driver:
             driver_version=_version(pynvml.nvmlSystemGetDriverVersion),
             cuda_version=_cuda_version(),
         )
-        self.devices = tuple(Device(index, self._process) for index in range(count))
+        self.devices = tuple(Device(index) for index in range(count))
 
     def close(self) -> None:
         """Shut NVML down; the handles are of no use any more."""

@@ -44,13 +44,12 @@ class Device:
     `handle` is None before the first reading and once the GPU is gone.
     """
 
-    def __init__(self, index: int, process: Callable[[int, int | None], GpuProcess]) -> None:
+    def __init__(self, index: int) -> None:
         self.index = index
         self.uuid = f"unknown-{index}"
         self.pci_bus_id: str | None = None
         self.handle: Any = None
         self.gone: GoneError | None = None
-        self._process = process
         self._identified = False
         self._identity = Answers()
         self._identity.values["name"] = "NVIDIA GPU"
@@ -59,7 +58,7 @@ class Device:
         self._xid = XidWatch()
 
     def read(self, now: float, host: Host, detail: bool) -> Gpu:
-        """The GPU at `now`, monotonic seconds. Never raises for what the driver says."""
+        """The GPU at `now`, monotonic seconds. Its processes are not named. Raises nothing: the other GPUs go on."""
         if self.gone is None:
             try:
                 if not self._identified:
@@ -67,13 +66,22 @@ class Device:
                 return self._read(now, host, detail)
             except GoneError as gone:
                 self._lose(gone)
+            except Exception as error:
+                self._lose(GoneError("error", plain_line(f"reading it failed: {type(error).__name__}: {error}")))
         return self.row()
 
     def row(self) -> Gpu:
         """What is known of it while it gives no values."""
         reason = self.gone.reason if self.gone else "the driver has not answered yet"
         state = self.gone.state if self.gone else "not-answering"
-        gpu = Gpu(index=self.index, uuid=self.uuid, **self._identity.values, state=state, state_reason=reason)
+        gpu = Gpu(
+            index=self.index,
+            uuid=self.uuid,
+            **self._identity.values,
+            state=state,
+            state_reason=reason,
+            xid=self._xid.last,
+        )
         silent = {f.name: reason for f in fields(Gpu) if getattr(gpu, f.name) is None and f.name not in _NOT_ASKED}
         return replace(gpu, unknown=silent | self._identity.unknown)
 
@@ -92,6 +100,8 @@ class Device:
     def _lose(self, gone: GoneError) -> None:
         self.gone = gone
         self.handle = None
+        with contextlib.suppress(GoneError):
+            self._xid.poll()  # it may say why
 
     def _identify(self) -> None:
         answers = self._identity
@@ -115,6 +125,7 @@ class Device:
         self._xid.begin(handle)
 
     def _read(self, now: float, host: Host, detail: bool) -> Gpu:
+        self._xid.poll()  # first: an error that is being noted is often the GPU's last word
         fast = self._read_fast(host)
         if self._slow_at is None or now - self._slow_at >= SLOW_S:
             self._slow, self._slow_at = self._read_slow(), now
@@ -164,7 +175,6 @@ class Device:
         answers.take("mig_enabled", lambda: bool(pynvml.nvmlDeviceGetMigMode(handle)[0]))
         answers.values["slices"] = read_slices(handle) if answers.values["mig_enabled"] else ()
         answers.values["fabric"] = read_fabric(handle)
-        self._xid.poll()
         computing = answers.ask(
             "processes",
             lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle),
@@ -176,7 +186,9 @@ class Device:
             lambda: pynvml.nvmlDeviceGetGraphicsRunningProcesses_v2(handle),
         )
         memory_by_pid = {p.pid: p.usedGpuMemory for p in [*(drawing or ()), *(computing or ())]}
-        answers.values["processes"] = tuple(self._process(pid, memory) for pid, memory in sorted(memory_by_pid.items()))
+        answers.values["processes"] = tuple(
+            GpuProcess(pid=pid, memory_bytes=memory) for pid, memory in sorted(memory_by_pid.items())
+        )
         return answers
 
 

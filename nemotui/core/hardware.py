@@ -71,9 +71,9 @@ class GpuDetail:
 class Gpu:
     """One GPU at one moment. A field that is None has its reason in `unknown` (field name to reason in words).
 
-    `age_s`: seconds since its values were read, where the driver has not answered in time since; None: they are of
-    now. `xid`: the last error that the driver reported while we watched; None: none. `visible`: CUDA_VISIBLE_DEVICES
-    does not hide it from us. `detail` is there where it was asked for.
+    `age_s`: seconds since its values were read, where the GPU has given none since; None: they are of now, or there
+    were never any. `xid`: the last error that the driver reported while we watched; None: none. `visible`:
+    CUDA_VISIBLE_DEVICES does not hide it from us. `detail` is there where it was asked for.
     """
 
     index: int
@@ -106,6 +106,11 @@ class Gpu:
     age_s: float | None = None
     detail: GpuDetail | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> bool:
+        """Nothing can be asked of it before it is looked for anew."""
+        return self.state in ("lost", "reset-required", "error")
 
     @property
     def unlisted_bytes(self) -> int | None:

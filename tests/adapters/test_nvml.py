@@ -224,8 +224,8 @@ async def test_a_gpu_that_goes_keeps_its_row_and_is_never_asked_again(
     gone, well = (await reader.sample()).gpus
     assert (gone.index, gone.uuid, gone.name) == (0, "GPU-a", "NVIDIA H100 80GB HBM3")
     assert (gone.state, gone.state_reason) == (state, reason)
-    assert gone.memory_free_bytes is None
-    assert gone.unknown["memory_free_bytes"] == reason
+    assert gone.memory_free_bytes == before.gpus[0].memory_free_bytes, "the last that it said"
+    assert gone.age_s is not None
     assert well == before.gpus[1]
     assert library.calls["nvmlDeviceGetPowerUsage"] == calls["nvmlDeviceGetPowerUsage"] + 1
     assert library.crashes == []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from nemotui.adapters import threads
 from nemotui.adapters.nvml import NvmlProbe
+from nemotui.adapters.nvml_calls import pynvml
 from nemotui.core.errors import NothingThereError
-from nemotui.core.hardware import Machine
+from nemotui.core.hardware import GpuProcess, Host, Machine
 
 from . import fake_nvml
 from .fake_nvml import GPU_IS_LOST, FakeGpu, FakeNvml
@@ -146,7 +148,7 @@ async def test_a_driver_that_was_replaced_meanwhile_leaves_the_last_values_with_
     machine = await reader.sample()
     assert machine.error is not None
     assert machine.error.kind == "driver_mismatch"
-    assert [(gpu.state, gpu.age_s) for gpu in machine.gpus] == [("error", None), ("not-answering", 40.0)]
+    assert [(gpu.state, gpu.age_s) for gpu in machine.gpus] == [("error", 40.0), ("not-answering", 40.0)]
     library.init_error, library.gpus[0].errors = fake_nvml.SUCCESS, {}
     clock.time += 100
     assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
@@ -170,3 +172,110 @@ async def test_an_initialisation_that_hangs_the_second_time_leaves_the_rows(inst
     library.release.set()
     await all_answer(reader)
     assert library.crashes == []
+
+
+async def test_an_exception_that_nobody_expected_costs_one_gpu_and_not_the_others(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(FakeGpu("GPU-a"), FakeGpu("GPU-b", power_mw=90_000))
+    usage = pynvml.nvmlDeviceGetPowerUsage
+
+    def faulty(handle: object) -> int:
+        if (power := int(usage(handle))) == 90_000:
+            raise ValueError("no such unit\x1b[2J")
+        return power
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetPowerUsage", faulty)
+    well, ill = (await probe().sample()).gpus
+    assert (well.state, well.power_w) == ("ok", 70.0)
+    assert (ill.state, ill.state_reason) == ("error", "reading it failed: ValueError: no such unit")
+
+
+async def test_a_process_that_cannot_be_looked_up_has_no_name_and_the_gpu_is_sound(install: Install) -> None:
+    install(FakeGpu("GPU-a", compute=[(7, 2**30), (8, 2**30)]))
+
+    def look_up(pid: int, memory_bytes: int | None) -> GpuProcess:
+        if pid == 7:
+            raise ValueError("a broken cgroup")
+        return GpuProcess(pid=pid, name="python3")
+
+    (gpu,) = (await NvmlProbe(Host, look_up, ManualClock()).sample()).gpus
+    assert gpu.state == "ok"
+    assert gpu.processes == (
+        GpuProcess(pid=7, memory_bytes=2**30),
+        GpuProcess(pid=8, name="python3", memory_bytes=2**30),
+    )
+
+
+async def test_a_slow_container_engine_holds_up_names_alone(install: Install) -> None:
+    library = install(FakeGpu("GPU-a", compute=[(7, 2**30)]))
+    answers = threading.Event()
+
+    def look_up(pid: int, memory_bytes: int | None) -> GpuProcess:
+        answers.wait()
+        return GpuProcess(pid=pid, container="vllm")
+
+    clock = ManualClock()
+    reader = NvmlProbe(Host, look_up, clock)
+    for utilization in (30, 60):
+        library.gpus[0].utilization = utilization
+        (gpu,) = (await reader.sample()).gpus
+        assert (gpu.state, gpu.utilization_percent) == ("ok", utilization)
+        assert gpu.processes == (GpuProcess(pid=7, memory_bytes=2**30),)
+        clock.time += 1
+    answers.set()
+    while (await reader.sample()).gpus[0].processes[0].container is None:
+        pass
+    library.gpus[0].compute = [(7, 2**30), (8, 2**20)]
+    clock.time += 5
+    (gpu,) = (await reader.sample()).gpus
+    assert [process.container for process in gpu.processes] == ["vllm", "vllm"]
+
+
+async def test_one_gpu_that_hangs_from_the_beginning_is_not_waited_for_as_long_as_the_first(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    library.hang_in, library.hang_gpu = "nvmlDeviceGetName", 0
+    clock = ManualClock()
+    reader = probe(clock, first_patience_s=600.0, patience_s=0.1)
+    hung, well = (await reader.sample()).gpus
+    assert (hung.state, hung.state_reason, well.state) == ("not-answering", "asked 0 s ago", "ok")
+    clock.time += 7
+    assert (await reader.sample()).gpus[0].state_reason == "asked 7 s ago"
+    library.release.set()
+    await all_answer(reader)
+
+
+@pytest.mark.parametrize("code", [GPU_IS_LOST, fake_nvml.RESET_REQUIRED, fake_nvml.UNKNOWN])
+async def test_the_xid_of_a_gpu_that_goes_is_kept_in_its_row_and_when_it_comes_back(
+    install: Install, code: int
+) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock)
+    await reader.sample()
+    library.gpus[1].xids.append(79)
+    library.gpus[1].errors["*"] = code
+    clock.time += 1
+    assert [gpu.xid for gpu in (await reader.sample()).gpus] == [None, 79]
+    clock.time += 40
+    gone = (await reader.sample()).gpus[1]
+    assert (gone.xid, gone.state) == (79, "error" if code == fake_nvml.UNKNOWN else gone.state)
+    library.gpus[1].errors.clear()
+    clock.time += 500
+    assert [(gpu.state, gpu.xid) for gpu in (await reader.sample()).gpus] == [("ok", None), ("ok", 79)]
+
+
+async def test_a_lost_gpu_keeps_its_last_values_with_their_age(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b", power_mw=450_000))
+    clock = ManualClock()
+    reader = probe(clock)
+    await reader.sample()
+    library.gpus[1].errors["*"] = GPU_IS_LOST
+    clock.time += 12
+    gone = (await reader.sample()).gpus[1]
+    assert (gone.state, gone.power_w, gone.age_s) == ("lost", 450.0, 12.0)
+    clock.time += 100
+    library.gpus = library.gpus[:1]
+    gone = (await reader.sample()).gpus[1]
+    assert (gone.state, gone.power_w, gone.age_s) == ("lost", 450.0, 112.0)
+    assert gone.state_reason == "the driver does not list it any more"
