@@ -16,14 +16,13 @@ from nemotui.ui.widgets.gpu_words import holders, mhz
 _TWO_COLUMNS = 110
 _NAME = 20
 _LOAD_LINES = 5
-_WAITING = GpuDetail(unknown={field.name: "being asked" for field in fields(GpuDetail)})
 
 
 def detail(gpu: Gpu, trace: Trace, machine: Machine, width: int) -> list[Content]:
     """All that is known of it."""
     blank = Content("")
     lines = [*card(gpu, trace, selected=False, width=width, load_lines=_LOAD_LINES), blank]
-    facts = _facts(gpu, gpu.detail or _WAITING)
+    facts = _facts(gpu, gpu.detail or _no_detail(gpu))
     half = (len(facts) + 1) // 2
     if width >= _TWO_COLUMNS:
         room = _NAME + 46  # a whole UUID
@@ -49,6 +48,12 @@ def detail(gpu: Gpu, trace: Trace, machine: Machine, width: int) -> list[Content
         words = "   ".join(f"GPU{o.index} {link_word(machine.link(gpu.uuid, o.uuid))}" for o in others)
         lines += [blank, Content.assemble((" links  ", "$muted"), words)]
     return lines
+
+
+def _no_detail(gpu: Gpu) -> GpuDetail:
+    """While the figures are on their way, or never to come."""
+    reason = "being asked" if gpu.state == "ok" else gpu.state_reason or f"its state is {gpu.state}"
+    return GpuDetail(unknown={field.name: reason for field in fields(GpuDetail)})
 
 
 def _facts(gpu: Gpu, more: GpuDetail) -> list[Content]:

@@ -13,13 +13,13 @@ from nemotui.ui.states.gpus_view import Order
 from nemotui.ui.widgets.bar import columns
 from nemotui.ui.widgets.gpu_card import memory_bar
 from nemotui.ui.widgets.gpu_words import (
-    SIGNS,
     TONES,
     holders,
     mark,
     mhz,
     notes,
     picture,
+    sign,
     silence,
     state_words,
     trouble_lines,
@@ -67,7 +67,7 @@ def gpu_rows(
         lines.append(Content("  ").join([Content.assemble(here, (cells, quiet)), *pictures[0 if bar_width else 1 :]]))
         below = trouble_lines(gpu, 4)
         if words := silence(gpu):
-            below.insert(0, Content.assemble("    ", (f"{SIGNS[gpu.state]} {words}", TONES[gpu.state])))
+            below.insert(0, Content.assemble("    ", (f"{sign(gpu)} {words}", TONES.get(gpu.state, "$error"))))
         if said := notes(gpu):
             below.append(Content.assemble("    ", (said, "$muted")))
         lines += [Content.assemble(mark(gpu.uuid == selected), line) for line in below]

@@ -20,17 +20,22 @@ def mark(selected: bool) -> tuple[str, str]:
 
 def state_words(gpu: Gpu) -> Content:
     """A sign and a word; the reasons are among the troubles."""
-    words = silence(gpu) or gpu.state
     if gpu.state == "ok" and troubles(gpu):
         return Content.styled("▲ in trouble", "$warning")
-    return Content.styled(f"{SIGNS.get(gpu.state, '✖')} {words}", TONES.get(gpu.state, "$error"))
+    return Content.styled(f"{sign(gpu)} {silence(gpu) or gpu.state}", TONES.get(gpu.state, "$error"))
+
+
+def sign(gpu: Gpu) -> str:
+    """Of its state."""
+    return SIGNS.get(gpu.state, "✖")
 
 
 def silence(gpu: Gpu) -> str:
-    """How old the values of a GPU are that does not answer; nothing for one that does."""
-    if gpu.state != "not-answering":
-        return ""
-    return gpu.state_reason or "" if gpu.age_s is None else f"no answer, values {number(gpu.age_s, 's')} old"
+    """How old the values of a GPU are that gives none now; nothing for one that does."""
+    age = "" if gpu.age_s is None else f", values {number(gpu.age_s, 's')} old"
+    if gpu.state == "not-answering":
+        return f"no answer{age}" if age else f"{gpu.state}: {gpu.state_reason or 'no reason given'}"
+    return f"{gpu.state}{age}" if age else ""
 
 
 def notes(gpu: Gpu) -> str:
