@@ -13,6 +13,7 @@ from nemotui.cli.backends import backends, host_alone
 from nemotui.cli.output import Answer, table, wrapped
 from nemotui.cli.verb import Invocation, Real, verb
 from nemotui.core.errors import NemotuiError, NothingThereError, Problem
+from nemotui.core.group_table import GroupLine, group_table
 from nemotui.core.hardware import Gpu, Host, Machine
 from nemotui.core.ports import ContainerRuntime
 from nemotui.core.show import gib, number
@@ -94,7 +95,7 @@ def machine_text(machine: Machine) -> str:
     notes = [f"GPU {g.index}: {words}" for g in machine.gpus for words in _notes(g)]
     parts += ["", *notes] if notes else []
     if len(machine.gpus) > 1:
-        parts += ["", _matrix(machine)]
+        parts += ["", _matrix(machine), "", *map(_group, group_table(machine))]
     holders = [
         (
             str(g.index),
@@ -127,7 +128,10 @@ def _host_line(machine: Machine, host: Host) -> str:
 
 def _notes(gpu: Gpu) -> list[str]:
     """What the table has no column for."""
-    notes = list(troubles(gpu))
+    identity = gpu.uuid[:12]
+    if gpu.memory_reserved_bytes is not None:
+        identity += f", {gib(gpu.memory_reserved_bytes)} reserved by the driver"
+    notes = [identity, *troubles(gpu)]
     if gpu.age_s is not None:
         notes.append(f"its values are {number(gpu.age_s, 's')} old")
     if gpu.throttle_reasons:
@@ -156,6 +160,10 @@ def _row(gpu: Gpu) -> tuple[str, ...]:
         number(gpu.temperature_c, "°C"),
         gpu.state,
     )
+
+
+def _group(line: GroupLine) -> str:
+    return wrapped(f"{line.label}: {line.gpus}: {line.reason}")
 
 
 def _matrix(machine: Machine) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from nemotui.core.hardware import BUSY_BYTES, Gpu, Link, LinkKind, Machine
+from nemotui.core.trouble import unsound
 
 # Best first, as `nvidia-smi topo -m` explains them; None, what the driver does not say, ranks last.
 _LINKS: dict[LinkKind | None, str] = {
@@ -41,7 +42,7 @@ class GpuGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuGroups:
-    """Groups that share no GPU, best first; and for each GPU that can be in none the reason, by UUID."""
+    """Groups that share no GPU, best first; and for each GPU that is in none the reason, by UUID."""
 
     groups: tuple[GpuGroup, ...]
     refusals: Mapping[str, str]
@@ -76,6 +77,9 @@ def tensor_parallel_groups(
             best = min((_candidate(links, members) for members in combinations(rest, size)), key=_Candidate.rank)
             found.append(best)
             rest = [gpu for gpu in rest if gpu not in best.members]
+        if len(equals) >= size:
+            refusals.update((gpu.uuid, f"no equal partners are left for a group of {size}") for gpu in rest)
+        refusals.update((gpu.uuid, f"only {_MOST} equal GPUs are looked at") for gpu in equals[_MOST:])
     groups = (
         GpuGroup(
             gpus=tuple(gpu.uuid for gpu in candidate.members),
@@ -122,6 +126,8 @@ def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
         return f"its state is {gpu.state}" + (f": {gpu.state_reason}" if gpu.state_reason else "")
     if not gpu.visible:
         return "CUDA_VISIBLE_DEVICES hides it"
+    if reason := unsound(gpu):
+        return reason
     if gpu.mig_enabled:
         return "MIG is on: it is cut into slices, which cannot share a model"
     if need_bytes is None:

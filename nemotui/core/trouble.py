@@ -30,6 +30,8 @@ _GPU = {
     143: "it could not be initialised",
     154: "it needs a reset or a reboot to recover",
 }
+# Of these a GPU works on until somebody has the time to reset it.
+_CAN_WAIT = {63, 92}
 _REMEDIES = {
     "lost": "; see `sudo dmesg | grep -i xid`, and reboot",
     "reset-required": "; run `sudo nvidia-smi --gpu-reset -i {index}`",
@@ -42,6 +44,19 @@ _FABRIC = {
 ALARMING = ("hardware slowdown", "software thermal slowdown", "hardware thermal slowdown", "hardware power brake")
 
 
+def unsound(gpu: Gpu) -> str | None:
+    """Why nothing more should be put on this GPU before it is reset; None for one that can be used."""
+    if gpu.ecc_uncorrected:
+        return f"drain it: {_uncorrected(gpu.ecc_uncorrected)}"
+    if gpu.xid in _GPU and gpu.xid not in _CAN_WAIT:
+        return f"drain it: Xid {gpu.xid}, {_GPU[gpu.xid]}"
+    return None
+
+
+def _uncorrected(count: int) -> str:
+    return f"{count:,} memory error{'s' if count > 1 else ''} that ECC could not correct"
+
+
 def troubles(gpu: Gpu) -> tuple[str, ...]:
     """Everything wrong with this GPU, the worst first; empty for a sound one."""
     found = []
@@ -52,9 +67,8 @@ def troubles(gpu: Gpu) -> tuple[str, ...]:
         words = _PROGRAM.get(gpu.xid) or _GPU.get(gpu.xid) or "see NVIDIA's list of Xid errors"
         found.append(f"Xid {gpu.xid}: {words}")
     if gpu.ecc_uncorrected:
-        count = f"{gpu.ecc_uncorrected:,} memory error{'s' if gpu.ecc_uncorrected > 1 else ''}"
         found.append(
-            f"{count} that ECC could not correct: drain it and run `sudo nvidia-smi --gpu-reset -i {gpu.index}`"
+            f"{_uncorrected(gpu.ecc_uncorrected)}: drain it and run `sudo nvidia-smi --gpu-reset -i {gpu.index}`"
         )
     if gpu.fabric in _FABRIC:
         found.append(_FABRIC[gpu.fabric])

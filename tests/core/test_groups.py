@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 
+from nemotui.core.group_table import GroupLine, group_table
 from nemotui.core.groups import tensor_parallel_groups
 from nemotui.core.hardware import Gpu, GpuProcess, Link, LinkKind, Machine
 
@@ -40,7 +41,7 @@ def test_an_nvlink_pair_beats_lower_indices() -> None:
         "2 × NVIDIA H100 80GB HBM3, compute capability 9.0, 79.6 GiB each",
         "NVLink connects every pair",
     )
-    assert found.refusals == {}
+    assert found.refusals == {"GPU-0": "no equal partners are left for a group of 2"}
 
 
 def test_without_nvlink_the_worst_link_decides_and_then_the_lowest_indices() -> None:
@@ -172,3 +173,40 @@ def test_busy_gpus_are_refused_where_idle_ones_are_wanted() -> None:
         "GPU-1": "it is busy: 2.0 GiB are in use by another namespace",
         "GPU-3": "whether it is in use is unknown: Insufficient Permissions",
     }
+
+
+def test_a_gpu_that_should_be_drained_is_refused() -> None:
+    gpus = (
+        replace(h100(0), ecc_uncorrected=3),
+        replace(h100(1), xid=95),
+        replace(h100(2), xid=31),  # a program's own fault
+        replace(h100(3), xid=63, ecc_uncorrected=0),  # waits for the next reset, and works
+    )
+    found = tensor_parallel_groups(machine(*gpus), 2)
+    assert [group.gpus for group in found.groups] == [("GPU-2", "GPU-3")]
+    assert found.refusals == {
+        "GPU-0": "drain it: 3 memory errors that ECC could not correct",
+        "GPU-1": "drain it: Xid 95, a memory error that could not be contained: reset the GPU",
+    }
+
+
+def test_every_gpu_is_in_a_group_or_has_a_reason() -> None:
+    box = Machine(gpus=tuple(map(h100, range(18))))
+    found = tensor_parallel_groups(box, 8)
+    assert [len(group.gpus) for group in found.groups] == [8, 8]
+    assert found.refusals == dict.fromkeys(("GPU-16", "GPU-17"), "only 16 equal GPUs are looked at")
+    three = tensor_parallel_groups(Machine(gpus=tuple(map(h100, range(7)))), 4)
+    assert found.groups[0].gpus[:4] == three.groups[0].gpus
+    assert set(three.refusals) == {"GPU-4", "GPU-5", "GPU-6"}
+
+
+def test_the_table_says_for_every_size_why_these_and_why_not_the_others() -> None:
+    idle = [replace(h100(i), memory_used_bytes=0) for i in range(4)]
+    box = machine(*idle[:3], replace(idle[3], ecc_uncorrected=1), links={(0, 1): "NVLINK"})
+    assert group_table(box) == (
+        GroupLine("TP 2", "GPUs 0,1", "NVLink connects every pair; not 2: no equal partners are left for a group of 2"),
+        GroupLine("no TP", "GPU 3", "drain it: 1 memory error that ECC could not correct"),
+    )
+    assert group_table(machine(idle[0], replace(idle[1], name="NVIDIA L40S"))) == (
+        GroupLine("TP 2", "none", "not 0,1: 2 equal GPUs are needed, and of this kind only 1 can be used"),
+    )

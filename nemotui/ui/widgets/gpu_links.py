@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from textual.content import Content
 
-from nemotui.core.groups import GpuGroup, tensor_parallel_groups
+from nemotui.core.group_table import group_table
 from nemotui.core.hardware import Gpu, Link, Machine
 from nemotui.core.show import number
 
@@ -56,36 +54,14 @@ def link_word(link: Link | None) -> str:
 
 
 def group_lines(machine: Machine) -> list[Content]:
-    """The tensor-parallel groups of idle GPUs for each size, the reasons of the best, and why the others cannot."""
-    refusals = tensor_parallel_groups(machine, 1, idle=True).refusals
-    usable = tuple(
-        (gpu.index, gpu.uuid, gpu.name, gpu.compute_capability, gpu.memory_total_bytes, gpu.numa_node)
-        for gpu in machine.gpus
-        if gpu.uuid not in refusals
-    )
-    index = {gpu.uuid: gpu.index for gpu in machine.gpus}
-    lines = []
-    for size in (8, 4, 2):
-        if groups := _groups(usable, machine.links, size):
-            sets = "   ".join(",".join(str(index[uuid]) for uuid in group.gpus) for group in groups)
-            reasons = "; ".join(groups[0].reasons[1:])
-            lines.append(Content.assemble((f"TP {size:<5}", "$muted"), f"GPUs {sets}", (f"   {reasons}", "$muted")))
-    for uuid, reason in refusals.items():
-        lines.append(Content.assemble((f"{'no TP':<8}", "$muted"), f"GPU {index[uuid]}", (f"   {reason}", "$muted")))
-    if len(machine.gpus) > 1 and not lines:
-        lines.append(
-            Content.styled("No two of these GPUs are equal: none can share a model by tensor parallelism.", "$muted")
+    """The tensor-parallel groups of idle GPUs for each size, and why these; why the others are in none."""
+    if len(machine.gpus) < 2:
+        return []
+    return [
+        Content.assemble(
+            (f"{line.label:<8}", "$muted"),
+            line.gpus,
+            (f"   {line.reason}", "$muted"),
         )
-    return lines
-
-
-@lru_cache(maxsize=32)
-def _groups(
-    usable: tuple[tuple[int, str, str, str | None, int | None, int | None], ...], links: tuple[Link, ...], size: int
-) -> tuple[GpuGroup, ...]:
-    """Of what does not change from second to second: trying all sets of 8 in 16 takes a tenth of a second."""
-    gpus = tuple(
-        Gpu(index=i, uuid=uuid, name=name, compute_capability=capability, memory_total_bytes=total, numa_node=node)
-        for i, uuid, name, capability, total, node in usable
-    )
-    return tensor_parallel_groups(Machine(gpus=gpus, links=links), size).groups
+        for line in group_table(machine)
+    ]
