@@ -21,12 +21,13 @@ from nemotui.adapters.reading import Reading
 from nemotui.core.errors import NemotuiError, NothingThereError, Problem
 from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, Machine
 from nemotui.core.ports import Clock
-from nemotui.core.visible import visible_gpus
+from nemotui.core.visible import order_is_known, visible_gpus
 
 # A GPU that is gone is looked for by initialising anew, which is dear: seldom, and ever more seldom.
 _LOOK_AGAIN_S = 30.0
 _LOOK_AGAIN_MOST_S = 480.0
 _NAMES_PATIENCE_S = 0.5  # a container engine may be asked
+_ORDER = "whether CUDA_VISIBLE_DEVICES hides it is unknown: set CUDA_DEVICE_ORDER=PCI_BUS_ID"
 _SILENT = Problem(
     "driver_not_answering",
     "the NVIDIA driver does not answer",
@@ -37,10 +38,10 @@ _SILENT = Problem(
 class NvmlProbe:
     """`core.ports.MachineProbe` on the NVIDIA driver. `host` and `process` are called on reading threads.
 
-    `visible_devices` is the value of CUDA_VISIBLE_DEVICES. `init_patience_s`: how long the driver may take to
-    initialise; `first_patience_s`: how long to wait for the first GPU that answers at all; `patience_s`: how long for
-    each more at first, and for all later, before one counts as not answering; `drain_s`: how long
-    `close` waits for running calls.
+    `visible_devices` and `device_order` are the values of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER.
+    `init_patience_s`: how long the driver may take to initialise; `first_patience_s`: how long to wait for the first
+    GPU that answers at all; `patience_s`: how long for each more at first, and for all later, before one counts as not
+    answering; `drain_s`: how long `close` waits for running calls.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class NvmlProbe:
         clock: Clock,
         *,
         visible_devices: str | None = None,
+        device_order: str | None = None,
         init_patience_s: float = 60.0,
         first_patience_s: float = 10.0,
         patience_s: float = 1.5,
@@ -59,6 +61,7 @@ class NvmlProbe:
         self._process = process
         self._clock = clock
         self._visible_devices = visible_devices
+        self._device_order = device_order
         self._init_patience_s = init_patience_s
         self._first_patience_s = first_patience_s
         self._patience_s = patience_s
@@ -205,10 +208,15 @@ class NvmlProbe:
         )
 
     def _machine(self, host: Host, problem: Problem | None) -> Machine:
-        visible = visible_gpus(self._visible_devices, self._rows.now)
+        rows = self._rows.now
+        if order_is_known(self._visible_devices, self._device_order, rows):
+            visible = visible_gpus(self._visible_devices, rows)
+        else:
+            visible = frozenset(row.uuid for row in rows)
+            rows = tuple(replace(row, unknown={**row.unknown, "visible": _ORDER}) for row in rows)
         return replace(
             self._driver.versions,
-            gpus=tuple(replace(self._with_names(row), visible=row.uuid in visible) for row in self._rows.now),
+            gpus=tuple(replace(self._with_names(row), visible=row.uuid in visible) for row in rows),
             links=(self._links.last if self._links else None) or (),
             host=host,
             error=problem,

@@ -85,9 +85,9 @@ def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -
     from nemotui.adapters.processes import Processes
 
     docker = DockerEngine()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
     host, processes = HostProbe(inv.settings.hf_cache), Processes(docker.container_name)
-    return NvmlProbe(host, processes, clock, visible_devices=visible), docker
+    return NvmlProbe(host, processes, clock, visible_devices=visible, device_order=order), docker
 
 
 def host_alone(inv: Invocation) -> Host:

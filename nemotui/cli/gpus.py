@@ -144,6 +144,8 @@ def _notes(gpu: Gpu) -> list[str]:
         notes.append(f"persistence mode is off, so each first use wakes it: `sudo nvidia-smi -i {gpu.index} -pm 1`")
     if not gpu.visible:
         notes.append("hidden by CUDA_VISIBLE_DEVICES")
+    if order := gpu.unknown.get("visible"):
+        notes.append(order)
     notes += [f"slice {s.uuid}, {s.name}, {gib(s.memory_free_bytes)} free" for s in gpu.slices]
     return notes
 

@@ -8,6 +8,17 @@ from collections.abc import Sequence
 from nemotui.core.hardware import Gpu
 
 
+def order_is_known(setting: str | None, device_order: str | None, gpus: Sequence[Gpu]) -> bool:
+    """Whether the indices in this value of CUDA_VISIBLE_DEVICES say which GPUs are meant.
+
+    CUDA counts the fastest first unless CUDA_DEVICE_ORDER is PCI_BUS_ID, and only equal GPUs in PCI order as the driver
+    does (CUDA programming guide); a value without indices, by UUID, is always plain.
+    """
+    by_index = setting is not None and any(re.fullmatch(r"\d+", part.strip()) for part in setting.split(","))
+    alike = len({(gpu.name, gpu.memory_total_bytes) for gpu in gpus}) < 2
+    return not by_index or alike or device_order == "PCI_BUS_ID"
+
+
 def visible_gpus(setting: str | None, gpus: Sequence[Gpu]) -> frozenset[str]:
     """UUIDs of the GPUs that CUDA shows under this value of CUDA_VISIBLE_DEVICES; None: it is not set, all are.
 

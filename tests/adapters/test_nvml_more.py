@@ -187,6 +187,16 @@ async def test_hidden_gpus_are_marked(install: Install, setting: str | None, vis
     assert [gpu.uuid for gpu in gpus if gpu.visible] == visible
 
 
+@pytest.mark.parametrize(("order", "visible"), [(None, ["GPU-a", "GPU-b"]), ("PCI_BUS_ID", ["GPU-b"])])
+async def test_an_index_hides_nothing_where_the_order_of_different_gpus_is_unknown(
+    install: Install, order: str | None, visible: list[str]
+) -> None:
+    install(FakeGpu("GPU-a", name=b"NVIDIA L40S"), FakeGpu("GPU-b"))
+    gpus = await sampled(NvmlProbe(Host, nobody, ManualClock(), visible_devices="1", device_order=order))
+    assert [gpu.uuid for gpu in gpus if gpu.visible] == visible
+    assert {"visible" in gpu.unknown for gpu in gpus} == {order is None}
+
+
 async def test_a_host_that_cannot_be_read_at_once_holds_up_no_gpu(install: Install) -> None:
     install(FakeGpu("GPU-a"))
     mounted = threading.Event()

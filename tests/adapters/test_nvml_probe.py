@@ -42,7 +42,8 @@ class ManualClock:
 
 
 def probe(clock: ManualClock | None = None, visible_devices: str | None = None, **patience: float) -> NvmlProbe:
-    return NvmlProbe(Host, nobody, clock or ManualClock(), visible_devices=visible_devices, **patience)
+    clock = clock or ManualClock()
+    return NvmlProbe(Host, nobody, clock, visible_devices=visible_devices, device_order=None, **patience)
 
 
 async def test_no_gpus_is_a_machine_without_gpus(install: Install) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nemotui.core.hardware import Gpu, MigSlice
-from nemotui.core.visible import visible_gpus
+from nemotui.core.visible import order_is_known, visible_gpus
 
 GPUS = (
     Gpu(index=0, uuid="GPU-aa11", name="NVIDIA H100 80GB HBM3"),
@@ -33,3 +35,22 @@ GPUS = (
 )
 def test_what_a_setting_leaves_visible(setting: str | None, visible: set[str]) -> None:
     assert visible_gpus(setting, GPUS) == visible
+
+
+@pytest.mark.parametrize(
+    ("setting", "device_order", "known"),
+    [
+        ("1", None, False),
+        ("GPU-aa11,2", "FASTEST_FIRST", False),
+        ("1", "PCI_BUS_ID", True),
+        ("GPU-aa11", None, True),
+        ("", None, True),
+        (None, None, True),
+    ],
+)
+def test_indices_mean_the_fastest_first_on_a_box_of_different_gpus(
+    setting: str | None, device_order: str | None, known: bool
+) -> None:
+    mixed = (replace(GPUS[0], name="NVIDIA L40S"), *GPUS[1:])
+    assert order_is_known(setting, device_order, mixed) is known
+    assert order_is_known(setting, device_order, GPUS) is True

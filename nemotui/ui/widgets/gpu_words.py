@@ -44,6 +44,7 @@ def notes(gpu: Gpu) -> str:
         (gpu.mig_enabled, f"MIG, {len(gpu.slices)} slices"),
         (gpu.unified_memory, "memory shared with the host"),
         (not gpu.visible, "hidden by CUDA_VISIBLE_DEVICES"),
+        ("visible" in gpu.unknown, gpu.unknown.get("visible", "")),
         (gpu.persistence is False, "persistence off: slow to wake"),
     )
     return " · ".join(words for is_so, words in facts if is_so)
