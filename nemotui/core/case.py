@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.measured import Setup
+from nemotui.core.measured import MeasuredStart, Setup, newest_start
 from nemotui.core.memory import (
     DEFAULT_UTILIZATION,
+    GIB,
     TYPICAL_TOKENS,
     UNIFIED_UTILIZATION,
     KvDtype,
@@ -107,23 +108,46 @@ class Case:
     def release(self) -> Release | None:
         return release(self.image)
 
-    def memory(
-        self, total: int, *, tp: int | None = None, mtp: int | None = None, overhead: int | None = None
-    ) -> MemoryPlan:
-        """The memory plan on GPUs of `total` bytes; the others ask what another choice would give."""
+    def memory(self, total: int, *, overhead: int | None = None) -> MemoryPlan:
+        """The memory plan on GPUs of `total` bytes."""
         return plan_memory(
             self.catalog.model,
             self.variant,
             total=total,
-            tensor_parallel_size=self.tp if tp is None else tp,
+            tensor_parallel_size=self.tp,
             data_parallel_size=self.dp,
             kv_dtype=self.kv_dtype,
             utilization=self.utilization,
-            mtp_tokens=self.mtp if mtp is None else mtp,
+            mtp_tokens=self.mtp,
             prefix_caching=self.prefix_caching,
             all_states=self.release is not None and self.release <= LAST_WITH_ALL_STATES,
             overhead=overhead,
         )
+
+    @property
+    def planned(self) -> MemoryPlan | None:
+        """The memory plan; None where the GPU's memory is unknown."""
+        return None if self.total is None else self.memory(self.total)
+
+    @property
+    def start(self) -> MeasuredStart | None:
+        """The last start of this setup."""
+        return newest_start(self.catalog.starts, self.setup)
+
+    @property
+    def taught(self) -> MemoryPlan | None:
+        """The plan with the overhead that the last start had."""
+        planned, start = self.planned, self.start
+        overhead = start.overhead(planned) if start and planned else None
+        return planned if planned is None or overhead is None else self.memory(planned.total, overhead=overhead)
+
+    def max_num_seqs(self, memory: MemoryPlan | None) -> int | None:
+        """What `--max-num-seqs` is, asked for or by the plan; None where there is no room for one sequence."""
+        if self.request.as_published and self.total is not None:
+            # vLLM 0.33's own default: arg_utils.py get_batch_defaults; A100 and GB10 get the smaller.
+            large = self.total >= 70 * GIB and not self.unified and self.capability != (8, 0)
+            return 1024 if large else 256
+        return self.request.max_num_seqs or (memory.max_num_seqs if memory else 0) or None
 
     @property
     def budget(self) -> int | None:

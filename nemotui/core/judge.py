@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.flags import vllm_args
-from nemotui.core.measured import MeasuredStart, newest_start
-from nemotui.core.memory import GIB, MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.measured import MeasuredStart
+from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow, capability
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
-from nemotui.core.refusals import Refusal, dotted, gate, gib, place, room
+from nemotui.core.refusals import dotted, gib, refuse, would_fit_if
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
 
@@ -78,14 +77,10 @@ class Recommendation:
 def judge(case: Case) -> Recommendation:
     """The row for this case."""
     catalog, request, variant, tp = case.catalog, case.request, case.variant, case.tp
-    planned = None if case.total is None else case.memory(case.total)
-    start = newest_start(catalog.starts, case.setup)
-    memory = _taught(case, planned, start)
-    max_num_seqs = _max_num_seqs(case, memory)
+    planned, start, memory = case.planned, case.start, case.taught
+    max_num_seqs = case.max_num_seqs(memory)
     free = case.groups(case.budget)
-    no_room = room(case, memory, max_num_seqs)
-    no_place = None if no_room and no_room.more_gpus else place(case, memory, free)
-    refusals = [refusal for refusal in (gate(case), no_room, no_place) if refusal]
+    refusals = refuse(case, free)
 
     # A row that is refused for want of free memory still says which GPUs it is about.
     groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]
@@ -130,7 +125,7 @@ def judge(case: Case) -> Recommendation:
         verdict=verdict,
         published=row is not None,
         reasons=tuple(reasons),
-        would_fit_if=_help(refusals),
+        would_fit_if=would_fit_if(refusals),
         memory=memory,
         planned=planned,
         measured=start,
@@ -150,34 +145,12 @@ def _published(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) 
     return published_row(case.catalog, case.chip, case.variant, case.tp)
 
 
-def _taught(case: Case, planned: MemoryPlan | None, start: MeasuredStart | None) -> MemoryPlan | None:
-    """The plan with the overhead that the last start of the same setup had."""
-    overhead = start.overhead(planned) if start and planned else None
-    return planned if planned is None or overhead is None else case.memory(planned.total, overhead=overhead)
-
-
 def _beside(planned: MemoryPlan, start: MeasuredStart) -> str:
     """What the last start here had, in a sentence."""
     got = "" if start.blocks is None else f": planned {planned.blocks:,} blocks, got {start.blocks:,}"
     took = start.overhead(planned)
     rest = "" if took is None else f"; besides the weights vLLM took {gib(took)}, which is reckoned with"
     return f"measured here at u = {start.gpu_memory_utilization:g}{got}{rest}"
-
-
-def _help(refusals: Sequence[Refusal]) -> str | None:
-    """What would lift all of them, as one sentence; None where one cannot be lifted."""
-    helps = [refusal.would_fit_if for refusal in refusals if refusal.would_fit_if]
-    if not helps or len(helps) < len(refusals):
-        return None
-    return ", and ".join([helps[0], *(text.removeprefix("fits ") for text in helps[1:])])
-
-
-def _max_num_seqs(case: Case, memory: MemoryPlan | None) -> int | None:
-    if case.request.as_published and case.total is not None:
-        # vLLM 0.33's own default: arg_utils.py get_batch_defaults; A100 and GB10 get the smaller.
-        large = case.total >= 70 * GIB and not case.unified and case.capability != (8, 0)
-        return 1024 if large else 256
-    return case.request.max_num_seqs or (memory.max_num_seqs if memory else 0) or None
 
 
 def _verdict(case: Case, *, tight: bool) -> Verdict:

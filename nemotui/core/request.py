@@ -13,6 +13,7 @@ from nemotui.core.memory import KvDtype
 from nemotui.core.models import Model, VariantName
 
 LONGEST_CONTEXT = 1_048_576  # NVIDIA's own longest
+LEAST_UTILIZATION = 0.1
 MOST_MTP_TOKENS = 7  # the longest draft that NVIDIA reports
 Goal = Literal["throughput", "latency", "capacity"]
 GOALS: tuple[Goal, ...] = ("throughput", "latency", "capacity")
@@ -66,7 +67,7 @@ def check_request(request: PlanRequest, model: Model) -> None:
     _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
     _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
     _within("--port", request.port, 1, 65_535)
-    _within("--gpu-memory-utilization", request.gpu_memory_utilization, 0.1, 1)
+    _within("--gpu-memory-utilization", request.gpu_memory_utilization, LEAST_UTILIZATION, 1)
     if request.kv_cache_dtype not in (None, *KV_DTYPES):
         raise _wrong(
             f"--kv-cache-dtype {request.kv_cache_dtype!r} is none that we plan", f"Use {' or '.join(KV_DTYPES)}"
