@@ -6,7 +6,7 @@ import difflib
 import tomllib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
 from itertools import combinations
@@ -21,6 +21,8 @@ from nemotui.core.models import Catalog, Chip
 
 DEFAULT_PROFILE = "2xh100"
 _CPU_ONLY_CHIP = "H100 80GB SXM"  # what the pretend server's speed is taken from on a machine without a GPU
+
+_NO_NEWS = ("state_reason", "fabric", "xid", "age_s", "detail")  # None says that there is nothing to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,14 @@ def lost(gpu: Gpu) -> Gpu:
         pci_bus_id=gpu.pci_bus_id,
         state="lost",
         state_reason=reason,
+        unknown=dict.fromkeys(unexplained(Gpu(index=gpu.index, uuid=gpu.uuid, name=gpu.name)), reason),
     )
+
+
+def unexplained(gpu: Gpu) -> tuple[str, ...]:
+    """The fields that have neither a value nor a reason, and on a real machine have one of them."""
+    empty = (field.name for field in fields(gpu) if getattr(gpu, field.name) is None)
+    return tuple(name for name in empty if name not in gpu.unknown and name not in _NO_NEWS)
 
 
 def load_machine(name: str) -> Machine:
@@ -148,9 +157,14 @@ def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
         mig_enabled=False,
         unified_memory=chip.unified_memory,
         processes=(GpuProcess(pid=4242, name="python3", user="alice", memory_bytes=held),) if held else (),
-        unknown={} if limit is not None else {"power_limit_w": "not supported on this board"},
     )
     gpu = msgspec.convert({**msgspec.to_builtins(gpu), **profile.gpus.get(index, {})}, Gpu)
+    if gpu.mig_enabled:
+        in_slices = sum(part.memory_used_bytes or 0 for part in gpu.slices)
+        free = None if gpu.memory_free_bytes is None else gpu.memory_free_bytes - in_slices
+        gpu = replace(gpu, utilization_percent=None, memory_used_bytes=in_slices, memory_free_bytes=free)
+    reasons = {"numa_node": "the kernel does not say"}
+    gpu = replace(gpu, unknown={name: reasons.get(name, "Not Supported") for name in unexplained(gpu)})
     return lost(gpu) if index in profile.lost else gpu
 
 

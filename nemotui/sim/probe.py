@@ -122,7 +122,7 @@ def _closer(gpu: Gpu) -> Gpu:
     """With the slow figures, which follow from the others as on a real board."""
     work = (gpu.utilization_percent or 0) / 100
     detail = GpuDetail(
-        pcie_generation=5,
+        pcie_generation=4 if gpu.compute_capability in ("8.0", "8.9") else 5,  # Ampere and Ada
         pcie_width=16,
         pcie_rx_bytes_per_s=round(2e9 * work),
         pcie_tx_bytes_per_s=round(4e8 * work),
@@ -130,7 +130,8 @@ def _closer(gpu: Gpu) -> Gpu:
         performance_state=0,
         ecc_corrected=0,
         rows_remapped=0,
-        unknown=dict.fromkeys(("energy_j", "fan_percent"), "Not Supported"),
+        energy_j=None if gpu.power_limit_w is None else gpu.power_limit_w * 0.1 * 86_400,  # a day at rest
+        unknown=dict.fromkeys(["fan_percent", *(["energy_j"] if gpu.power_limit_w is None else [])], "Not Supported"),
     )
     return replace(gpu, detail=detail)
 

@@ -10,7 +10,7 @@ from nemotui.catalog import load_catalog
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.memory import GIB, plan_memory
 from nemotui.sim.engine import Occupancy
-from nemotui.sim.machines import PROFILES, load_machine
+from nemotui.sim.machines import PROFILES, load_machine, unexplained
 from nemotui.sim.probe import PretendProbe, occupied
 
 CONTRACT = (
@@ -43,6 +43,7 @@ def test_a_machine_is_sound(name: str) -> None:
     assert len({gpu.uuid for gpu in machine.gpus}) == count
     assert len(machine.links) == count * (count - 1) // 2
     for gpu in machine.gpus:
+        assert unexplained(gpu) == ()
         assert catalog.chip(gpu.name) is not None
         if gpu.state == "ok":
             assert gpu.memory_total_bytes is not None
@@ -65,6 +66,12 @@ def test_the_machines_with_a_trouble() -> None:
     assert load_machine("lost").gpus[3].memory_total_bytes is None
     assert load_machine("gb10").gpus[0].unified_memory
     assert len({gpu.name for gpu in load_machine("mixed").gpus}) == 3
+
+
+def test_a_gpu_cut_into_slices_has_no_load_and_what_they_use() -> None:
+    (gpu,) = load_machine("1xh100-mig").gpus
+    assert (gpu.utilization_percent, gpu.unknown["utilization_percent"]) == (None, "Not Supported")
+    assert gpu.memory_used_bytes == 3 * GIB
 
 
 def test_an_unknown_machine_names_the_nearest() -> None:
