@@ -69,7 +69,11 @@ class PretendProbe:
     def _after(self, gpu: Gpu, now: float, seconds: float) -> Gpu:
         """The GPU so many seconds after the first look."""
         if seconds >= self._faults.loses_after_s.get(gpu.index, math.inf):
-            return lost(gpu)
+            gone = lost(gpu)
+            if gpu.uuid not in self._answered:
+                return gone
+            at, last = self._answered[gpu.uuid]
+            return replace(last, state="lost", state_reason=gone.state_reason, xid=79, age_s=round(now - at, 1))
         if seconds < self._faults.hangs_after_s.get(gpu.index, math.inf):
             self._answered[gpu.uuid] = now, gpu
             return gpu
