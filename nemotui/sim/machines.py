@@ -124,12 +124,16 @@ def load_machine(name: str) -> Machine:
             cpu_count=profile.cpu_count,
             cpu_percent=2.0,
             memory_total_bytes=profile.memory_total_bytes,
-            memory_available_bytes=profile.memory_total_bytes * 95 // 100,
+            memory_available_bytes=_available(profile),
             disk_path="/root/.cache/huggingface",
             disk_free_bytes=profile.disk_free_bytes,
             engine_version="pretend",
         ),
     )
+
+
+def _available(profile: Profile) -> int:
+    return profile.memory_total_bytes * 95 // 100
 
 
 def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
@@ -163,7 +167,15 @@ def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
         in_slices = sum(part.memory_used_bytes or 0 for part in gpu.slices)
         free = None if gpu.memory_free_bytes is None else gpu.memory_free_bytes - in_slices
         gpu = replace(gpu, utilization_percent=None, memory_used_bytes=in_slices, memory_free_bytes=free)
-    reasons = {"numa_node": "the kernel does not say"}
+    if gpu.unified_memory:
+        free = _available(profile)
+        used = profile.memory_total_bytes - free
+        gpu = replace(gpu, memory_total_bytes=profile.memory_total_bytes, memory_free_bytes=free)
+        gpu = replace(gpu, memory_used_bytes=used, memory_reserved_bytes=None)
+    reasons = {
+        "numa_node": "the kernel does not say",
+        "memory_reserved_bytes": "the GPU shares the host's memory",
+    }
     gpu = replace(gpu, unknown={name: reasons.get(name, "Not Supported") for name in unexplained(gpu)})
     return lost(gpu) if index in profile.lost else gpu
 
