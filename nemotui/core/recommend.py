@@ -18,6 +18,7 @@ from nemotui.core.request import Goal, PlanRequest, check_request, gpus_asked, t
 __all__ = ["PlanRequest", "Recommendation", "Verdict", "plan_without_gpu", "recommend"]
 
 _RANK: dict[Verdict, int] = {"fits": 0, "tight": 1, "experimental": 2, "no": 3}
+_SLOW = 3  # times the shortest TTFT
 _CPU_CONTEXT = 4096
 _CPU_SEQS = 16
 
@@ -44,7 +45,9 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
     if not rows:
         what = f"{(request.tensor_parallel_size or 1) * dp} GPUs of one product are needed, and these are all different"
         raise UsageError("usage", what, "Use a smaller --tp or --dp.")
-    return tuple(sorted(rows, key=lambda row: _order(row, request.goal)))
+    ttfts = [middle(row.predicted.mean_ttft_ms) for row in rows if row.predicted]
+    slow = _SLOW * min(ttfts, default=inf)
+    return tuple(sorted(rows, key=lambda row: _order(row, request.goal, slow)))
 
 
 def _best(cases: Sequence[Case]) -> list[Recommendation]:
@@ -86,17 +89,28 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
 
 
 def _kinds(gpus: Sequence[Gpu]) -> list[tuple[Gpu, ...]]:
-    """The GPUs by product: only equal ones share a model."""
-    kinds: dict[str, list[Gpu]] = {}
+    """The GPUs by product and memory: only equal ones share a model. Those that do not say theirs go with each."""
+    kinds: dict[tuple[str, int | None], list[Gpu]] = {}
     for gpu in gpus:
-        kinds.setdefault(gpu.name, []).append(gpu)
-    return [tuple(kind) for kind in kinds.values()]
+        kinds.setdefault((gpu.name, gpu.memory_total_bytes), []).append(gpu)
+    found = []
+    for (name, memory), kind in kinds.items():
+        silent = kinds.get((name, None), [])
+        if memory is None and any(other == name and size is not None for other, size in kinds):
+            continue
+        found.append(tuple(sorted(kind if memory is None else [*kind, *silent], key=lambda gpu: gpu.index)))
+    return found
 
 
-def _order(row: Recommendation, goal: Goal) -> tuple[int, bool, float, int]:
-    """The verdict, then what was published, then the goal; the fewer GPUs first among equals."""
+def _order(row: Recommendation, goal: Goal, slow: float = inf) -> tuple[int, bool, bool, float, int]:
+    """The verdict, then what was published, then the goal; the fewer GPUs first among equals.
+
+    For latency a row whose TTFT is above `slow` ms comes behind the others: who waits for the first token does not
+    care how fast the next ones come.
+    """
+    late = goal == "latency" and row.predicted is not None and middle(row.predicted.mean_ttft_ms) > slow
     gpus = row.tensor_parallel_size * row.data_parallel_size
-    return _RANK[row.verdict], not row.published, _cost(row, goal), gpus
+    return _RANK[row.verdict], not row.published, late, _cost(row, goal), gpus
 
 
 def _cost(row: Recommendation, goal: Goal) -> float:

@@ -78,9 +78,23 @@ class TestGoals:
         assert rates == sorted(rates, reverse=True)
 
     def test_latency_wants_the_shortest_time_between_tokens(self) -> None:
-        found = [r for r in rows(machine(*(H200,) * 8), PlanRequest(goal="latency")) if r.verdict == "fits"]
-        times = [middle(r.predicted.mean_itl_ms) for r in found if r.predicted]
+        found = [r.predicted for r in rows(machine(*(H200,) * 4), PlanRequest(goal="latency")) if r.verdict == "fits"]
+        shortest = min(middle(p.mean_ttft_ms) for p in found if p)
+        times = [middle(p.mean_itl_ms) for p in found if p and middle(p.mean_ttft_ms) <= 2 * shortest]
+        assert len(times) > 2
         assert times == sorted(times)
+
+    @pytest.mark.parametrize("chip", [H100, H200, B200, A100])
+    def test_latency_wants_no_plan_first_whose_first_token_is_late(self, chip: str) -> None:
+        """For one verdict, published or not: no row above three times the shortest TTFT before one below it."""
+        found = [r for r in rows(machine(*(chip,) * 8), PlanRequest(goal="latency", max_num_seqs=16)) if r.predicted]
+        shortest = min(middle(r.predicted.mean_ttft_ms) for r in found if r.predicted)
+        keys = [
+            (["fits", "tight", "experimental"].index(r.verdict), middle(r.predicted.mean_ttft_ms) > 3 * shortest)
+            for r in found
+            if r.predicted
+        ]
+        assert keys == sorted(keys)
 
     def test_capacity_wants_the_most_full_contexts(self) -> None:
         found = [r for r in rows(machine(*(H200,) * 8), PlanRequest(goal="capacity")) if r.verdict == "fits"]
@@ -386,6 +400,14 @@ class TestSettings:
     )
     def test_what_leaves_the_published_run_as_it_was_is_published(self, asked: PlanRequest) -> None:
         assert row(machine(B200, B200), "NVFP4", 2, asked).published
+
+    def test_the_smallest_gpu_of_the_group_decides_not_of_the_product(self) -> None:
+        three = machine(H200, H200, H200)
+        small = replace(three.gpus[0], memory_total_bytes=80 * GIB, memory_free_bytes=79 * GIB)
+        found = row(replace(three, gpus=(small, *three.gpus[1:])), "FP8", 2)
+        alone = row(machine(H200, H200), "FP8", 2)
+        assert found.gpus == ("GPU-1000", "GPU-2000")
+        assert found.memory == alone.memory
 
     def test_a_mixed_box_uses_the_kind_that_does_best(self) -> None:
         found = rows(machine(H100, "L40S", "L40S", "RTX PRO 6000 Blackwell", link="PHB"))
