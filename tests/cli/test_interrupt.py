@@ -144,6 +144,8 @@ def test_a_run_is_ended_without_a_console(environment: dict[str, str], tmp_path:
         url = until(server, "ready")["base_url"]
         code, detached = nemotui("--base-url", url, "--num-prompts", "5000", "--detach")
         assert code == 0
+        while not list(RunDirectory(Path(detached["run"])).requests()):
+            time.sleep(0.05)
         code, stopped = nemotui("--stop", "latest")
         assert (code, stopped["run"], stopped["interrupted"], stopped["error"]) == (0, detached["run"], True, None)
         code, again = nemotui("--stop", "latest")
