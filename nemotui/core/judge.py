@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import FP8_KV_CAPABILITY, Case
 from nemotui.core.flags import vllm_args
+from nemotui.core.groups import GpuGroup
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow, capability
@@ -58,7 +60,8 @@ class Recommendation:
             return self.would_fit_if or self.reasons[0]
         tokens = min(TYPICAL_TOKENS, self.max_model_len)
         room = f"{dict(self.live_requests)[tokens]:,.0f} × {tokens:,} tokens at once"
-        source = f"{self.predicted.source}; " if self.predicted else ""
+        weaker = f", ×/÷ {self.predicted.factor:g}" if self.predicted and self.predicted.weaker else ""
+        source = f"{self.predicted.source}{weaker}; " if self.predicted else ""
         if self.verdict == "experimental":
             return f"{source}Marlin kernels, unpublished; {room}"
         if self.data_parallel_size > 1:
@@ -113,6 +116,7 @@ def judge(case: Case) -> Recommendation:
                 max_num_seqs=max_num_seqs,
                 row=row,
                 bench=next((b for b in catalog.benchmarks if b.holds_for(case.setup, args)), None),
+                weaker=_weaker(case, groups),
             )
     if request.as_published:
         reasons += _PUBLISHED_FAULTS
@@ -143,6 +147,20 @@ def _published(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) 
     if min(max_num_seqs, memory.live_requests(TYPICAL_TOKENS)) < TYPICAL_REQUESTS:
         return None
     return published_row(case.catalog, case.chip, case.variant, case.tp)
+
+
+def _weaker(case: Case, groups: Sequence[GpuGroup]) -> str | None:
+    """What no published row has: there the estimate is less sure."""
+    found = []
+    if case.dp > 1:
+        found.append("copies that step together")
+    if case.capability < capability(case.variant.native_capability):
+        found.append("Marlin kernels")
+    if any(group.worst_link not in ("NVLINK", None) for group in groups):
+        found.append("links over PCIe")
+    if case.unified:
+        found.append("memory shared with the host")
+    return f"nothing was published with {' or '.join(found)}" if found else None
 
 
 def _beside(planned: MemoryPlan, start: MeasuredStart) -> str:

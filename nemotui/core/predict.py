@@ -41,6 +41,7 @@ class Constants:
 FITTED = Constants(efficiency=0.749, prefill_s_per_token=2.66e-5, step_s_per_doubling=1.84e-3)
 # The worst figure of a row that is left out of the fit is off by a factor of 1.25 (ITL on 4×A100).
 COMPUTED_BAND = 1.35
+WEAKER_BAND = 1.5  # where no published row is like it
 _KNOWN_BAND = 1.1  # another run, driver or release of vLLM
 
 
@@ -55,12 +56,17 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The same as (low, high), and where they come from."""
+    """The same as (low, high), and where they come from: `factor` below and above what was found.
+
+    `weaker` says, as a phrase, why a computed one is less sure than those that were checked on the published rows.
+    """
 
     output_throughput: Band
     mean_ttft_ms: Band
     mean_itl_ms: Band
     source: Source
+    factor: float
+    weaker: str | None = None
 
 
 def middle(band: Band) -> float:
@@ -79,10 +85,12 @@ def predict(
     max_num_seqs: int,
     row: PublishedRow | None = None,
     bench: MeasuredBench | None = None,
+    weaker: str | None = None,
 ) -> Prediction:
     """What the published benchmark would give on this plan, without speculation.
 
-    `bench` is what just this plan gave here before, `row` what was published of it.
+    `bench` is what just this plan gave here before, `row` what was published of it. `weaker`: why no published row is
+    like it, where that is so.
     """
     if bench:
         return _prediction(bench, _KNOWN_BAND, "measured")
@@ -100,7 +108,7 @@ def predict(
         clients=clients,
         at_once=at_once,
     )
-    return _prediction(found, COMPUTED_BAND, "computed")
+    return _prediction(found, WEAKER_BAND if weaker else COMPUTED_BAND, "computed", weaker)
 
 
 def published_row(catalog: Catalog, chip: Chip, variant: Variant, tensor_parallel_size: int) -> PublishedRow | None:
@@ -158,7 +166,9 @@ def _step_bytes(model: Model, variant: Variant, memory: MemoryPlan, tp: int, dp:
     return weights + at_once * (state + keys_values)
 
 
-def _prediction(found: Expectation | PublishedRow | MeasuredBench, factor: float, source: Source) -> Prediction:
+def _prediction(
+    found: Expectation | PublishedRow | MeasuredBench, factor: float, source: Source, weaker: str | None = None
+) -> Prediction:
     def band(value: float) -> Band:
         return value / factor, value * factor
 
@@ -167,4 +177,6 @@ def _prediction(found: Expectation | PublishedRow | MeasuredBench, factor: float
         mean_ttft_ms=band(found.mean_ttft_ms),
         mean_itl_ms=band(found.mean_itl_ms),
         source=source,
+        factor=factor,
+        weaker=weaker,
     )

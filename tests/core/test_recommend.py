@@ -409,6 +409,25 @@ class TestSettings:
         assert found.gpus == ("GPU-1000", "GPU-2000")
         assert found.memory == alone.memory
 
+    @pytest.mark.parametrize(
+        ("box", "variant", "tp", "weaker"),
+        [
+            (machine(H200, H200), "FP8", 2, None),
+            (machine(H200, H200), "NVFP4", 2, "Marlin kernels"),
+            (machine(*("L40S",) * 4, link="PHB"), "FP8", 4, "links over PCIe"),
+            (machine("GB10"), "NVFP4", 1, "memory shared with the host"),
+        ],
+    )
+    def test_an_estimate_like_no_published_row_is_wider_and_says_so(
+        self, box: Machine, variant: str, tp: int, weaker: str | None
+    ) -> None:
+        found = row(box, variant, tp, PlanRequest(data_parallel_size=1)).predicted
+        assert found is not None
+        assert found.source == "computed"
+        assert found.factor == (1.5 if weaker else 1.35)
+        assert found.output_throughput[1] / found.output_throughput[0] == pytest.approx(found.factor**2)
+        assert found.weaker == (f"nothing was published with {weaker}" if weaker else None)
+
     def test_a_mixed_box_uses_the_kind_that_does_best(self) -> None:
         found = rows(machine(H100, "L40S", "L40S", "RTX PRO 6000 Blackwell", link="PHB"))
         assert (short(found[0]), found[0].gpus) == ("NVFP4 TP1 fits", ("GPU-3000",))

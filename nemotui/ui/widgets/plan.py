@@ -20,9 +20,9 @@ from nemotui.ui.widgets.plans import gpu_list, verdict_words
 
 _BAR = 100  # cells, at most
 _SOURCES = {
-    "published": "published for this hardware, ×/÷ 1.1",
-    "measured": "measured here, ×/÷ 1.1",
-    "computed": "computed, ×/÷ 1.35",
+    "published": "published for this hardware",
+    "measured": "measured here",
+    "computed": "computed",
 }
 
 
@@ -88,13 +88,14 @@ def _memory(memory: MemoryPlan, width: int) -> list[Content]:
 
 def _expected(predicted: Prediction) -> list[Content]:
     """What the published benchmark would give, and where that comes from."""
+    why = f": {predicted.weaker}" if predicted.weaker else ""
     ttft = (predicted.mean_ttft_ms[0] / 1e3, predicted.mean_ttft_ms[1] / 1e3)
     return [
         Content.styled("Expected with prompts of 8,192 tokens, answers of 1,024, 32 at once", "$muted"),
         Content.assemble(
             band(predicted.output_throughput, "tokens/s"),
             f"   TTFT {band(ttft, 's')}   ITL {band(predicted.mean_itl_ms, 'ms')}   ",
-            (_SOURCES[predicted.source], "$muted"),
+            (f"{_SOURCES[predicted.source]}, ×/÷ {predicted.factor:g}{why}", "$muted"),
         ),
     ]
 
