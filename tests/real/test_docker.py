@@ -171,7 +171,7 @@ async def test_a_taken_port_leaves_nothing_behind(
         await engine.inspect(name)
 
 
-async def test_a_taken_name(
+async def test_a_name_that_our_own_running_server_has(
     engine: DockerEngine, server: VllmServer, script_image: Callable[[str], str], name: str, port: int
 ) -> None:
     wanted = spec(name, script_image(SLEEP), port)
@@ -180,9 +180,22 @@ async def test_a_taken_name(
     failed = (await run(engine, server, wanted))[-1]
 
     assert isinstance(failed, Failed)
-    assert failed.kind == "name_taken"
+    assert failed.kind == "runs_already"
     assert name in failed.cause
     assert (await engine.inspect(name)).id == holder.id
+
+
+async def test_a_name_that_somebody_elses_container_has(
+    engine: DockerEngine, server: VllmServer, docker_client: DockerClient, server_image: str, name: str, port: int
+) -> None:
+    holder = docker_client.containers.create(server_image, name=name)
+
+    failed = (await run(engine, server, spec(name, server_image, port)))[-1]
+
+    assert isinstance(failed, Failed)
+    assert failed.kind == "name_taken"
+    assert name in failed.cause
+    assert docker_client.containers.get(name).id == holder.id
 
 
 async def test_gpus_without_the_toolkit_leave_nothing_behind(
