@@ -217,7 +217,8 @@ async def test_at_rest_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None
         for _ in range(100):  # until the histories are as wide as the screen
             state = state.after(machine)
         pane.state = state
-        await pilot.pause()
+        for _ in range(20):  # the console's other watchers have their first samples to draw too
+            await pilot.pause(0.05)
         monkeypatch.setattr(app, "_display", lambda *args: drawn.append(args))
         pane.state = state.after(machine)
         await pilot.pause()
