@@ -24,6 +24,7 @@ from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, PullProgress
 from nemotui.core.show import duration, gib
 from nemotui.core.text import plain_line
+from nemotui.core.watch import local_url
 
 
 @verb(
@@ -75,7 +76,7 @@ async def serve_on(inv: Invocation, b: Backends, ready: Answer) -> None:
 
 async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -> Answer:
     """Deploy and show each step: the phases as they begin, in JSON every event."""
-    server = b.server(f"http://{local_host(spec.bind)}:{spec.port}")
+    server = b.server(local_url(spec.bind, spec.port))
     phase = ""
     inv.out.afterwards = "Nothing was started."
     try:
@@ -117,12 +118,6 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
     finally:
         await server.close()
     raise AssertionError("a deployment ends with Ready or Failed")
-
-
-def local_host(bind: str) -> str:
-    """The address that reaches a server bound to `bind` from this machine, as a URL writes it."""
-    host = "127.0.0.1" if bind in ("0.0.0.0", "::") else bind
-    return f"[{host}]" if ":" in host else host
 
 
 def _pulling_line(progress: PullProgress) -> str:

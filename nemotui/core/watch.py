@@ -64,8 +64,13 @@ class ServerSample:
 
 def container_url(container: Container) -> str:
     """Where a container of ours answers on this machine."""
-    host = "127.0.0.1" if container.bind in (None, "", "0.0.0.0", "::") else container.bind
-    return f"http://{f'[{host}]' if host and ':' in host else host}:{container.port}"
+    return local_url(container.bind, container.port)
+
+
+def local_url(bind: str | None, port: int | None) -> str:
+    """The URL that reaches, from this machine, what is bound to this address and port."""
+    host = "127.0.0.1" if bind in (None, "", "0.0.0.0", "::") else bind
+    return f"http://{f'[{host}]' if host and ':' in host else host}:{port}"
 
 
 async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str, Container | None, Problem | None]:

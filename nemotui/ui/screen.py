@@ -22,7 +22,7 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.learn import learn
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
-from nemotui.core.watch import ServerSample, watch_machine, watch_server
+from nemotui.core.watch import ServerSample, local_url, watch_machine, watch_server
 from nemotui.ui.keys import Action
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.options import Options
@@ -154,8 +154,7 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
             self._next("logs", error.problem)
 
     async def _deploy(self, spec: ContainerSpec) -> None:
-        host = "127.0.0.1" if spec.bind in ("0.0.0.0", "::") else spec.bind
-        server = self.b.server(f"http://{f'[{host}]' if ':' in host else host}:{spec.port}")
+        server = self.b.server(local_url(spec.bind, spec.port))
         try:
             await self._start(deploy(self.b.runtime, server, spec, self.b.clock))
         except NemotuiError as error:
