@@ -24,6 +24,7 @@ FailureKind = Literal[
     "refused", "reset", "timeout", "http_4xx", "http_5xx", "malformed", "early_end", "cancelled"
 ]  # "cancelled" is our own doing (the run was stopped) and is not counted as failed
 
+MOST_WORKERS = 64
 # What `--preset` fills in; `published` is the shape of the published table.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "published": {"input_len": 8192, "output_len": 1024, "num_prompts": 512, "max_concurrency": 32},
@@ -40,6 +41,8 @@ class BenchSpec:
     scheduled arrival, so that a slow server cannot slow down its own measurement. `timeout_s` bounds one request.
     `time_scale` above 1 says that the server's clock runs that much faster than life: such a result is no
     measurement. `model` None means the first that the server names. `metadata` is kept with the result, unread.
+    `workers` are the processes that share the streams; None: as the expected chunks a second need. `keep_chunks`: does
+    requests.jsonl keep the time of every chunk; None: up to a million of them.
     """
 
     base_url: str
@@ -57,6 +60,8 @@ class BenchSpec:
     warmup: int = 1
     timeout_s: float = 3600.0
     time_scale: float = 1.0
+    workers: int | None = None
+    keep_chunks: bool | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +83,8 @@ class BenchSpec:
                 raise UsageError("usage", f"{_flag(name)} is {value}", f"Give {least} or more.")
         if self.warmup < 0:
             raise UsageError("usage", f"{_flag('warmup')} is {self.warmup}", "Give 0 or more.")
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise UsageError("usage", f"{_flag('workers')} is {self.workers}", f"Give 1 to {MOST_WORKERS}.")
         for name in ("request_rate", "burstiness", "timeout_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
@@ -119,7 +126,10 @@ class RequestRecord:
     are whole microseconds since it was sent. A *token chunk* holds a piece of content, reasoning or tool calls:
     `token_us` are their times, `other_us` those of the remaining chunks with `choices` (the role, an empty finish).
     TTFT is the first token chunk, TTFA the first of content, E2EL the last token chunk or the finish, `end_us` the
-    last event of any kind. Counts are the server's own (`usage`).
+    last event of any kind. Where the times of chunks are not kept, `token_us` are the first and the last, and
+    `unkept` counts those between. `coalesced` are the token chunks that one read brought together with one before: of
+    these the time is that of the last. `connect_us` is what opening its connection took, None where one was open.
+    Counts are the server's own (`usage`).
     """
 
     index: int
@@ -132,6 +142,9 @@ class RequestRecord:
     end_us: int | None = None
     token_us: tuple[int, ...] = ()
     other_us: tuple[int, ...] = ()
+    unkept: int = 0
+    coalesced: int = 0
+    connect_us: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
@@ -155,6 +168,11 @@ class TimelinePoint:
     `elapsed_s` counts from the run's clock (0 before it started). `in_flight` are sent and unfinished, `waiting` those
     due that have no token yet. `ttft`, `itl` and `output_throughput` (tokens/s) are of the last second, `*_so_far` of
     the whole run and within 1 % (result.json is exact); `*_histogram` are (lower edge in ms, samples).
+
+    `prepared` is the share of the prompts that are ready, None after the phase of that name. The clock watches itself:
+    `lag_p99_us` (from a chunk's arrival to its reading) and `worker_cpu` (of the busiest load process, in cores) are of
+    the last second, `coalesced_share` (of the chunks, read together with the one before) and `clock_steps` (how often
+    the machine's clock was set) of the whole run.
     """
 
     phase: Phase
@@ -171,6 +189,11 @@ class TimelinePoint:
     ttft_histogram: tuple[tuple[float, int], ...] = ()
     itl_histogram: tuple[tuple[float, int], ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
+    prepared: float | None = None
+    lag_p99_us: int | None = None
+    coalesced_share: float | None = None
+    worker_cpu: float | None = None
+    clock_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

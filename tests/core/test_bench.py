@@ -221,6 +221,8 @@ def test_live_points() -> None:
         ({"timeout_s": float("nan")}, "--timeout-s is nan", "Give a number above 0."),
         ({"time_scale": 0.5}, "--time-scale is 0.5", "Give 1 or more."),
         ({"warmup": -1}, "--warmup is -1", "Give 0 or more."),
+        ({"workers": 0}, "--workers is 0", "Give 1 to 64."),
+        ({"workers": 65}, "--workers is 65", "Give 1 to 64."),
         ({"mode": "medium"}, "--mode is 'medium'", "Give full, low, off."),
     ],
 )
