@@ -8,10 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from nemotui.adapters.published import measured_on
 from nemotui.core.errors import FailedError
 from nemotui.core.measured import MeasuredBench, MeasuredStart, measured_bench
-from nemotui.rundir import RunDirectory
 
 _KEPT_STARTS = 100
 _READ_RUNS = 50  # the newest: older ones were of older images
@@ -61,6 +59,10 @@ def stored_benchmarks(folder: Path) -> tuple[MeasuredBench, ...]:
 
 
 def _bench(path: Path) -> MeasuredBench | None:
+    # Only where there are runs: every plan asks for them, and a console starts in the time that it may take.
+    from nemotui.adapters.published import measured_on
+    from nemotui.rundir import RunDirectory
+
     directory, on = RunDirectory(path), measured_on(path)
     if on is None:
         return None

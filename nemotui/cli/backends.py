@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from nemotui.catalog import load_catalog
 from nemotui.cli.verb import Invocation
-from nemotui.core.deploy import Failed, Ready, deploy
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.hardware import Host
+from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.text import plain_line
-from nemotui.core.watch import find_server
+from nemotui.settings import Settings
 
 _KEY_LIMIT = 4096
 _DEMO_START_S = 6.0  # a pretend start, every phase of it
@@ -35,14 +35,11 @@ async def backends(
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.load import LoadProcess
-    from nemotui.adapters.measured import StartsFile, stored_benchmarks
+    from nemotui.adapters.measured import StartsFile
     from nemotui.adapters.runs import RunsFolder
 
-    settings, clock = inv.settings, SystemClock()
-    if inv.demo is not None:  # what is pretended must not be told from what was measured
-        settings = replace(settings, state_dir=settings.state_dir / "demo")
-    runs, starts = runs_dir or settings.runs_dir, StartsFile(settings.starts_file)
-    catalog = replace(load_catalog(settings.catalog), starts=starts.all(), benchmarks=stored_benchmarks(runs))
+    settings, clock = _own(inv), SystemClock()
+    runs, catalog = runs_dir or settings.runs_dir, known(inv, runs_dir)
     key = api_key(settings.api_key_file, settings.base_url)
 
     def server(base_url: str) -> ModelServer:
@@ -61,8 +58,40 @@ async def backends(
             runs=RunsFolder(runs),
             catalog=catalog,
             server=server,
-            starts=starts,
+            starts=StartsFile(settings.starts_file),
         )
+
+
+@asynccontextmanager
+async def looking(inv: Invocation) -> AsyncGenerator[tuple[MachineProbe, Catalog], None]:
+    """The idle machine and what is known of such: all that a verb needs which starts and measures nothing."""
+    from nemotui.adapters.clock import SystemClock
+
+    async with AsyncExitStack() as stack:
+        if inv.demo is None:
+            probe, _ = _box(inv, SystemClock(), stack, _DEMO_START_S)
+        else:
+            from nemotui.sim.probe import PretendProbe
+
+            probe = PretendProbe(inv.demo, SystemClock())
+        stack.push_async_callback(probe.close)
+        yield probe, known(inv)
+
+
+def known(inv: Invocation, runs_dir: Path | None = None) -> Catalog:
+    """The catalogue, and what was measured here."""
+    from nemotui.adapters.measured import StartsFile, stored_benchmarks
+
+    settings = _own(inv)
+    starts, benchmarks = StartsFile(settings.starts_file), stored_benchmarks(runs_dir or settings.runs_dir)
+    return replace(load_catalog(settings.catalog), starts=starts.all(), benchmarks=benchmarks)
+
+
+def _own(inv: Invocation) -> Settings:
+    """The settings; what is pretended has a state directory of its own, lest it be taken for measured."""
+    if inv.demo is None:
+        return inv.settings
+    return replace(inv.settings, state_dir=inv.settings.state_dir / "demo")
 
 
 def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -> tuple[MachineProbe, ContainerRuntime]:
@@ -113,6 +142,8 @@ async def serving(
 
     With --demo and no --base-url a pretend server is started and lives as long as the verb.
     """
+    from nemotui.core.watch import find_server
+
     async with backends(inv, start_s=0.5, runs_dir=runs_dir) as b:
         if inv.settings.base_url is not None:
             url = inv.settings.base_url
@@ -155,6 +186,8 @@ async def deployed(runtime: ContainerRuntime, name: str | None, *, running: bool
 
 async def start_pretend(inv: Invocation, b: Backends) -> str:
     """Start the best plan of the pretend machine and wait until it serves; its base URL."""
+    from nemotui.core.deploy import Failed, Ready, deploy
+
     spec = container_spec(best(recommend(await b.probe.sample(), b.catalog, PlanRequest(port=pretend_port(inv)))))
     server = b.server(f"http://127.0.0.1:{spec.port}")
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nemotui.catalog import load_catalog
-from nemotui.cli.backends import backends
+from nemotui.cli.backends import looking
 from nemotui.cli.explain import card_text, explained
 from nemotui.cli.output import Answer, shell, table, wrapped
 from nemotui.cli.plans import plan_request
@@ -47,8 +47,8 @@ async def recommend(inv: Invocation, hardware: str | None, card: bool, explain: 
             return Answer({"recommendations": [], "model_card": [asdict(fact) for fact in facts]}, card_text(facts))
         plans = ranked(imagined(catalog, hardware or ""), catalog, request)
     else:
-        async with backends(inv) as b:
-            plans = ranked(await b.probe.sample(), b.catalog, request)
+        async with looking(inv) as (probe, catalog):
+            plans = ranked(await probe.sample(), catalog, request)
     document = {"recommendations": [recommendation_json(plan) for plan in plans]}
     fits = any(plan.verdict != "no" for plan in plans)
     error = None if fits else Problem("nothing_fits", "no plan fits these GPUs", "The reasons stand with each plan.")

@@ -6,9 +6,10 @@ the driver does not say about a link is "unknown", never "no NVLink".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from nemotui.core.hardware import BUSY_BYTES, Gpu, Link, LinkKind, Machine
 from nemotui.core.trouble import unsound
@@ -23,7 +24,8 @@ _LINKS: dict[LinkKind | None, str] = {
     "SYS": "SYS, across CPU sockets",
     None: "unknown",
 }
-_RANK = {kind: rank for rank, kind in enumerate(_LINKS)}
+_KINDS = tuple(_LINKS)
+_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 # Every subset of equal GPUs is tried; no single host has more than 16 (DGX-2), and 16 over 8 is 12,870.
 _MOST = 16
 
@@ -66,58 +68,55 @@ def tensor_parallel_groups(
         else:
             refusals[gpu.uuid] = reason
 
-    links = {frozenset((link.a, link.b)): link for link in machine.links}
+    pairs = {pair: link for link in machine.links for pair in ((link.a, link.b), (link.b, link.a))}
     found: list[_Candidate] = []
     for equals in kinds.values():
         if len(equals) < size:
             reason = f"{size} equal GPUs are needed, and of this kind only {len(equals)} can be used"
             refusals.update((gpu.uuid, reason) for gpu in equals)
-        rest = equals[:_MOST]
-        while len(rest) >= size:
-            best = min((_candidate(links, members) for members in combinations(rest, size)), key=_Candidate.rank)
-            found.append(best)
-            rest = [gpu for gpu in rest if gpu not in best.members]
+        taken: set[str] = set()
+        for candidate in sorted(_candidates(equals[:_MOST], size, pairs)):
+            if taken.isdisjoint(candidate.uuids):
+                found.append(candidate)
+                taken.update(candidate.uuids)
         if len(equals) >= size:
-            refusals.update((gpu.uuid, f"no equal partners are left for a group of {size}") for gpu in rest)
+            left = f"no equal partners are left for a group of {size}"
+            refusals.update((gpu.uuid, left) for gpu in equals[:_MOST] if gpu.uuid not in taken)
         refusals.update((gpu.uuid, f"only {_MOST} equal GPUs are looked at") for gpu in equals[_MOST:])
+    by_uuid = {gpu.uuid: gpu for gpu in machine.gpus}
     groups = (
-        GpuGroup(
-            gpus=tuple(gpu.uuid for gpu in candidate.members),
-            worst_link=candidate.worst,
-            reasons=_reasons(candidate, need_bytes),
-        )
-        for candidate in sorted(found, key=_Candidate.rank)
+        _group([by_uuid[uuid] for uuid in candidate.uuids], _KINDS[candidate.worst] if size > 1 else None, need_bytes)
+        for candidate in sorted(found)
     )
     return GpuGroups(groups=tuple(groups), refusals=refusals)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    members: tuple[Gpu, ...]
-    worst: LinkKind | None
-    nvlinks: int
+class _Candidate(NamedTuple):
+    """What ranks a group, best first, then who is in it. Tuples, because a console compares thousands of them."""
 
-    @property
-    def numa_nodes(self) -> list[int] | None:
-        """The NUMA nodes that it spans; None where one is unknown."""
-        nodes = {gpu.numa_node for gpu in self.members if gpu.numa_node is not None}
-        return None if any(gpu.numa_node is None for gpu in self.members) else sorted(nodes)
-
-    def rank(self) -> tuple[int, int, int, list[int]]:
-        alone = len(self.members) == 1
-        # One node, then what nobody knows, then several.
-        apart = 1 if self.numa_nodes is None else 2 * (len(self.numa_nodes) > 1)
-        return (0 if alone else _RANK[self.worst], -self.nvlinks, apart, [gpu.index for gpu in self.members])
+    worst: int
+    nvlinks: int  # fewer than none: the most are the best
+    apart: int  # one NUMA node, then what nobody knows, then several
+    indices: tuple[int, ...]
+    uuids: tuple[str, ...]
 
 
-def _candidate(links: Mapping[frozenset[str], Link], members: tuple[Gpu, ...]) -> _Candidate:
-    between = [links.get(frozenset((a.uuid, b.uuid))) for a, b in combinations(members, 2)]
-    kinds = [link.kind if link else None for link in between]
-    return _Candidate(
-        members=members,
-        worst=max(kinds, key=_RANK.__getitem__, default=None),
-        nvlinks=sum(link.nvlinks or 0 for link in between if link),
-    )
+def _candidates(equals: Sequence[Gpu], size: int, pairs: Mapping[tuple[str, str], Link]) -> Iterator[_Candidate]:
+    nodes = {gpu.uuid: gpu.numa_node for gpu in equals}
+    indices = {gpu.uuid: gpu.index for gpu in equals}
+    uuids = [gpu.uuid for gpu in equals]
+    ranks = {pair: _RANK[link.kind if (link := pairs.get(pair)) else None] for pair in combinations(uuids, 2)}
+    nvlinks = {pair: -(link.nvlinks or 0) if (link := pairs.get(pair)) else 0 for pair in ranks}
+    for members in combinations(uuids, size):
+        between = [*combinations(members, 2)]
+        spanned = {nodes[uuid] for uuid in members}
+        yield _Candidate(
+            worst=max([ranks[pair] for pair in between], default=0),
+            nvlinks=sum([nvlinks[pair] for pair in between]),
+            apart=1 if None in spanned else 2 * (len(spanned) > 1),
+            indices=tuple([indices[uuid] for uuid in members]),
+            uuids=members,
+        )
 
 
 def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
@@ -152,26 +151,27 @@ def _busy(gpu: Gpu) -> str | None:
     return f"it is busy: {_gib(used)} are in use by {holders or 'another namespace'}"
 
 
-def _reasons(candidate: _Candidate, need_bytes: int | None) -> tuple[str, ...]:
-    first, count = candidate.members[0], len(candidate.members)
+def _group(members: Sequence[Gpu], worst: LinkKind | None, need_bytes: int | None) -> GpuGroup:
+    first, count = members[0], len(members)
     capability = first.compute_capability or "unknown"
     memory = "memory unknown" if first.memory_total_bytes is None else f"{_gib(first.memory_total_bytes)} each"
     reasons = [f"{count} × {first.name}, compute capability {capability}, {memory}"]
     if need_bytes is not None:
-        least = min(gpu.memory_free_bytes or 0 for gpu in candidate.members)
+        least = min(gpu.memory_free_bytes or 0 for gpu in members)
         reasons.append(f"the fullest has {_gib(least)} free, {_gib(need_bytes)} are needed")
     if count > 1:
-        if candidate.worst == "NVLINK":
+        if worst == "NVLINK":
             reasons.append("NVLink connects every pair")
         else:
-            reasons.append(f"the worst link between two of them is {_LINKS[candidate.worst]}")
-        if nodes := candidate.numa_nodes:
+            reasons.append(f"the worst link between two of them is {_LINKS[worst]}")
+        nodes = sorted({gpu.numa_node for gpu in members if gpu.numa_node is not None})
+        if all(gpu.numa_node is not None for gpu in members):
             spread = ", ".join(map(str, nodes))
             reasons.append(f"across the NUMA nodes {spread}" if len(nodes) > 1 else f"all on NUMA node {spread}")
-        if count > 2 and candidate.worst not in ("NVLINK", None):
+        if count > 2 and worst not in ("NVLINK", None):
             # vllm: custom_all_reduce.py asks for full NVLink connection above two GPUs (vllm#56128).
             reasons.append("vLLM does without its custom all-reduce here, which works and is slower")
-    return tuple(reasons)
+    return GpuGroup(gpus=tuple(gpu.uuid for gpu in members), worst_link=worst, reasons=tuple(reasons))
 
 
 def _gib(count: int) -> str:

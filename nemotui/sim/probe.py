@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-
-import httpx
+from typing import TYPE_CHECKING
 
 from nemotui.core.errors import NothingThereError, Problem
 from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine
 from nemotui.core.ports import Clock
 from nemotui.core.startup import PHASES, TYPICAL_S, Phase
-from nemotui.sim.engine import Occupancy, PretendEngine
 from nemotui.sim.machines import load_machine, load_profile, lost
+
+if TYPE_CHECKING:  # an idle machine needs neither
+    import httpx
+
+    from nemotui.sim.engine import Occupancy, PretendEngine
 
 _FULL_BATCH = 32  # running requests at which the pretend GPU is fully busy
 _RUNNING = re.compile(rb"^vllm:num_requests_running\{[^}]*\} (\S+)", re.MULTILINE)
@@ -87,6 +90,8 @@ class PretendProbe:
 
     async def _running(self, occupancy: Occupancy) -> float:
         """Requests in the batch, as the server's own /metrics say; 0 when it does not answer."""
+        import httpx
+
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=1.0, trust_env=False)
         try:
