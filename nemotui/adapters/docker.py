@@ -11,16 +11,17 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nemotui.adapters import threads
-from nemotui.adapters.docker_streams import log_lines, pull_progress, unix_time
+from nemotui.adapters.adopted import AdoptedFile
+from nemotui.adapters.docker_read import concerns_us, container_of, spec_of
+from nemotui.adapters.docker_streams import log_lines, pull_progress
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
-from nemotui.core.failures import explain
+from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine
-from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
-from nemotui.core.ports import Container, ContainerState, EngineInfo, PullProgress
-from nemotui.core.secret_args import redacted
+from nemotui.core.plan import ALL_GPUS, ContainerSpec
+from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.text import plain_line
 
 if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes with the first call
@@ -37,10 +38,14 @@ _NO_PERMISSION = "Run `sudo usermod -aG docker $USER` and log in again, or point
 
 
 class DockerEngine:
-    """`ContainerRuntime` on the local Docker Engine. `environ` is where DOCKER_HOST and the secrets are looked up."""
+    """`ContainerRuntime` on the local Docker Engine. `environ` is where DOCKER_HOST and the secrets are looked up.
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+    `adopted` None: nothing can be adopted.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, adopted: AdoptedFile | None = None) -> None:
         self._environ = environ
+        self._adopted = adopted
 
     async def info(self) -> EngineInfo:
         def ask(client: DockerClient) -> EngineInfo:
@@ -98,19 +103,65 @@ class DockerEngine:
                     created.remove(force=True)  # it would hold the name
                 raise
             created.reload()
-            return _container(created.attrs)
+            return self._container(created.attrs)
 
         return await self._call(run, timeout_s=_START_S)
 
     async def containers(self) -> Sequence[Container]:
         def ask(client: DockerClient) -> list[Container]:
-            found = client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
-            return [_container(container.attrs) for container in found]  # the engine lists the newest first
+            from docker.errors import NotFound
+
+            found = []
+            for summary in client.api.containers(all=True):  # the newest first
+                if concerns_us(summary):
+                    with contextlib.suppress(NotFound):  # removed since
+                        found.append(self._container(client.api.inspect_container(summary["Id"])))
+            return sorted(found, key=lambda container: not container.ours)
 
         return await self._call(ask)
 
     async def inspect(self, container_id: str) -> Container:
-        return await self._call(lambda client: _container(client.containers.get(container_id).attrs))
+        return await self._call(lambda client: self._container(client.api.inspect_container(container_id)))
+
+    async def spec(self, container_id: str) -> ContainerSpec:
+        def ask(client: DockerClient) -> ContainerSpec:
+            from docker.errors import ImageNotFound
+
+            attrs = client.api.inspect_container(container_id)
+            inherited: list[str] = []
+            with contextlib.suppress(ImageNotFound):
+                inherited = client.images.get(attrs["Image"]).attrs["Config"].get("Env") or []
+            return spec_of(attrs, frozenset(inherited))
+
+        return await self._call(ask)
+
+    async def document(self, container_id: str) -> Mapping[str, Any]:
+        return await self._call(lambda client: client.api.inspect_container(container_id))
+
+    async def processes(self, container_id: str) -> Sequence[int]:
+        def ask(client: DockerClient) -> list[int]:
+            from docker.errors import APIError
+
+            try:
+                top = client.api.top(container_id, ps_args="-eo pid")
+            except APIError:  # it does not run
+                return []
+            return [int(row[0]) for row in top.get("Processes") or () if row and row[0].isdigit()]
+
+        return await self._call(ask)
+
+    async def adopt(self, container_id: str) -> None:
+        if self._adopted is None:
+            raise FailedError("adopt", "Nothing can be adopted here")
+        identity = (await self.inspect(container_id)).id
+        await threads.call(lambda: self._adopted.add(identity) if self._adopted else None)
+
+    async def rename(self, container_id: str, name: str) -> None:
+        await self._call(lambda client: client.api.rename(container_id, name))
+
+    async def start_again(self, container_id: str) -> Container:
+        await self._call(lambda client: client.api.start(container_id), timeout_s=_START_S)
+        return await self.inspect(container_id)
 
     async def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
@@ -154,6 +205,9 @@ class DockerEngine:
         with contextlib.suppress(Exception), closing(self._client(1)) as client:
             return plain_line(client.containers.get(container_id).name or "") or None
         return None
+
+    def _container(self, attrs: Mapping[str, Any]) -> Container:
+        return container_of(attrs, self._adopted.ids() if self._adopted else frozenset())
 
     async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = _SHORT_S) -> T:
         def run() -> T:
@@ -268,27 +322,6 @@ def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[st
     return arguments
 
 
-def _container(attrs: Mapping[str, Any]) -> Container:
-    """From the engine's inspect document."""
-    state, config = attrs["State"], attrs["Config"]
-    bindings = [b for bound in (attrs["HostConfig"].get("PortBindings") or {}).values() for b in bound or ()]
-    status = cast(ContainerState, plain_line(state["Status"]))
-    return Container(
-        id=plain_line(attrs["Id"]),
-        name=plain_line(attrs["Name"]).removeprefix("/"),
-        image=plain_line(config["Image"]),
-        state=status,
-        exit_code=int(state["ExitCode"]) if status in ("exited", "dead") else None,
-        oom_killed=bool(state.get("OOMKilled")),
-        started_at=unix_time(state["StartedAt"]),
-        finished_at=unix_time(state["FinishedAt"]),
-        bind=plain_line(bindings[0].get("HostIp") or "") or None if bindings else None,
-        port=int(bindings[0]["HostPort"]) if bindings and bindings[0].get("HostPort") else None,
-        labels={plain_line(name): plain_line(value) for name, value in (config.get("Labels") or {}).items()},
-        args=tuple(plain_line(arg) for arg in redacted(config.get("Cmd") or ())),
-    )
-
-
 def _json_lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
     rest = b""
     for chunk in chunks:
@@ -319,7 +352,7 @@ def _refused(error: Any) -> NemotuiError:
     """An error reply of the engine: a known one explained, else in its own words."""
     words = plain_line(str(error.explanation or error))
     if known := explain(words):
-        return FailedError(known.kind, known.cause, known.remedy)
+        return KnownFailure(known)
     if words.startswith("No such container") or "dead or marked for removal" in words:
         return NothingThereError("no_container", words, "See `nemotui status` for what runs.")
     return FailedError("engine_refused", f"Docker refused: {words}")

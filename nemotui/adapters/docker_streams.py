@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from nemotui.core.errors import FailedError
-from nemotui.core.failures import explain
+from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.ports import PullProgress
 from nemotui.core.text import plain_line
@@ -69,7 +69,7 @@ def pull_progress(events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]
             words = plain_line(str(error))
             known = explain(words)
             if known:
-                raise FailedError(known.kind, known.cause, known.remedy)
+                raise KnownFailure(known)
             raise FailedError("pull_failed", f"The image could not be fetched: {words}")
         status, layer = plain_line(str(event.get("status", ""))), str(event.get("id", ""))
         detail = event.get("progressDetail") or {}

@@ -186,7 +186,8 @@ async def deployed(runtime: ContainerRuntime, name: str | None, *, running: bool
 
 async def start_pretend(inv: Invocation, b: Backends) -> str:
     """Start the best plan of the pretend machine and wait until it serves; its base URL."""
-    from nemotui.core.deploy import Failed, Ready, deploy
+    from nemotui.core.deploy import Ready, deploy
+    from nemotui.core.failed import Failed
 
     spec = container_spec(best(recommend(await b.probe.sample(), b.catalog, PlanRequest(port=pretend_port(inv)))))
     server = b.server(f"http://127.0.0.1:{spec.port}")

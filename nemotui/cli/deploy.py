@@ -14,9 +14,10 @@ from nemotui.cli.explain import explained
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, plan_flags, verb
-from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
+from nemotui.core.failed import Failed
 from nemotui.core.learn import learn
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run

@@ -17,6 +17,7 @@ from typing import Any, Final
 from nemotui.core.chat import Message, Reply, Sampling, chat_body, reply
 from nemotui.core.diagnose import diagnose
 from nemotui.core.errors import FailedError, NothingThereError, Problem
+from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way, refused
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ContainerSpec, docker_run
@@ -26,6 +27,9 @@ from nemotui.core.startup import Phase, StartupTracker
 POLL_S: Final = 1.0
 _KEPT_LINES: Final = 4_000  # for the diagnosis: a failed start is a few hundred, on eight GPUs 2,000
 _GONE: Final = ("exited", "dead", "removing", "created")
+_BEING_STARTED_S: Final = 60.0  # a container is created, then started; this old it was left behind
+_LOST_RACE: Final = ("name_taken", "no_container")
+_CRASHES: Final = 3  # a server that ends so often is in a loop
 _REMOVED: Final = Diagnosis(
     kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
 )
@@ -83,16 +87,6 @@ class Ready:
     metrics: ServerMetrics | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """There is no server; the container, where there is one, is left for its log. `kind` is a word for scripts."""
-
-    kind: str
-    cause: str
-    remedy: str
-    evidence: tuple[str, ...] = ()
-
-
 DeployEvent = Pulling | Created | Starting | LogBatch | Ready | Failed
 
 
@@ -101,24 +95,30 @@ async def deploy(
 ) -> AsyncGenerator[DeployEvent, None]:
     """Fetch the image if it is absent, start the container, and follow it to `Ready` or `Failed`, the last event.
 
-    A stopped container of ours with the same name gives way, one that runs does not.
+    A stopped container of ours with the same name gives way, one that runs does not. Of two that start the same at
+    once one wins, and the other says so.
     Raises `NothingThereError` when there is no engine.
     """
     try:
-        same_name = [c for c in await runtime.containers() if c.name == spec.name]
-        if any(c.state not in _GONE for c in same_name):
-            yield _runs_already(spec.name)
+        same_name = await _of_that_name(runtime, spec)
+        if holder := _in_use(same_name, clock):
+            yield in_the_way(spec, holder)
             return
         if not await runtime.has_image(spec.image):
             async with aclosing(runtime.pull(spec.image)) as pull:
                 async for progress in pull:
                     yield Pulling(progress=progress)
         for old in same_name:
-            await runtime.remove(old.id)
+            with suppress(NothingThereError):  # somebody else was faster
+                await runtime.remove(old.id)
         container = await runtime.start(spec)
-    except FailedError as error:
-        problem = error.problem
-        yield Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+    except (FailedError, NothingThereError) as error:
+        if error.problem.kind in _LOST_RACE and (holder := _in_use(await _of_that_name(runtime, spec), clock)):
+            yield in_the_way(spec, holder)
+        elif isinstance(error, NothingThereError):
+            raise
+        else:
+            yield refused(error, spec)
         return
     yield Created(container=container, command=shlex.join(docker_run(spec)))
     async with aclosing(follow_start(runtime, server, container, clock)) as events:
@@ -126,16 +126,34 @@ async def deploy(
             yield event
 
 
+async def _of_that_name(runtime: ContainerRuntime, spec: ContainerSpec) -> list[Container]:
+    return [c for c in await runtime.containers() if c.name == spec.name and c.ours]
+
+
+def _in_use(containers: list[Container], clock: Clock) -> Container | None:
+    """The one that has not ended; one that is created only is on its way, while it is young."""
+    for container in containers:
+        if container.state not in _GONE:
+            return container
+        if (
+            container.state == "created"
+            and container.created_at
+            and clock.now() - container.created_at < _BEING_STARTED_S
+        ):
+            return container
+    return None
+
+
 async def follow_start(
     runtime: ContainerRuntime, server: ModelServer, container: Container, clock: Clock
 ) -> AsyncGenerator[Starting | LogBatch | Ready | Failed, None]:
     """Follow a container that was started before, from the first line of its log, to `Ready` or `Failed`."""
-    tracker = StartupTracker(started_at=container.started_at)
+    tracker, crashes = StartupTracker(started_at=container.started_at), container.restarts
     began = container.started_at or clock.now()
     lines: deque[LogLine] = deque(maxlen=_KEPT_LINES)
     news: asyncio.Queue[_News] = asyncio.Queue(maxsize=64)
     tasks = [
-        asyncio.create_task(_follow_log(runtime, container.id, clock, news)),
+        asyncio.create_task(_follow_log(runtime, container, clock, news)),
         asyncio.create_task(_await_server(server, clock, news)),
     ]
     try:
@@ -152,10 +170,18 @@ async def follow_start(
                     return
                 case Container() as ended:
                     found = diagnose(lines, ended.exit_code, ended.oom_killed) or _REMOVED
-                    yield Failed(kind=found.kind, cause=found.cause, remedy=found.remedy, evidence=found.evidence)
-                    return
+                    event = await failed_log(runtime, found, ended)
+                    if ended.state in _GONE:
+                        yield event
+                        return
+                    crashes += 1
+                    if crashes >= _CRASHES:
+                        yield crashing(event, crashes)
+                        return
+                    tracker, began = StartupTracker(started_at=ended.started_at), ended.started_at or clock.now()
+                    lines.clear()
                 case NothingThereError(problem=Problem(kind="no_container")):
-                    yield Failed(kind=_REMOVED.kind, cause=_REMOVED.cause, remedy=_REMOVED.remedy)
+                    yield failed(_REMOVED)
                     return
                 case FailedError(problem=problem):
                     yield _failed(problem)
@@ -179,27 +205,33 @@ class _Answered:
     models: tuple[str, ...]
 
 
-# Lines, a server that answers, a container that has ended, trouble, or a tick of the clock.
+# Lines, a server that answers, a container that has ended (or was started again by its restart policy), trouble, or a
+# tick of the clock.
 _News = tuple[LogLine, ...] | _Answered | Container | Exception | None
 
 
-async def _follow_log(runtime: ContainerRuntime, container_id: str, clock: Clock, news: asyncio.Queue[_News]) -> None:
-    """The whole log until the container has ended. A log that breaks off before that is taken up where it broke."""
-    last: float | None = None
+async def _follow_log(
+    runtime: ContainerRuntime, container: Container, clock: Clock, news: asyncio.Queue[_News]
+) -> None:
+    """The log of this run until the container has ended for good. A log that breaks off is taken up where it broke."""
+    last, restarts = container.started_at, container.restarts  # older lines are of an earlier run
     try:
         while True:
             seen = last
-            async with aclosing(runtime.logs(container_id, follow=True, since=seen)) as batches:
+            async with aclosing(runtime.logs(container.id, follow=True, since=seen)) as batches:
                 async for batch in batches:
                     # `since` includes the lines at that very time.
                     fresh = tuple(line for line in batch if seen is None or line.time is None or line.time > seen)
                     last = max((line.time for line in fresh if line.time is not None), default=last)
                     if fresh:
                         await news.put(fresh)
-            container = await runtime.inspect(container_id)
+            container = await runtime.inspect(container.id)
             if container.state in _GONE:
                 await news.put(container)
                 return
+            if container.restarts > restarts:
+                restarts = container.restarts
+                await news.put(container)
             await clock.sleep(POLL_S)
     except Exception as error:
         await news.put(error)
@@ -255,14 +287,6 @@ async def _first_reply(
         curl=curl(server.base_url, request),
         tracker=tracker,
         metrics=metrics,
-    )
-
-
-def _runs_already(name: str) -> Failed:
-    return Failed(
-        kind="runs_already",
-        cause=f"A container of ours named {name} runs already",
-        remedy="See it with `nemotui status`, end it with `nemotui stop`, or choose another name with --name.",
     )
 
 

@@ -6,17 +6,37 @@ The messages: vLLM 0.17 to 0.33 (sources), captured failures of 0.24 and 0.32, D
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from nemotui.core.cure import Change, next_port, other_name, smaller_share
+from nemotui.core.errors import FailedError
+from nemotui.core.plan import ContainerSpec
+
+# The changes that cure a failure, from the groups of its message and the container that failed.
+Changes = Callable[[Mapping[str, str], ContainerSpec], tuple[Change, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """`kind` is a stable word, `cause` one sentence, `remedy` what to change, `evidence` the lines that show it."""
+    """`kind` is a stable word, `cause` one sentence, `remedy` what to change, `evidence` the lines that show it.
+
+    `changes`: the settings that cure it, for the container that failed; none where no setting does.
+    """
 
     kind: str
     cause: str
     remedy: str
     evidence: tuple[str, ...] = ()
+    changes: Callable[[ContainerSpec], tuple[Change, ...]] = lambda _: ()
+
+
+class KnownFailure(FailedError):
+    """A refusal that we know."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        super().__init__(diagnosis.kind, diagnosis.cause, diagnosis.remedy)
+        self.diagnosis = diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,7 @@ class _Rule:
     pattern: re.Pattern[str]
     cause: str
     remedy: str
+    changes: Changes
 
     def match(self, text: str) -> Diagnosis | None:
         found = self.pattern.search(text)
@@ -38,11 +59,29 @@ class _Rule:
             cause=self.cause.format(**groups),
             remedy=self.remedy.format(**groups),
             evidence=(text.strip(),),
+            changes=lambda spec: self.changes(groups, spec),
         )
 
 
-def _rule(kind: str, pattern: str, cause: str, remedy: str) -> _Rule:
-    return _Rule(kind, re.compile(pattern, re.IGNORECASE), cause, remedy)
+def _rule(kind: str, pattern: str, cause: str, remedy: str, changes: Changes = lambda groups, spec: ()) -> _Rule:
+    return _Rule(kind, re.compile(pattern, re.IGNORECASE), cause, remedy, changes)
+
+
+def _set(setting: str, value: str | None) -> Changes:
+    """One setting; its value is filled with the groups of the message."""
+    return lambda groups, _: (Change(setting, value.format(**groups) if value is not None else None),)
+
+
+def _as_free(groups: Mapping[str, str], _: ContainerSpec) -> tuple[Change, ...]:
+    return smaller_share(float(groups["free"]), float(groups["total"].split()[0]))
+
+
+def _more_cache(*_: object) -> tuple[Change, ...]:
+    return Change("--gpu-memory-utilization", "0.95"), Change("--max-num-batched-tokens", "4096")
+
+
+def _without(groups: Mapping[str, str], _: ContainerSpec) -> tuple[Change, ...]:
+    return tuple(Change(word.partition("=")[0], None) for word in groups["flags"].split() if word.startswith("-"))
 
 
 _GIB = r"[\d.]+ ?[GM]iB"
@@ -80,12 +119,14 @@ _RULES = (
         r"(?:address already in use|port is already allocated)",
         "The port is taken: something already listens on {at}",
         "Choose another with --port, or see who holds it: `sudo ss -ltnp`.",
+        lambda _, spec: next_port(spec),
     ),
     _rule(
         "name_taken",
         r'container name "/?(?P<name>[^"]+)" is already in use',
         "A container named {name} exists already",
         "Remove it with `docker rm -f {name}`, or choose another with --name.",
+        lambda _, spec: other_name(spec),
     ),
     _rule(
         "image_offline",
@@ -125,6 +166,7 @@ _RULES = (
         "{device} has {free} of {total} free, and the start needs {need}: something else uses this GPU",
         "End what holds its memory (`nvidia-smi` shows it), choose other GPUs with --gpus, or ask for less: "
         "`-- --gpu-memory-utilization SHARE`.",
+        _as_free,
     ),
     _rule(
         "no_cache_memory",
@@ -132,6 +174,7 @@ _RULES = (
         "The weights leave no GPU memory for the KV cache",
         "Use more GPUs (--tp), a smaller --variant, or "
         "`-- --gpu-memory-utilization 0.95 --max-num-batched-tokens 4096`.",
+        _more_cache,
     ),
     _rule(
         "context_too_long",
@@ -139,18 +182,21 @@ _RULES = (
         rf"available KV cache memory \((?P<have>{_GIB})\).*?)estimated maximum model length is (?P<fits>\d+)",
         "One request of {context} tokens needs {need} of KV cache and there are {have}",
         "Use --context {fits}.",
+        _set("--max-model-len", "{fits}"),
     ),
     _rule(
         "too_many_seqs",
         r"max_num_seqs \((?P<asked>\d+)\) exceeds (?:the )?available Mamba cache blocks \((?P<blocks>\d+)\)",
         "max_num_seqs is {asked}, and the cache has only {blocks} Mamba blocks: one for each running sequence",
         "Use --max-num-seqs {blocks} or less.",
+        _set("--max-num-seqs", "{blocks}"),
     ),
     _rule(
         "out_of_memory",
         rf"CUDA out of memory\.?(?:.*?Tried to allocate (?P<size>{_GIB}))?|not enough GPU memory",
         "The GPU ran out of memory",
         "Use more GPUs (--tp), a smaller --variant, no MTP (--mtp 0), or a smaller --max-num-seqs.",
+        _set("--speculative-config", None),
     ),
     # What vLLM says about the plan.
     _rule(
@@ -165,6 +211,7 @@ _RULES = (
         r"FP8 KV cache is not supported by the .*requires SM(?P<need>\d+)",
         "This GPU cannot keep the KV cache in FP8: that needs compute capability {need}",
         "Use `-- --kv-cache-dtype bfloat16`.",
+        _set("--kv-cache-dtype", "bfloat16"),
     ),
     _rule(
         "tp_does_not_divide",
@@ -183,24 +230,28 @@ _RULES = (
         r"Insufficient space in /dev/shm(?:.*?(?P<need>[\d.]+ ?MiB))?",
         "/dev/shm in the container is too small",
         "Run it with --ipc=host, as nemotui does, or with --shm-size 16g.",
+        _set("ipc", "host"),
     ),
     _rule(
         "context_beyond_model",
         r"max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len",
         "A context of {asked} tokens is longer than the model declares",
         "Use a smaller --context, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1.",
+        _set("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1"),
     ),
     _rule(
         "stale_flag",
         r"unrecognized arguments: (?P<flags>.+)",
         "This vLLM does not know {flags}",
         "Take it out of the arguments after --, or choose an image whose vLLM has it.",
+        _without,
     ),
     _rule(
         "port_taken",
         r"\('(?P<host>[^']*)', (?P<port>\d+)\): .*address already in use|address already in use",
         "The server's port is taken",
         "Choose another with --port, or see who holds it: `sudo ss -ltnp`.",
+        lambda _, spec: next_port(spec),
     ),
     # Fetching the model.
     _rule(
@@ -227,12 +278,14 @@ _RULES = (
         r"DistBackendError|NCCL error",
         "The GPUs cannot talk to each other (NCCL)",
         "Try `-- --disable-custom-all-reduce`, or NCCL_P2P_DISABLE=1 on PCIe machines; NCCL_DEBUG=INFO tells more.",
+        _set("--disable-custom-all-reduce", ""),
     ),
     _rule(
         "engine_timeout",
         r"Timed out waiting for engine core",
         "The engine took longer to start than vLLM waits",
         "Set VLLM_ENGINE_READY_TIMEOUT_S to more than 600 and start again: the compile cache helps now.",
+        _set("VLLM_ENGINE_READY_TIMEOUT_S", "1800"),
     ),
 )
 

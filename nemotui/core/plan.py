@@ -16,7 +16,9 @@ _ENVIRONMENT = {
         "a context above the model's own is refused without it; not verified by us",
         "vLLM 0.33 source: config/model.py",
     ),
+    "VLLM_ENGINE_READY_TIMEOUT_S": ("a first start may compile for longer than the default 600 s", "vLLM: envs.py"),
 }
+_AS_GIVEN = ("as the container was given it", "the container")
 DERIVED_MAX_MODEL_LEN = 262_144  # config.json's max_position_embeddings; vLLM refuses more unless told to allow it
 
 
@@ -140,7 +142,7 @@ def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:
         why = "taken from your environment, never written down"
         flags.append(Flag(words=("-e", name), why=why, source="Hugging Face's token, the server's key"))
     for name, value in spec.environment:
-        why, source = _ENVIRONMENT[name]
+        why, source = _ENVIRONMENT.get(name, _AS_GIVEN)
         flags.append(Flag(words=("-e", f"{name}={value}"), why=why, source=source))
     for volume in spec.volumes:
         words = ("-v", f"{volume.source}:{volume.target}{':ro' if volume.read_only else ''}")

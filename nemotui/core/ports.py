@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
 from nemotui.core.models import Catalog
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import LABEL, ContainerSpec
 
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
@@ -50,12 +50,18 @@ ContainerState = Literal["created", "running", "restarting", "paused", "removing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container as the engine tells it. Times are unix seconds."""
+    """A container as the engine tells it. Times are unix seconds; `restarts` counts what its restart policy did.
+
+    `adopted`: somebody else's, which our user has made ours.
+    """
 
     id: str
     name: str
     image: str
     state: ContainerState
+    created_at: float | None = None
+    restarts: int = 0
+    adopted: bool = False
     exit_code: int | None = None
     oom_killed: bool = False
     started_at: float | None = None
@@ -64,6 +70,11 @@ class Container:
     port: int | None = None
     labels: Mapping[str, str]
     args: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """We may stop, replace and remove it; another is only looked at."""
+        return LABEL in self.labels or self.adopted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +109,26 @@ class ContainerRuntime(Protocol):
         """Create and start; what a failed start leaves behind is removed."""
 
     async def containers(self) -> Sequence[Container]:
-        """Those that carry our label, newest first, stopped ones included."""
+        """Ours, newest first, stopped ones included; then those of others that run a vLLM server."""
 
     async def inspect(self, container_id: str) -> Container: ...
+
+    async def spec(self, container_id: str) -> ContainerSpec:
+        """What makes the same container again, read from the container itself; of its secrets only the names."""
+
+    async def document(self, container_id: str) -> Mapping[str, Any]:
+        """All that the engine tells of it, secrets and all: for an incident bundle, which takes them out."""
+
+    async def processes(self, container_id: str) -> Sequence[int]:
+        """The PIDs of what runs in it, as this host counts them; none where it does not run."""
+
+    async def adopt(self, container_id: str) -> None:
+        """From now on it counts as ours."""
+
+    async def rename(self, container_id: str, name: str) -> None: ...
+
+    async def start_again(self, container_id: str) -> Container:
+        """Start one that has stopped."""
 
     def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None

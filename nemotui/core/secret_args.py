@@ -9,10 +9,17 @@ MASK = "***"
 # --api-key, --hf-token, --ssl-keyfile-password; not --max-num-batched-tokens. vLLM reads `_` as `-`.
 _SECRET = re.compile(r"--?(?:[\w-]*[-_])?(?:api[-_]?keys?|token|password|passphrase|secret)")
 
+_SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|TOKEN|PASSWORD|PASSPHRASE|SECRET|ACCESS_KEY|CREDENTIALS?)(?:_|$)", re.I)
+
 
 def secret_flags(args: Sequence[str]) -> tuple[str, ...]:
     """The flags among these arguments whose value is a secret."""
     return tuple(flag for flag in (arg.partition("=")[0] for arg in args) if _SECRET.fullmatch(flag))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether an environment variable of this name holds a secret: HF_TOKEN, VLLM_API_KEY, AWS_SECRET_ACCESS_KEY."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def redacted(args: Sequence[str]) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
-from nemotui.core.failures import explain
+from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
@@ -46,6 +47,7 @@ class _Child:
     """One container. Its log is kept whole; a new line or its end is told by `changed`, which is then replaced."""
 
     container: Container
+    spec: ContainerSpec
     occupancy: Occupancy
     process: asyncio.subprocess.Process
     lines: list[LogLine] = field(default_factory=list)
@@ -117,6 +119,7 @@ class PretendEngine:
             name=spec.name,
             image=spec.image,
             state="running",
+            created_at=started_at,
             started_at=started_at,
             bind=spec.bind,
             port=spec.port,
@@ -132,7 +135,7 @@ class PretendEngine:
             memory=arguments.settings.memory,
             base_url=f"http://[{host}]:{spec.port}" if ":" in host else f"http://{host}:{spec.port}",
         )
-        child = self._children[container.id] = _Child(container, occupancy, process)
+        child = self._children[container.id] = _Child(container, spec, occupancy, process)
         child.keeper = asyncio.create_task(self._keep(child))
         return container
 
@@ -142,6 +145,31 @@ class PretendEngine:
 
     async def inspect(self, container_id: str) -> Container:
         return self._child(container_id).container
+
+    async def spec(self, container_id: str) -> ContainerSpec:
+        return self._child(container_id).spec
+
+    async def document(self, container_id: str) -> Mapping[str, Any]:
+        """What is known of it: there is no engine behind."""
+        child = self._child(container_id)
+        return {**asdict(replace(child.container, labels={})), "labels": dict(child.container.labels)}
+
+    async def processes(self, container_id: str) -> Sequence[int]:
+        child = self._child(container_id)
+        return [child.process.pid] if child.container.state == "running" else []
+
+    async def adopt(self, container_id: str) -> None:
+        """Whatever runs here is ours already."""
+
+    async def rename(self, container_id: str, name: str) -> None:
+        child = self._child(container_id)
+        child.container = replace(child.container, name=name)
+
+    async def start_again(self, container_id: str) -> Container:
+        """A process cannot be started twice: another with the same settings takes its place."""
+        spec, name = self._child(container_id).spec, self._child(container_id).container.name
+        await self.remove(container_id)
+        return await self.start(replace(spec, name=name))
 
     async def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
@@ -267,5 +295,5 @@ def _refused(words: str) -> NemotuiError:
     """As the Docker adapter tells the same refusal."""
     known = explain(words)
     if known is not None:
-        return FailedError(known.kind, known.cause, known.remedy)
+        return KnownFailure(known)
     return FailedError("engine_refused", f"Docker refused: {words}")

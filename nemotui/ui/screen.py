@@ -16,9 +16,10 @@ from textual.widgets import ContentSwitcher, Footer, Input
 
 from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
-from nemotui.core.deploy import DeployEvent, Failed, Ready, deploy, follow_start
+from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
+from nemotui.core.failed import Failed
 from nemotui.core.learn import learn
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container

@@ -15,7 +15,6 @@ import pytest
 from nemotui.core.deploy import (
     Created,
     DeployEvent,
-    Failed,
     LogBatch,
     Pulling,
     Ready,
@@ -25,10 +24,13 @@ from nemotui.core.deploy import (
     served_name,
 )
 from nemotui.core.errors import FailedError, NothingThereError
+from nemotui.core.failed import Failed
+from nemotui.core.failures import Diagnosis, KnownFailure, explain
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec, docker_run
 from nemotui.core.ports import ChatChunk, Container, EngineInfo, PullProgress, ServedModel, ServerMetrics
 from tests.core.logfiles import captured, written
+from tests.unasked import Unasked
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +41,17 @@ SPEC = ContainerSpec(
     labels=((LABEL, "nemotron"),),
 )
 RUNNING = Container(
-    id="0a1b", name="nemotron", image=SPEC.image, state="running", started_at=1000.0, labels={}, args=SPEC.args
+    id="0a1b",
+    name="nemotron",
+    image=SPEC.image,
+    state="running",
+    started_at=1000.0,
+    labels=dict(SPEC.labels),
+    args=SPEC.args,
 )
 DOWN = "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above."
+
+REMOVED = Diagnosis(kind="removed", cause="", remedy="")
 
 
 class Clock:
@@ -62,7 +72,7 @@ class Clock:
 
 
 @dataclass
-class Runtime:
+class Runtime(Unasked):
     """An engine that runs one container, whose log is `logs`: one list for each time that it is asked for."""
 
     logs_: list[list[LogLine]] = field(default_factory=lambda: [[]])
@@ -77,6 +87,11 @@ class Runtime:
     since: list[float | None] = field(default_factory=list)
     inspected: list[Container] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    appears: Container | None = None  # once somebody has asked what there is
+    known: ContainerSpec | None = None
+
+    async def spec(self, container_id: str) -> ContainerSpec:
+        return self.known or await super().spec(container_id)
 
     async def info(self) -> EngineInfo:
         raise NotImplementedError
@@ -96,7 +111,10 @@ class Runtime:
         return RUNNING
 
     async def containers(self) -> Sequence[Container]:
-        return self.present
+        seen = list(self.present)
+        if self.appears:
+            self.present, self.appears = [self.appears], None
+        return seen
 
     async def inspect(self, container_id: str) -> Container:
         if self.inspected:
@@ -200,7 +218,9 @@ TAKEN = FailedError("port_taken", "The port is taken", "choose another with --po
 async def test_what_the_engine_refuses_is_a_failure_with_its_fix(runtime: Runtime) -> None:
     events = await run(runtime, Server())
 
-    assert events[-1] == Failed(kind="port_taken", cause="The port is taken", remedy="choose another with --port")
+    assert events[-1] == Failed(
+        kind="port_taken", cause="The port is taken", remedy="choose another with --port", spec=SPEC
+    )
     assert not any(isinstance(event, Created) for event in events)
 
 
@@ -223,6 +243,60 @@ async def test_a_stopped_container_of_ours_gives_way_and_a_running_one_does_not(
     assert isinstance(failed, Failed)
     assert (failed.kind, runtime.calls) == ("runs_already", [])
     assert "nemotui stop" in failed.remedy
+    assert failed.cure is not None
+    assert failed.cure.replaces == RUNNING.id
+
+
+REFUSED = KnownFailure(explain('The container name "/nemotron" is already in use by container "x"') or REMOVED)
+
+
+@pytest.mark.parametrize(
+    ("winner", "words"),
+    [(RUNNING, "runs already"), (replace(RUNNING, state="created", created_at=1000.0), "is being started")],
+)
+async def test_of_two_that_start_at_once_one_wins_and_the_other_says_so(winner: Container, words: str) -> None:
+    runtime = Runtime(start_error=REFUSED)
+
+    async with aclosing(deploy(runtime, Server(), SPEC, Clock())) as events:
+        runtime.appears = winner
+        (failed,) = [event async for event in events]
+
+    assert isinstance(failed, Failed)
+    assert failed.kind == "runs_already"
+    assert words in failed.cause
+    assert runtime.calls == ["start"]
+
+
+async def test_somebody_elses_container_of_the_name_is_answered_by_another_name() -> None:
+    (failed,) = await run(Runtime(start_error=REFUSED, present=[replace(RUNNING, labels={})]), Server())
+
+    assert isinstance(failed, Failed)
+    assert failed.kind == "name_taken"
+    assert failed.cure is not None
+    assert (failed.cure.after.name, dict(failed.cure.after.labels)[LABEL]) == ("nemotron-2", "nemotron-2")
+
+
+async def test_one_that_was_left_half_made_gives_way() -> None:
+    runtime = Runtime(present=[replace(RUNNING, id="half", state="created", created_at=900.0)])
+
+    await run(runtime, Server(up_after=1))
+
+    assert runtime.calls == ["remove half", "start"]
+
+
+async def test_a_server_that_its_restart_policy_starts_again_and_again() -> None:
+    again = [replace(RUNNING, state="restarting", restarts=n, started_at=1000.0 + n) for n in (1, 2, 3)]
+    log = written("ValueError: max_num_seqs (1024) exceeds available Mamba cache blocks (524).", 1000.5)
+    runtime = Runtime(logs_=[log[:], *(written(log[0].text, 1000.5 + n) for n in (1, 2))], inspected=again)
+    runtime.known = replace(SPEC, args=(*SPEC.args, "--max-num-seqs", "1024"))
+
+    failed = (await run(runtime, Server()))[-1]
+
+    assert isinstance(failed, Failed)
+    assert failed.kind == "crash_loop"
+    assert failed.cause.startswith("The server has crashed 3 times, and Docker starts it again each time: max_num_seqs")
+    assert failed.cure is not None
+    assert failed.cure.diff == ("- --max-num-seqs 1024", "+ --max-num-seqs 524")
 
 
 async def test_a_container_that_ends_is_diagnosed_from_its_log() -> None:
@@ -258,7 +332,7 @@ async def test_a_log_that_breaks_off_is_taken_up_where_it_broke() -> None:
         "two",
         "three",
     ]
-    assert runtime.since == [None, 1002.0]
+    assert runtime.since == [1000.0, 1002.0]  # the log of an earlier run is older than the start
 
 
 async def test_progress_comes_with_every_batch_and_every_second() -> None:

@@ -14,8 +14,9 @@ from docker import DockerClient
 from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.docker import DockerEngine
 from nemotui.adapters.vllm import VllmServer
-from nemotui.core.deploy import Created, DeployEvent, Failed, LogBatch, Ready, Starting, deploy, follow_start
+from nemotui.core.deploy import Created, DeployEvent, LogBatch, Ready, Starting, deploy, follow_start
 from nemotui.core.errors import NothingThereError
+from nemotui.core.failed import Failed
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container

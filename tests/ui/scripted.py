@@ -31,6 +31,7 @@ from nemotui.rundir import RunDirectory
 from nemotui.sim.machines import load_machine
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
+from tests.unasked import Unasked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 RUN = FIXTURES / "run-2xh100"
@@ -53,7 +54,7 @@ ANSWER = (
 )
 
 
-class Still:
+class Still(Unasked):
     """Clock, probe, engine, server and load runner in one: each answers from what it was given."""
 
     base_url = "http://127.0.0.1:8000"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from nemotui.core.deploy import Failed
+from nemotui.core.failed import Failed
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nemotui.core.chat import Reply
-from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import Problem
+from nemotui.core.failed import Failed
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
 from nemotui.core.measured import MeasuredStart, Setup

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec
-from nemotui.core.deploy import Created, Failed, Pulling
+from nemotui.core.deploy import Created, Pulling
+from nemotui.core.failed import Failed
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
 from nemotui.ui.states.bench import BenchState

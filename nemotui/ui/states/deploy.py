@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from nemotui.core.deploy import Created, DeployEvent, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import NemotuiError, Problem
+from nemotui.core.failed import Failed
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nemotui.core.deploy import Created, Failed, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Pulling, Ready, Starting
+from nemotui.core.failed import Failed
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.startup import PHASES, Phase, StartupTracker
 

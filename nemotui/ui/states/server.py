@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nemotui.core.deploy import Created, Failed, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
+from nemotui.core.failed import Failed
 from nemotui.core.show import duration
 from nemotui.core.watch import ServerSample
 

@@ -6,7 +6,8 @@ import textwrap
 
 from textual.content import Content
 
-from nemotui.core.deploy import Failed, Ready
+from nemotui.core.deploy import Ready
+from nemotui.core.failed import Failed
 from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
 from nemotui.core.show import duration, gib
