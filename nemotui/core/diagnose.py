@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nemotui.core.cure import Change
 from nemotui.core.failures import Diagnosis, explain
 from nemotui.core.logs import LogLine
 
@@ -19,6 +20,8 @@ _LINE = re.compile(
     r"(?:(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):? +(?:\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]*\] ?)?)?(?P<body>.*)$"
 )
 _SEARCHED = 600  # characters of a line: the longest known message has 350, and a hostile log is to cost little
+_WAITING = "No available shared memory broadcast block found"
+_READY = "Application startup complete"
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -57,7 +60,7 @@ def diagnose(lines: Iterable[LogLine], exit_code: int | None = None, oom_killed:
             remedy="See `nemotui logs` for the whole log; its first traceback holds the cause.",
             evidence=root,
         )
-    return _ended(exit_code, read)
+    return _waiting(exit_code, read) or _ended(exit_code, read)
 
 
 def _parse(text: str) -> _Line:
@@ -95,8 +98,22 @@ def _end_of_block(bodies: Sequence[str]) -> tuple[str, ...]:
     for body in bodies[end + 1 :]:
         if not body.startswith("  ") or "For further information" in body:
             break
-        words += " " + body.strip()
+        words += " " + body.strip().partition(" [type=")[0]  # pydantic's own words behind the message
     return (*frame, words)
+
+
+def _waiting(exit_code: int | None, read: Sequence[_Line]) -> Diagnosis | None:
+    """Killed while its workers waited for each other: a mere warning of vLLM's, which a slow start outlives."""
+    warning = next((line.body for line in reversed(read) if _WAITING in line.body), None)
+    if warning is None or exit_code != 137 or any(_READY in line.body for line in read):
+        return None
+    return Diagnosis(
+        kind="workers_wait",
+        cause="The workers waited for each other until the server was killed: a slow compilation, or a hang",
+        remedy="Start it again: the compile cache helps now. If it hangs anew on a PCIe machine, NCCL_P2P_DISABLE=1.",
+        evidence=(warning.strip(),),
+        changes=lambda _: (Change("NCCL_P2P_DISABLE", "1"),),
+    )
 
 
 def _ended(exit_code: int | None, read: Sequence[_Line]) -> Diagnosis | None:
