@@ -6,23 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nemotui.core.case import FP8_KV_CAPABILITY, Case
+from nemotui.core.case import Case
 from nemotui.core.flags import vllm_args
-from nemotui.core.groups import GpuGroup
 from nemotui.core.measured import MeasuredStart
-from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow, capability
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
-from nemotui.core.refusals import dotted, gib, refuse, would_fit_if
+from nemotui.core.reasons import arithmetic, beside, copies, little_room, weaker
+from nemotui.core.refusals import holders, refuse, used_by_others, would_fit_if
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
 
+LEAST_HELD = 1 << 28  # bytes; what an idle driver keeps is less
 LENGTHS = (1024, TYPICAL_TOKENS, 32_768)
 _PUBLISHED_FAULTS = (
     "the published command has no reasoning and no tool parser: thinking lands in the answer, tools get HTTP 400",
     "the published command listens on every address without a key, and its image is not pinned",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What others hold of the fullest GPU of a plan: its index, bytes, and who in words."""
+
+    gpu: int
+    count: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +43,7 @@ class Recommendation:
     to spare; "experimental" is admitted by vLLM's source and published by nobody; "no" would not start. `plan` is None
     for "no", unless the published command was asked for as it is. `memory` is per GPU, None where the GPU's memory is
     unknown; it differs from what was `planned` where an earlier start here, `measured`, has taught the overhead.
-    `predicted` is None where the chip is unknown or nothing would run.
+    `held` is None where nobody holds memory. `predicted` is None where the chip is unknown or nothing would run.
     """
 
     variant: str
@@ -48,6 +58,7 @@ class Recommendation:
     memory: MemoryPlan | None
     planned: MemoryPlan | None
     measured: MeasuredStart | None
+    held: Held | None
     max_num_seqs: int | None
     max_model_len: int
     predicted: Prediction | None
@@ -59,7 +70,7 @@ class Recommendation:
         if self.verdict == "no":
             return self.would_fit_if or self.reasons[0]
         tokens = min(TYPICAL_TOKENS, self.max_model_len)
-        room = f"{dict(self.live_requests)[tokens]:,.0f} × {tokens:,} tokens at once"
+        room = f"{dict(self.live_requests)[tokens]:,.0f} requests of {tokens:,} tokens at once"
         weaker = f", ×/÷ {self.predicted.factor:g}" if self.predicted and self.predicted.weaker else ""
         source = f"{self.predicted.source}{weaker}; " if self.predicted else ""
         if self.verdict == "experimental":
@@ -95,13 +106,13 @@ def judge(case: Case) -> Recommendation:
     predicted = None
     reasons = [refusal.reason for refusal in refusals]
     if memory and max_num_seqs and not refusals:
-        little = _little_room(case, memory, max_num_seqs)
+        little = little_room(case, memory, max_num_seqs)
         verdict = _verdict(case, tight=bool(little))
         # Copies on equal groups have equal reasons.
         reasons = list(dict.fromkeys(reason for group in groups for reason in group.reasons))
-        reasons += [*_arithmetic(case, memory, max_num_seqs), *little]
+        reasons += [*arithmetic(case, memory), *copies(case, memory, len(free.groups)), *little]
         if start and planned:
-            reasons.append(_beside(planned, start))
+            reasons.append(beside(planned, start))
         if row:
             reasons.append(f"published: {row.output_throughput:,.0f} output tokens/s ({row.name})")
         if case.chip and plan:
@@ -116,7 +127,7 @@ def judge(case: Case) -> Recommendation:
                 max_num_seqs=max_num_seqs,
                 row=row,
                 bench=next((b for b in catalog.benchmarks if b.holds_for(case.setup, args)), None),
-                weaker=_weaker(case, groups),
+                weaker=weaker(case, groups),
             )
     if request.as_published:
         reasons += _PUBLISHED_FAULTS
@@ -133,6 +144,7 @@ def judge(case: Case) -> Recommendation:
         memory=memory,
         planned=planned,
         measured=start,
+        held=_held(case, gpus),
         max_num_seqs=max_num_seqs,
         max_model_len=case.context,
         predicted=predicted,
@@ -149,90 +161,19 @@ def _published(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) 
     return published_row(case.catalog, case.chip, case.variant, case.tp)
 
 
-def _weaker(case: Case, groups: Sequence[GpuGroup]) -> str | None:
-    """What no published row has: there the estimate is less sure."""
-    found = []
-    if case.dp > 1:
-        found.append("copies that step together")
-    if case.capability < capability(case.variant.native_capability):
-        found.append("Marlin kernels")
-    if any(group.worst_link not in ("NVLINK", None) for group in groups):
-        found.append("links over PCIe")
-    if case.unified:
-        found.append("memory shared with the host")
-    return f"nothing was published with {' or '.join(found)}" if found else None
-
-
-def _beside(planned: MemoryPlan, start: MeasuredStart) -> str:
-    """What the last start here had, in a sentence."""
-    got = "" if start.blocks is None else f": planned {planned.blocks:,} blocks, got {start.blocks:,}"
-    took = start.overhead(planned)
-    rest = "" if took is None else f"; besides the weights vLLM took {gib(took)}, which is reckoned with"
-    return f"measured here at u = {start.gpu_memory_utilization:g}{got}{rest}"
-
-
 def _verdict(case: Case, *, tight: bool) -> Verdict:
     if case.capability < capability(case.variant.native_capability):
         return "experimental"
     return "tight" if tight else "fits"
 
 
-def _little_room(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
-    """Why an error of our estimate would end the start; nothing where there is room for it."""
-    reasons = []
-    if memory.tight:
-        reasons.append(
-            f"little room: less than a tenth of the memory, or than {TYPICAL_REQUESTS} such requests at once"
-        )
-    if max_num_seqs > SAFE_SHARE * memory.blocks:
-        reasons.append(
-            f"little room: --max-num-seqs {max_num_seqs} is above {SAFE_SHARE:.0%} of the estimated {memory.blocks:,}"
-            " blocks, and above their number vLLM refuses to start"
-        )
-    if case.utilization > MOST_UTILIZATION:
-        reasons.append(
-            f"little room: u = {case.utilization:g} leaves {gib(memory.total - memory.budget)} of each GPU, and 1.5 GiB"
-            " beyond vLLM's share were seen in use"
-        )
-    return reasons
-
-
-def _arithmetic(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
-    """The sentences that show the memory plan, and what is particular about it."""
-    reasons = [
-        f"of each GPU weights take {gib(memory.weights)}, vLLM about {gib(memory.overhead)}, and requests"
-        f" {gib(memory.pool)} of {gib(memory.budget)}: {memory.blocks:,} blocks",
-    ]
-    if case.dp > 1:
-        reasons += [
-            f"gives: {case.dp} copies behind one port, each with its own {memory.blocks:,} blocks and up to"
-            f" {max_num_seqs} sequences; the routed experts are spread over all {case.tp * case.dp} GPUs",
-            "costs: all copies take each step together, and an answer alone is no faster than on one copy; nobody has"
-            " published this layout",
-        ]
-    if case.capability < capability(case.variant.native_capability):
-        native = case.variant.native_capability
-        reasons.append(
-            f"{case.variant.name} runs natively from compute capability {native}; on {dotted(case.capability)} vLLM"
-            " falls back to Marlin kernels, and nobody has published that"
-        )
-    if case.kv_dtype == "bfloat16" and case.capability < FP8_KV_CAPABILITY:
-        reasons.append("the KV cache is bfloat16: FP8 needs compute capability 8.9")
-    if case.context > (own := case.catalog.model.max_position):
-        reasons.append(f"a context above {own:,} tokens is not verified by us")
-    if case.context < TYPICAL_TOKENS:
-        reasons.append(f"the expectation is for requests of {TYPICAL_TOKENS:,} tokens: this context is shorter")
-    if case.request.expert_parallel:
-        reasons.append("whole experts on each GPU: the expectation is without that, nobody has published the gain")
-    if not case.prefix_caching:
-        reasons.append(
-            "without prefix caching a request holds half the state blocks, and shared beginnings are read anew"
-        )
-    if case.mtp:
-        reasons.append("the expectation is without speculation, whose gain depends on the text")
-    if case.request.model_path:
-        reasons.append(f"reckoned as {case.variant.repo}; {case.request.model_path} may differ")
-    return reasons
+def _held(case: Case, gpus: Sequence[str]) -> Held | None:
+    """The fullest of these GPUs."""
+    used = [(used_by_others(gpu, case.total), gpu) for gpu in case.kind if gpu.uuid in gpus]
+    count, fullest = max(used, key=lambda pair: pair[0], default=(0, None))
+    if fullest is None or count < LEAST_HELD:
+        return None
+    return Held(gpu=fullest.index, count=count, by=holders(fullest))
 
 
 def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:

@@ -27,6 +27,7 @@ def recommendation_json(row: Recommendation) -> dict[str, Any]:
         "reasons": list(row.reasons),
         "would_fit_if": row.would_fit_if,
         "memory": _memory(row.memory) if row.memory else None,
+        "held_by_others": {"gpu": row.held.gpu, "bytes": row.held.count, "by": row.held.by} if row.held else None,
         "measured": _measured(row.measured, row.planned) if row.measured and row.planned else None,
         "live_requests": [{"tokens": tokens, "requests": round(count, 1)} for tokens, count in row.live_requests],
         "max_num_seqs": row.max_num_seqs,

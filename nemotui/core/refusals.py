@@ -132,7 +132,7 @@ def _place(case: Case, memory: MemoryPlan | None, usable: list[Gpu], free: GpuGr
     helps = _smaller_share(case, usable, need)
     if wanted:
         freed = {gpu.uuid: _idle(gpu) for gpu in wanted}
-        words = f"if {_names(wanted)} were free: {'; '.join(_holders(gpu) for gpu in wanted)}"
+        words = f"if {_names(wanted)} were free: {'; '.join(holders(gpu) for gpu in wanted)}"
         helps += (Help(words=words, then=_with(case, freed)),)
     return Refusal(reason=reason or f"{need} equal GPUs are needed", helps=helps)
 
@@ -239,7 +239,14 @@ def _names(gpus: list[Gpu]) -> str:
     return " and ".join(f"GPU {gpu.index}" for gpu in gpus)
 
 
-def _holders(gpu: Gpu) -> str:
+def used_by_others(gpu: Gpu, total: int | None) -> int:
+    """The bytes of a GPU that are not free, of those that CUDA sees; 0 where the driver does not say."""
+    whole = gpu.cuda_total_bytes or total
+    return 0 if whole is None or gpu.memory_free_bytes is None else max(0, whole - gpu.memory_free_bytes)
+
+
+def holders(gpu: Gpu) -> str:
+    """Who holds memory of a GPU, and how much."""
     if not gpu.processes:
         held = "what" if gpu.memory_used_bytes is None else gib(gpu.memory_used_bytes)
         return f"{held} on GPU {gpu.index} is held by nobody that the driver lists"

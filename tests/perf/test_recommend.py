@@ -17,7 +17,7 @@ from nemotui.catalog import load_catalog
 from nemotui.core.recommend import PlanRequest
 from nemotui.sim.machines import load_machine
 from nemotui.ui.states.deploy import DeployState
-from nemotui.ui.states.plan_form import PlanForm
+from nemotui.ui.states.plan_form import Asked, PlanForm
 from nemotui.ui.widgets.plan import plan_words
 
 pytestmark = pytest.mark.perf
@@ -52,7 +52,7 @@ def test_an_edit_is_replanned(profile: str) -> None:
     for round_ in range(10 * ROUNDS):
         began = time.perf_counter()
         edited = form.typed("context", str(32_768 + round_))
-        state = state.after(edited.asked(base, catalog))
+        state = state.after(Asked(edited.over(base, catalog)))
         planned = time.perf_counter()
         drawn = plan_words(state.choices[0], 120)
         replan.append(1000 * (planned - began))

@@ -9,12 +9,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from nemotui.core.card import model_card
 from nemotui.core.errors import UsageError
+from nemotui.core.hardware import Machine
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import shell
@@ -23,13 +23,15 @@ from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
 from nemotui.ui.states.plan_form import Asked, PlanForm
+from nemotui.ui.states.what_if import what_if
+from nemotui.ui.what_if import WhatIfScreen
 from nemotui.ui.widgets.launch import launch_words, running_words
 from nemotui.ui.widgets.plan import plan_words
 from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
+from nemotui.ui.widgets.wishes import no_plans, wishes
 
 _BESIDE = 160  # columns from which the start and the plan stand side by side
-_HINT = "Up and Down bring values, others can be typed; the plans follow. Tab: next field. Esc: back to the plans."
 _DIALOG = 88  # cells of a command in the preview, at most
 
 
@@ -41,9 +43,9 @@ class DeployPane(Pane[DeployState]):
         Binding("enter", "preview", "Deploy", tooltip="Preview the command, then start it", id="deploy-start"),
         Binding("y", "copy", "Copy", tooltip="Copy the plan's docker run command", id="deploy-copy"),
         Binding("s", "stop", "Stop", tooltip="Stop the server that runs", id="deploy-stop"),
-        Binding("e", "edit('context')", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
+        Binding("e", "edit", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
         Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
-        Binding("w", "edit('hardware')", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
+        Binding("w", "what_if", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
         Binding(
             "i", "card", "Model card", tooltip="What is known of the model, with sources", id="deploy-card", show=False
         ),
@@ -100,8 +102,9 @@ class DeployPane(Pane[DeployState]):
         if self._form is None:
             self._form = PlanForm.of(state.request)
             self.query_one(PlanFields).fill(self._form)
-        hint = _HINT if self.query_one(PlanFields).display else ""
-        self.query_one("#wishes", Static).update(wishes(state, self._wrong, hint))
+        editing = self.query_one(PlanFields).display
+        self.set_class(editing, "-editing")
+        self.query_one("#wishes", Static).update(wishes(state, self._wrong, editing=editing))
         table = self.query_one(PlanTable)
         table.display = bool(state.choices)
         table.show(state.choices, width - 1)  # a bar, where they are many
@@ -113,7 +116,7 @@ class DeployPane(Pane[DeployState]):
             self.refresh_bindings()
         nothing = self.query_one("#no-plans", Static)
         nothing.display = not state.choices
-        nothing.update(_nothing(state))
+        nothing.update(no_plans(state))
         launch = self.query_one("#launch", Static)
         launch.display = state.launch is not None or state.running is not None
         room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
@@ -157,13 +160,13 @@ class DeployPane(Pane[DeployState]):
         if self.live is None or self._form is None:
             return
         try:
-            asked = self._form.asked(replace(self.live.request, goal=goal), self.live.catalog)
+            request = self._form.over(replace(self.live.request, goal=goal), self.live.catalog)
         except UsageError as error:
             self._wrong = str(error)
             self.draw()
         else:
             self._wrong = ""
-            self.post_message(self.Changed(asked))
+            self.post_message(self.Changed(Asked(request, self.live.imagined, self.live.hardware)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: back to the plans."""
@@ -179,10 +182,23 @@ class DeployPane(Pane[DeployState]):
         fields.display = fields.has_focus_within
         self.draw()
 
-    def action_edit(self, field: str) -> None:
+    def action_edit(self) -> None:
         """Into the settings."""
-        self.query_one(PlanFields).enter(field)
+        self.query_one(PlanFields).enter()
         self.draw()
+
+    def action_what_if(self) -> None:
+        """Pick hardware that is not here."""
+        state = self.live
+        if state is None:
+            return
+        here = len(state.machine.gpus) if state.machine else 0
+
+        def picked(hardware: tuple[Machine | None, str] | None) -> None:
+            if hardware is not None and self.live is not None:
+                self.post_message(self.Changed(Asked(self.live.request, *hardware)))
+
+        self.app.push_screen(WhatIfScreen(what_if(state.catalog.chips, state.hardware, here)), picked)
 
     def action_goal(self) -> None:
         """The next of the three."""
@@ -216,7 +232,7 @@ class DeployPane(Pane[DeployState]):
         elif running := state.running:
             self.app.notify(f"{running.name} runs already. s stops it.", severity="warning")
         elif state.imagined:
-            self.app.notify("This hardware is not here. Press w and empty the field to come back.", severity="warning")
+            self.app.notify("This hardware is not here. w, Enter: back to the GPUs that are.", severity="warning")
         elif choice.refusal or choice.spec is None:
             self.app.notify(choice.refusal, title="This would not start", severity="warning")
         else:
@@ -243,32 +259,3 @@ class DeployPane(Pane[DeployState]):
     def action_stop(self) -> None:
         """Ask to stop what runs."""
         self.post_message(self.Stop())
-
-
-def wishes(state: DeployState, wrong: str, hint: str) -> Content:
-    """What the plans are for: the order, the hardware, and what was asked other than ours."""
-    if wrong:
-        return Content.styled(wrong, "$error")
-    if hint:
-        return Content.styled(hint, "$muted")
-    hardware = (f"what if: {state.hardware}", "bold $accent") if state.imagined else ("these GPUs", "bold")
-    asked = PlanForm.of(state.request).texts
-    other = [f"{name.replace('_', ' ')} {text}" for name, text in asked.items() if text and name != "port"]
-    return Content.assemble(
-        ("Plans for ", "$muted"),
-        hardware,
-        (", best ", "$muted"),
-        (state.request.goal, "bold"),
-        (" first", "$muted"),
-        (f" · {', '.join(other)}" if other else "", "$muted"),
-    )
-
-
-def _nothing(state: DeployState) -> Content:
-    if state.problem is None:
-        return Content.styled("Asking the driver what there is to plan for …", "$muted")
-    return Content.assemble(
-        (f"{state.problem.message}\n", "bold $warning"),
-        f"{state.problem.fix[:1].upper()}{state.problem.fix[1:]}\n\n",
-        ("There is no plan without GPUs. A server that runs elsewhere can be measured (4) and asked (5).", "$muted"),
-    )

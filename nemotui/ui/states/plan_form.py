@@ -12,7 +12,6 @@ from nemotui.core.hardware import Machine
 from nemotui.core.models import Catalog
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.request import KV_DTYPES, check_request
-from nemotui.core.whatif import imagined
 
 # In their order; an empty text leaves the choice to us. What is offered comes by Up and Down; more can be typed.
 OFFERED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -26,7 +25,6 @@ OFFERED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "prefix_caching": ("", "on", "off"),
         "port": ("8000", "8001", "8080"),
         "image": ("",),
-        "hardware": ("", "1xH100", "2xH100", "8xH100", "1xH200", "8xH200", "1xB200", "2xB200", "8xB200", "1xGB10"),
     }
 )
 FIELDS = tuple(OFFERED)
@@ -34,7 +32,7 @@ FIELDS = tuple(OFFERED)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The form as a request: replan for it. `machine` is hardware that is not here, by the words that asked for it."""
+    """Replan for this request. `machine` is hardware that is not here, `hardware` its name in words."""
 
     request: PlanRequest
     machine: Machine | None = None
@@ -58,13 +56,12 @@ class PlanForm:
         """With another text in one field."""
         return PlanForm({**self.texts, name: text.strip()})
 
-    def asked(self, base: PlanRequest, catalog: Catalog) -> Asked:
+    def over(self, base: PlanRequest, catalog: Catalog) -> PlanRequest:
         """What it asks for, over what the command line did. Raises `UsageError` for what cannot be meant."""
         settings: dict[str, Any] = {name: read(self.texts[name]) for name, read in _READ.items()}
         request = replace(base, **settings | {"port": settings["port"] or base.port})
         check_request(request, catalog.serving(request.model_path).model)
-        hardware = self.texts["hardware"]
-        return Asked(request, imagined(catalog, hardware) if hardware else None, hardware)
+        return request
 
 
 def offered(name: str, text: str, step: int) -> str:

@@ -8,6 +8,7 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.guide import differences
+from nemotui.core.judge import Held
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB, MemoryPlan
 from nemotui.core.plan import Plan, docker_run, plan_flags
@@ -35,21 +36,23 @@ def plan_words(choice: Choice, width: int) -> Content:
     words, colour = verdict_words(choice)
     copies = f" × {plan.data_parallel_size} copies" if plan.data_parallel_size > 1 else ""
     where = f" on GPU {gpu_list(choice.gpus)}" if choice.gpus else ""
-    parts = [
-        Content.assemble(
-            (f"{plan.variant}, TP {plan.tensor_parallel_size}{copies}{where}", "bold"),
-            f", {plan.max_model_len:,} tokens of context  ",
-            (words, f"${colour}"),
-        ),
-        *(_paragraph("· ", reason, width, "$foreground") for reason in plan.reasons),
-    ]
+    title = Content.assemble(
+        (f"{plan.variant}, TP {plan.tensor_parallel_size}{copies}{where}", "bold"),
+        f", {plan.max_model_len:,} tokens of context  ",
+        (words, f"${colour}"),
+    )
+    why = [_paragraph("· ", reason, width, "$foreground") for reason in plan.reasons]
     if plan.would_fit_if:
-        parts.append(_paragraph("→ ", plan.would_fit_if, width, "bold $accent"))
+        why.append(_paragraph("→ ", plan.would_fit_if, width, "bold $accent"))
+    sentence = _paragraph("", plan.summary, width, "$accent")
+    # What a refusal is about comes first; what a plan would give stands where a small screen still has room for it.
+    parts = [title, *why] if plan.verdict == "no" else [title, sentence]
     if plan.predicted:
-        parts += [Content(""), *_expected(plan.predicted)]
+        parts += _expected(plan.predicted, width)
     if plan.memory:
-        parts += [Content(""), *_memory(plan.memory, min(width, _BAR))]
+        parts += [Content(""), *_memory(plan.memory, plan.held, min(width, _BAR))]
         parts += [Content(""), *_at_once(plan)] if plan.memory.blocks else []
+    parts += [] if plan.verdict == "no" else [Content(""), *why]
     if plan.measured and plan.planned:
         parts += [Content(""), *_beside(plan.planned, plan.measured, plan.max_model_len)]
     if plan.plan:
@@ -62,40 +65,48 @@ def _paragraph(sign: str, text: str, width: int, style: str) -> Content:
     return Content.styled("\n".join(lines), style)
 
 
-def _memory(memory: MemoryPlan, width: int) -> list[Content]:
-    """One GPU's memory as a bar, its legend, and what the pool is enough for."""
+def _memory(memory: MemoryPlan, held: Held | None, width: int) -> list[Content]:
+    """One GPU's memory as a bar, the fullest where others hold some, its legend, and what the pool is enough for."""
     parts = [
+        (held.count if held else 0, "░", "$warning", "others"),
         (memory.weights, "█", "$primary", "weights"),
         (memory.overhead, "▓", "$secondary", "vLLM"),
         (max(0, memory.pool), "▒", "$accent", "requests"),
     ]
     unused = memory.total - sum(size for size, *_ in parts)
-    whole = max(memory.total, memory.total - unused)
+    lacking = max(-unused, -memory.pool)
     legend = [Content.assemble((sign, style), f" {name} {size / GIB:.1f}") for size, sign, style, name in parts if size]
-    if memory.pool < 0:
-        legend.append(Content.styled(f"✖ {-memory.pool / GIB:.1f} too much", "$error"))
+    if lacking > 0:
+        legend.append(Content.styled(f"✖ {lacking / GIB:.1f} over", "$error"))
     else:
         legend.append(Content.assemble(("─", "$muted"), f" left alone {unused / GIB:.1f}"))
+    whose = f"GPU {held.gpu}" if held else "each GPU"
     return [
         Content.assemble(
-            (f"Memory of each GPU, {memory.total / GIB:.1f} GiB: ", "$muted"),
+            (f"Memory of {whose}, {memory.total / GIB:.1f} GiB: ", "$muted"),
             f"{memory.blocks:,} blocks of {memory.block_tokens:,} tokens" if memory.blocks else "no room to serve",
         ),
-        stacked([(size, sign, style) for size, sign, style, _ in parts], whole, width),
-        Content.assemble(("GiB  ", "$muted"), Content("   ").join(legend)),
+        stacked([(size, sign, style) for size, sign, style, _ in parts], memory.total, width),
+        Content("  ").join([Content.styled("GiB", "$muted"), *legend]),
+        *([Content.assemble(("  ░ ", "$warning"), (held.by, "$muted"))] if held else []),
     ]
 
 
-def _expected(predicted: Prediction) -> list[Content]:
+def _expected(predicted: Prediction, width: int) -> list[Content]:
     """What the published benchmark would give, and where that comes from."""
-    why = f": {predicted.weaker}" if predicted.weaker else ""
     ttft = (predicted.mean_ttft_ms[0] / 1e3, predicted.mean_ttft_ms[1] / 1e3)
+    why = f": {predicted.weaker}" if predicted.weaker else ""
     return [
-        Content.styled("Expected with prompts of 8,192 tokens, answers of 1,024, 32 at once", "$muted"),
         Content.assemble(
-            band(predicted.output_throughput, "tokens/s"),
-            f"   TTFT {band(ttft, 's')}   ITL {band(predicted.mean_itl_ms, 'ms')}   ",
-            (f"{_SOURCES[predicted.source]}, ×/÷ {predicted.factor:g}{why}", "$muted"),
+            f"{band(predicted.output_throughput, 'tokens/s')}   TTFT {band(ttft, 's')}   ",
+            f"ITL {band(predicted.mean_itl_ms, 'ms')}",
+        ),
+        _paragraph(
+            "",
+            f"expected with prompts of 8,192 tokens, answers of 1,024, 32 at once; {_SOURCES[predicted.source]},"
+            f" ×/÷ {predicted.factor:g}{why}",
+            width,
+            "$muted",
         ),
     ]
 

@@ -26,7 +26,6 @@ _LABELS: Mapping[str, str] = MappingProxyType(
         "prefix_caching": "prefix cache",
         "port": "port",
         "image": "image",
-        "hardware": "what if",
     }
 )
 _CELL = 26  # a label and its field
@@ -44,6 +43,7 @@ class Setting(Field):
         """The next value that is offered."""
         assert self.name is not None
         self.value = offered(self.name, self.value, step)
+        self.action_select_all()  # what is typed next replaces it
 
 
 class PlanFields(Grid):
@@ -53,8 +53,7 @@ class PlanFields(Grid):
         for name in FIELDS:
             with Horizontal(classes="setting"):
                 yield Static(Content.styled(f"{_LABELS[name]:<13}", "$muted"), classes="label")
-                placeholder = "these GPUs" if name == "hardware" else "ours"
-                yield Setting(name=name, placeholder=placeholder, compact=True, max_length=200, classes="field")
+                yield Setting(name=name, placeholder="ours", compact=True, max_length=200, classes="field")
 
     @property
     def settings(self) -> Iterator[Setting]:
@@ -67,10 +66,10 @@ class PlanFields(Grid):
             with setting.prevent(Input.Changed):
                 setting.value = form.texts[setting.name or ""]
 
-    def enter(self, name: str) -> None:
-        """Show the fields and go into one of them."""
+    def enter(self) -> None:
+        """Show the fields and go into the first."""
         self.display = True
-        next(setting for setting in self.settings if setting.name == name).focus()
+        next(self.settings).focus()
 
     def on_resize(self) -> None:
         """Whole columns only."""

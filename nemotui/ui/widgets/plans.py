@@ -20,6 +20,7 @@ SIGNS: Mapping[Verdict, tuple[str, str]] = {
 }
 _HEAD = ("VARIANT", "TP", "GPUS", "VERDICT", "CONTEXT", "SEQS", "TOK/S", "TTFT s", "ITL ms", "WHY")
 _RIGHT = ("TP", "CONTEXT", "SEQS", "TOK/S", "TTFT s", "ITL ms")
+_FIRST_TO_GO = ("CONTEXT", "SEQS", "GPUS", "TTFT s", "ITL ms", "TOK/S", "VERDICT", "TP")
 _LEAST_WHY = 24  # cells: a shorter sentence says nothing
 
 
@@ -50,8 +51,8 @@ class PlanTable(DataTable[Text]):
             self._fill(widths, rows)
             return
         for key, cells in rows.items():
-            for name, cell in zip(widths, cells, strict=False):
-                if self.get_cell(key, name) != cell:
+            for name, cell in zip(_HEAD, cells, strict=True):
+                if name in widths and self.get_cell(key, name) != cell:
                     self.update_cell(key, name, cell)
 
     def _fill(self, widths: Mapping[str, int], rows: Mapping[str, list[Text]]) -> None:
@@ -60,7 +61,7 @@ class PlanTable(DataTable[Text]):
         for name, width in widths.items():
             self.add_column(_text(name, name), key=name, width=width)
         for key, cells in rows.items():
-            self.add_row(*cells[: len(widths)], key=key)
+            self.add_row(*(cell for name, cell in zip(_HEAD, cells, strict=True) if name in widths), key=key)
         self._widths, self._shown = widths, list(rows)
         if selected is not None and selected in rows:
             self.move_cursor(row=self._shown.index(selected))
@@ -114,14 +115,16 @@ def _text(column: str, words: str, colour: str = "", colours: Mapping[str, str] 
 
 
 def _widths(rows: Sequence[Sequence[Text]], width: int) -> dict[str, int]:
-    """The columns that fit, from the left, with their widths; each has a cell of padding at both sides."""
-    widths: dict[str, int] = {}
-    for count, name in enumerate(_HEAD):
-        widths[name] = max([len(name), *(row[count].cell_len for row in rows)])
-        if name == "WHY":  # it takes what is left
-            left = width - sum(widths.values()) - 2 * len(widths) + widths[name]
-            widths[name] = min(widths[name], max(left, _LEAST_WHY))
-        if sum(widths.values()) + 2 * len(widths) > width:
-            del widths[name]
+    """The columns that there is room for, with their widths; each has a cell of padding at both sides.
+
+    The first to go are those that the words below the table say as well.
+    """
+    widths = {name: max([len(name), *(row[place].cell_len for row in rows)]) for place, name in enumerate(_HEAD[:-1])}
+    for name in _FIRST_TO_GO:
+        if sum(widths.values()) + 2 * len(widths) <= width:
             break
+        del widths[name]
+    left = width - sum(widths.values()) - 2 * (len(widths) + 1)
+    if len(widths) == len(_HEAD) - 1 and left >= _LEAST_WHY:
+        widths["WHY"] = min(left, max([3, *(row[-1].cell_len for row in rows)]))
     return widths
