@@ -306,13 +306,15 @@ def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[st
         "command": list(spec.args),
         "name": spec.name,
         "detach": True,
-        "ports": {f"{spec.container_port}/tcp": (spec.bind, spec.port)},
+        "ports": {f"{spec.container_port}/tcp": (spec.bind, spec.port)} if spec.container_port is not None else {},
         "environment": dict(spec.environment) | secrets,
         "volumes": [f"{v.source}:{v.target}:{'ro' if v.read_only else 'rw'}" for v in spec.volumes],
         "labels": dict(spec.labels),
         # The engine's default keeps a log without end.
         "log_config": LogConfig(type=LogConfig.types.JSON, config={"max-size": "50m", "max-file": "3"}),
     }
+    if spec.entrypoint is not None:
+        arguments["entrypoint"] = [spec.entrypoint]
     if spec.ipc_host:
         arguments["ipc_mode"] = "host"
     if spec.gpus == ALL_GPUS:

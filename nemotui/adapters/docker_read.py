@@ -48,6 +48,7 @@ def container_of(attrs: Mapping[str, Any], adopted: Set[str] = frozenset()) -> C
         port=port[2] if port else _own_port(attrs),
         labels={plain_line(name): plain_line(value) for name, value in (config.get("Labels") or {}).items()},
         args=tuple(plain_line(arg) for arg in redacted(config.get("Cmd") or ())),
+        gpus=_gpus(attrs["HostConfig"]),
     )
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from nemotui.core.errors import FailedError
 from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
-from nemotui.core.ports import PullProgress
+from nemotui.core.ports import Layer, LayerStep, PullProgress
 from nemotui.core.text import plain_line
 
+# A layer that the engine has already ("Already exists") is not fetched, and so not listed.
+_STEPS: Final[Mapping[str, LayerStep]] = {
+    "Pulling fs layer": "waiting",
+    "Waiting": "waiting",
+    "Downloading": "downloading",
+    "Verifying Checksum": "downloading",
+    "Download complete": "extracting",
+    "Extracting": "extracting",
+    "Pull complete": "done",
+}
 _HEADER_BYTES = 8  # one byte of stream, three of nothing, four of size, big-endian
 _STREAMS: Final[Mapping[int, Stream]] = {1: "stdout", 2: "stderr"}
 _MAX_LINE_BYTES = 1 << 20  # a line that never ends is cut here
@@ -62,8 +73,8 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[Stream, bytes]]:
 
 
 def pull_progress(events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]:
-    """Bytes over all layers from the engine's pull events; raises `FailedError` on the error that it sends."""
-    layers: dict[str, tuple[int, int]] = {}  # bytes fetched and bytes in all
+    """The layers and their bytes from the engine's pull events; raises `FailedError` on the error that it sends."""
+    layers: dict[str, Layer] = {}
     for event in events:
         if error := event.get("error"):
             words = plain_line(str(error))
@@ -71,14 +82,22 @@ def pull_progress(events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]
             if known:
                 raise KnownFailure(known)
             raise FailedError("pull_failed", f"The image could not be fetched: {words}")
-        status, layer = plain_line(str(event.get("status", ""))), str(event.get("id", ""))
-        detail = event.get("progressDetail") or {}
-        if status == "Downloading" and detail.get("total"):
-            layers[layer] = (int(detail["current"]), int(detail["total"]))
-        elif status in ("Download complete", "Pull complete") and layer in layers:
-            layers[layer] = (layers[layer][1], layers[layer][1])
+        status, name = plain_line(str(event.get("status", ""))), plain_line(str(event.get("id", "")))
+        if step := _STEPS.get(status):
+            layers[name] = _layer(layers.get(name, Layer(id=name, step=step)), step, event.get("progressDetail") or {})
+        totals = [layer.total_bytes for layer in layers.values()]
         yield PullProgress(
-            current_bytes=sum(current for current, _ in layers.values()),
-            total_bytes=sum(total for _, total in layers.values()) if layers else None,
+            current_bytes=sum(layer.current_bytes for layer in layers.values()),
+            total_bytes=sum(t for t in totals if t is not None) if totals and None not in totals else None,
             status=status,
+            layers=tuple(layers.values()),
         )
+
+
+def _layer(before: Layer, step: LayerStep, detail: Mapping[str, Any]) -> Layer:
+    """A layer after an event. One that waited and is done at once was too small to be told of."""
+    total = int(detail.get("total") or 0) or before.total_bytes
+    if step in ("extracting", "done"):
+        return replace(before, step=step, current_bytes=total or 0, total_bytes=total or 0)
+    current = int(detail.get("current") or before.current_bytes)
+    return replace(before, step=step, current_bytes=current, total_bytes=total)

@@ -16,7 +16,7 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.hardware import Host
 from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan, container_spec
-from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer
+from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelCache, ModelServer
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.text import plain_line
 from nemotui.settings import Settings
@@ -48,7 +48,7 @@ async def backends(
         return VllmServer(base_url, api_key=key)
 
     async with AsyncExitStack() as stack:
-        probe, runtime = _box(inv, clock, stack, start_s)
+        probe, runtime, cache = _box(inv, clock, stack, start_s)
         stack.push_async_callback(probe.close)
         yield Backends(
             clock=clock,
@@ -57,6 +57,7 @@ async def backends(
             load=LoadProcess(runs, clock, catalog, api_key=key),
             runs=RunsFolder(runs),
             catalog=catalog,
+            cache=cache,
             server=server,
             starts=StartsFile(settings.starts_file),
         )
@@ -69,7 +70,7 @@ async def looking(inv: Invocation) -> AsyncGenerator[tuple[MachineProbe, Catalog
 
     async with AsyncExitStack() as stack:
         if inv.demo is None:
-            probe, _ = _box(inv, SystemClock(), stack, _DEMO_START_S)
+            probe, _, _ = _box(inv, SystemClock(), stack, _DEMO_START_S)
         else:
             from nemotui.sim.probe import PretendProbe
 
@@ -94,21 +95,25 @@ def _own(inv: Invocation) -> Settings:
     return replace(inv.settings, state_dir=inv.settings.state_dir / "demo")
 
 
-def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -> tuple[MachineProbe, ContainerRuntime]:
-    """The machine and its engine: pretend ones, or this machine's (or a file's) and the local Docker Engine."""
+def _box(
+    inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float
+) -> tuple[MachineProbe, ContainerRuntime, ModelCache]:
+    """The machine, its engine and model cache: pretend ones, or this machine's (or a file's) and the local Docker's."""
     if inv.demo is not None:
         from nemotui.sim.engine import PretendEngine
         from nemotui.sim.probe import PretendProbe
 
         engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
         stack.push_async_callback(engine.close)
-        return PretendProbe(inv.demo, clock, engine), engine
+        return PretendProbe(inv.demo, clock, engine), engine, engine.hub
     from nemotui.adapters.docker import DockerEngine
+    from nemotui.adapters.model_cache import HubCache
 
+    cache = HubCache(inv.settings.hf_cache)
     if inv.machine is not None:
         from nemotui.adapters.machine_file import FileProbe, read_machine
 
-        return FileProbe(read_machine(inv.machine)), DockerEngine()
+        return FileProbe(read_machine(inv.machine)), DockerEngine(), cache
     from nemotui.adapters.host import HostProbe
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
@@ -116,7 +121,7 @@ def _box(inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float) -
     docker = DockerEngine()
     visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
     host, processes = HostProbe(inv.settings.hf_cache), Processes(docker.container_name)
-    return NvmlProbe(host, processes, clock, visible_devices=visible, device_order=order), docker
+    return NvmlProbe(host, processes, clock, visible_devices=visible, device_order=order), docker, cache
 
 
 def host_alone(inv: Invocation) -> Host:

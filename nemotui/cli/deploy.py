@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import aclosing
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
 from nemotui.core.failed import Failed
 from nemotui.core.learn import learn
+from nemotui.core.lookout import Lookout
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
@@ -81,7 +83,7 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
     phase = ""
     inv.out.afterwards = "Nothing was started."
     try:
-        async with aclosing(deploy_events(b.runtime, server, spec, b.clock)) as events:
+        async with aclosing(deploy_events(b.runtime, server, spec, b.clock, partial(Lookout, b))) as events:
             async for event in events:
                 match event:
                     case Pulling(progress=progress):

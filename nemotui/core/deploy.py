@@ -9,9 +9,9 @@ import asyncio
 import json
 import shlex
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nemotui.core.chat import Message, Reply, Sampling, chat_body, reply
@@ -20,9 +20,12 @@ from nemotui.core.errors import FailedError, NothingThereError, Problem
 from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way, refused
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
+from nemotui.core.lookout import LOOK_S, NOTHING_SEEN, Lookout, Sight
+from nemotui.core.phases import Expectation, Phase
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
-from nemotui.core.startup import Phase, StartupTracker
+from nemotui.core.rate import Rate
+from nemotui.core.startup import StartupTracker
 
 POLL_S: Final = 1.0
 _KEPT_LINES: Final = 4_000  # for the diagnosis: a failed start is a few hundred, on eight GPUs 2,000
@@ -38,9 +41,11 @@ _HELLO: Final = "Say hello in one short sentence."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulling:
-    """The image is being fetched."""
+    """The image is being fetched. `bytes_per_s` and `eta_s` None until they can be told."""
 
     progress: PullProgress
+    bytes_per_s: float | None = None
+    eta_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,10 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starting:
-    """At every batch of log lines, and every second. `fraction` 0..1 of the expected time; `eta_s` None if unknown."""
+    """At every batch of log lines, and every second. `fraction` 0..1 of the expected time; `eta_s` None if unknown.
+
+    `silent_s`: how long there has been no log line, no byte in the model cache and no GPU activity.
+    """
 
     phase: Phase
     fraction: float
@@ -61,6 +69,8 @@ class Starting:
     elapsed_s: float
     detail: str
     tracker: StartupTracker
+    sight: Sight = NOTHING_SEEN
+    silent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +100,21 @@ class Ready:
 DeployEvent = Pulling | Created | Starting | LogBatch | Ready | Failed
 
 
+async def pull_image(runtime: ContainerRuntime, image: str, clock: Clock) -> AsyncGenerator[Pulling, None]:
+    """Fetch an image, or what is new of it. Raises `FailedError`."""
+    rate = Rate()
+    async with aclosing(runtime.pull(image)) as pull:
+        async for progress in pull:
+            rate = rate.after(clock.monotonic(), progress.current_bytes)
+            yield Pulling(progress=progress, bytes_per_s=rate.bytes_per_s, eta_s=rate.eta_s(progress.total_bytes))
+
+
 async def deploy(
-    runtime: ContainerRuntime, server: ModelServer, spec: ContainerSpec, clock: Clock
+    runtime: ContainerRuntime,
+    server: ModelServer,
+    spec: ContainerSpec,
+    clock: Clock,
+    look: Callable[[Container], Lookout] | None = None,
 ) -> AsyncGenerator[DeployEvent, None]:
     """Fetch the image if it is absent, start the container, and follow it to `Ready` or `Failed`, the last event.
 
@@ -105,9 +128,9 @@ async def deploy(
             yield in_the_way(spec, holder)
             return
         if not await runtime.has_image(spec.image):
-            async with aclosing(runtime.pull(spec.image)) as pull:
-                async for progress in pull:
-                    yield Pulling(progress=progress)
+            async with aclosing(pull_image(runtime, spec.image, clock)) as pull:
+                async for pulling in pull:
+                    yield pulling
         for old in same_name:
             with suppress(NothingThereError):  # somebody else was faster
                 await runtime.remove(old.id)
@@ -121,7 +144,7 @@ async def deploy(
             yield refused(error, spec)
         return
     yield Created(container=container, command=shlex.join(docker_run(spec)))
-    async with aclosing(follow_start(runtime, server, container, clock)) as events:
+    async with aclosing(follow_start(runtime, server, container, clock, look)) as events:
         async for event in events:
             yield event
 
@@ -145,17 +168,27 @@ def _in_use(containers: list[Container], clock: Clock) -> Container | None:
 
 
 async def follow_start(
-    runtime: ContainerRuntime, server: ModelServer, container: Container, clock: Clock
+    runtime: ContainerRuntime,
+    server: ModelServer,
+    container: Container,
+    clock: Clock,
+    look: Callable[[Container], Lookout] | None = None,
 ) -> AsyncGenerator[Starting | LogBatch | Ready | Failed, None]:
-    """Follow a container that was started before, from the first line of its log, to `Ready` or `Failed`."""
+    """Follow a container that was started before, from the first line of its log, to `Ready` or `Failed`.
+
+    `look` makes what watches the GPUs and the model cache beside the log.
+    """
     tracker, crashes = StartupTracker(started_at=container.started_at), container.restarts
     began = container.started_at or clock.now()
+    sight = NOTHING_SEEN
     lines: deque[LogLine] = deque(maxlen=_KEPT_LINES)
     news: asyncio.Queue[_News] = asyncio.Queue(maxsize=64)
     tasks = [
         asyncio.create_task(_follow_log(runtime, container, clock, news)),
         asyncio.create_task(_await_server(server, clock, news)),
     ]
+    if look is not None:
+        tasks.append(asyncio.create_task(_look_on(look(container), clock, news)))
     try:
         while True:
             match await news.get():
@@ -164,8 +197,13 @@ async def follow_start(
                     for line in batch:
                         tracker = tracker.after(line)
                     yield LogBatch(lines=batch)
-                    yield _starting(tracker, clock.now(), began)
+                    yield _starting(tracker, clock.now(), began, sight)
+                case Expectation() as expected:
+                    tracker = replace(tracker, expected=expected)
+                case Sight() as sight:
+                    pass
                 case _Answered(models):
+                    tracker = tracker.answered(clock.now())
                     yield await _first_reply(server, container, models, tracker, clock, began)
                     return
                 case Container() as ended:
@@ -178,7 +216,8 @@ async def follow_start(
                     if crashes >= _CRASHES:
                         yield crashing(event, crashes)
                         return
-                    tracker, began = StartupTracker(started_at=ended.started_at), ended.started_at or clock.now()
+                    tracker = StartupTracker(started_at=ended.started_at, expected=tracker.expected)
+                    began = ended.started_at or clock.now()
                     lines.clear()
                 case NothingThereError(problem=Problem(kind="no_container")):
                     yield failed(_REMOVED)
@@ -189,7 +228,7 @@ async def follow_start(
                 case Exception() as error:
                     raise error
                 case None:
-                    yield _starting(tracker, clock.now(), began)
+                    yield _starting(tracker, clock.now(), began, sight)
     finally:
         for task in tasks:
             task.cancel()
@@ -205,9 +244,9 @@ class _Answered:
     models: tuple[str, ...]
 
 
-# Lines, a server that answers, a container that has ended (or was started again by its restart policy), trouble, or a
-# tick of the clock.
-_News = tuple[LogLine, ...] | _Answered | Container | Exception | None
+# Lines, what else is seen, a server that answers, a container that has ended (or was started again by its restart
+# policy), trouble, or a tick of the clock.
+_News = tuple[LogLine, ...] | Expectation | Sight | _Answered | Container | Exception | None
 
 
 async def _follow_log(
@@ -233,6 +272,17 @@ async def _follow_log(
                 restarts = container.restarts
                 await news.put(container)
             await clock.sleep(POLL_S)
+    except Exception as error:
+        await news.put(error)
+
+
+async def _look_on(lookout: Lookout, clock: Clock, news: asyncio.Queue[_News]) -> None:
+    """First how long it should take, then what is to be seen beside the log."""
+    try:
+        await news.put(await lookout.expectation())
+        while True:
+            await news.put(await lookout.look())
+            await clock.sleep(LOOK_S)
     except Exception as error:
         await news.put(error)
 
@@ -320,12 +370,20 @@ def curl(base_url: str, request: Mapping[str, Any]) -> str:
     return f"curl {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
 
 
-def _starting(tracker: StartupTracker, now: float, began: float) -> Starting:
+def _starting(tracker: StartupTracker, now: float, began: float, sight: Sight) -> Starting:
+    fetch = sight.fetch
+    fetching = None if fetch is None else fetch.growing or not fetch.whole
+    eta_s = tracker.eta_s(now, fetching=fetching)
+    if tracker.phase == "download" and fetching and eta_s is not None:
+        eta_s = None if fetch is None or fetch.eta_s is None else eta_s + fetch.eta_s
+    signs = (sign for sign in (began, tracker.last_sign_at, sight.sign_at) if sign is not None)
     return Starting(
         phase=tracker.phase,
         fraction=tracker.fraction(now),
-        eta_s=tracker.eta_s(now),
+        eta_s=eta_s,
         elapsed_s=max(0.0, now - began),
         detail=tracker.detail,
         tracker=tracker,
+        sight=sight,
+        silent_s=max(0.0, now - max(signs)),
     )

@@ -1,4 +1,4 @@
-"""After a start: what vLLM said of its memory, kept for the next plan on this machine."""
+"""After a start: its memory, kept for the next plan on this machine, and its times, for the next start."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ async def learn(b: Backends, ready: Ready) -> MeasuredStart | None:
     try:
         machine = await b.probe.sample()
     except NemotuiError:
-        return None
-    start = measured_start(ready.container, machine, ready.tracker.figures, ready.metrics, at=b.clock.now())
+        machine = None
+    start = measured_start(ready.container, machine, ready.tracker, ready.metrics, at=b.clock.now())
     if start is not None and b.starts is not None:
         with suppress(FailedError):
             b.starts.add(start)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import DEFAULT_UTILIZATION, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.phases import TYPICAL, Expectation, Phase, learned
 from nemotui.core.plan import LABEL
 
 if TYPE_CHECKING:
     from nemotui.core.ports import Container, ServerMetrics
-    from nemotui.core.startup import Figures
+    from nemotui.core.startup import StartupTracker
 
 # What a run must have asked to be comparable with the published table.
 _SHAPE = {"input_len": 8192, "output_len": 1024, "max_concurrency": 32, "request_rate": None, "time_scale": 1.0}
@@ -23,7 +24,10 @@ _LEAST_REQUESTS = 2 * 32  # two waves: the first alone is all prefill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What must be the same for an earlier measurement to hold: the machine's GPUs by UUID, and what ran on them."""
+    """What must be the same for an earlier measurement to hold: the machine's GPUs by UUID, and what ran on them.
+
+    Without GPUs `machine` and `gpu` are empty.
+    """
 
     machine: tuple[str, ...]
     gpu: str
@@ -35,32 +39,43 @@ class Setup:
 
     def holds_for(self, other: Setup) -> bool:
         """The same machine, though a GPU may have been lost since or be hidden, and the same plan."""
-        return bool({*self.machine} & {*other.machine}) and replace(self, machine=()) == replace(other, machine=())
+        here = self.machine == other.machine or bool({*self.machine} & {*other.machine})
+        return here and replace(self, machine=()) == replace(other, machine=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredStart:
-    """What vLLM said of its memory at one start; bytes per GPU, None where it did not say. `at` is unix seconds.
+    """What one start taught: vLLM's memory in bytes per GPU, None where it did not say. `at` is unix seconds.
 
     `kv_cache_tokens` is the figure that it logs: requests of the full context at once, times that context.
+    `phases_s` are the seconds of each phase; `compiled`: its graphs were compiled, not loaded from a cache.
     """
 
     setup: Setup
     at: float
     gpu_memory_utilization: float
-    kv_cache_bytes: int
+    kv_cache_bytes: int | None = None
     weights_bytes: int | None = None
     blocks: int | None = None
     block_tokens: int | None = None
     kv_cache_tokens: int | None = None
     version: str | None = None
+    phases_s: Mapping[Phase, float] = field(default_factory=dict)
+    compiled: bool = False
+
+    @property
+    def expectation(self) -> Expectation:
+        """How long the next start of this setup will take."""
+        return learned(self.phases_s, compiled=self.compiled) if self.phases_s else TYPICAL
 
     def overhead(self, planned: MemoryPlan) -> int | None:
         """What vLLM took besides the weights as `planned`, a plan of the same setup, counts them.
 
-        None where the figures contradict each other.
+        None where it is not known, or the figures contradict each other.
         """
         pool = self.kv_cache_bytes
+        if pool is None:
+            return None
         if self.blocks is not None and self.block_tokens == planned.block_tokens:
             # The log rounds to hundredths of a GiB; the blocks are exact.
             least = self.blocks * planned.block_bytes
@@ -88,11 +103,12 @@ class MeasuredBench:
 
 
 def measured_start(
-    container: Container, machine: Machine, figures: Figures, metrics: ServerMetrics | None, *, at: float
+    container: Container, machine: Machine | None, tracker: StartupTracker, metrics: ServerMetrics | None, *, at: float
 ) -> MeasuredStart | None:
-    """What this start taught; None where the log does not say it, and for a container that is not one of our plans."""
-    setup = setup_of(container, machine)
-    if setup is None or figures.kv_cache_bytes is None:
+    """What this start taught; None where the log does not say it, and for a container whose setup cannot be told."""
+    setup, figures = setup_of(container, machine), tracker.figures
+    phases_s = tracker.durations() if tracker.phase == "ready" else {}
+    if setup is None or (figures.kv_cache_bytes is None and not phases_s):
         return None
     return MeasuredStart(
         setup=setup,
@@ -104,6 +120,8 @@ def measured_start(
         block_tokens=metrics.block_size if metrics else None,
         kv_cache_tokens=figures.kv_cache_tokens,
         version=figures.version,
+        phases_s=phases_s,
+        compiled=tracker.compiled or False,
     )
 
 
@@ -127,11 +145,14 @@ def measured_bench(
     )
 
 
-def setup_of(container: Container, machine: Machine) -> Setup | None:
-    """The plan that a container of ours serves; None for others, and where the box has GPUs of several products."""
-    products = {gpu.name for gpu in machine.gpus}
+def setup_of(container: Container, machine: Machine | None) -> Setup | None:
+    """What a container of ours serves, and on what; None for others, and where the box has GPUs of several products.
+
+    A model that is no variant of ours, such as one for the CPU, goes by its own name.
+    """
+    products = {gpu.name for gpu in machine.gpus} if machine else set()
     try:
-        variant = container.labels[f"{LABEL}.variant"]
+        variant = container.labels[f"{LABEL}.variant"] or model_of(container.args)
         tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
         data_parallel_size = int(_value(container.args, "--data-parallel-size") or 1)
         speculative = json.loads(_value(container.args, "--speculative-config") or "{}")
@@ -139,11 +160,11 @@ def setup_of(container: Container, machine: Machine) -> Setup | None:
         float(_value(container.args, "--gpu-memory-utilization") or 0)
     except (KeyError, ValueError, AttributeError, TypeError):
         return None
-    if len(products) != 1 or not variant:
+    if len(products) > 1 or not variant:
         return None
     return Setup(
-        machine=tuple(sorted(gpu.uuid for gpu in machine.gpus)),
-        gpu=products.pop(),
+        machine=tuple(sorted(gpu.uuid for gpu in machine.gpus)) if machine else (),
+        gpu="".join(products),
         image=container.image,
         variant=variant,
         tensor_parallel_size=tensor_parallel_size,
@@ -165,6 +186,11 @@ def _bearing_on_speed(args: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     dropped = {"--max-num-seqs", *(("--max-model-len",) if long_enough else ())}
     kept = [word for before, word in pairwise(("", *args)) if word not in dropped and before not in dropped]
     return tuple(kept), at_once
+
+
+def model_of(args: tuple[str, ...]) -> str | None:
+    """The model that `vllm serve` with these arguments loads: the first of them, or --model."""
+    return args[0] if args and not args[0].startswith("-") else _value(args, "--model")
 
 
 def _value(args: tuple[str, ...], flag: str) -> str | None:

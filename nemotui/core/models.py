@@ -211,6 +211,11 @@ class Catalog:
                 return replace(self, model=model, published=())
         return self
 
+    def disk_bytes(self, repo: str) -> int | None:
+        """What a checkpoint weighs on disk; None for one that is not listed."""
+        variants = (variant for model in (self.model, *self.others) for variant in model.variants)
+        return next((variant.disk_bytes for variant in variants if variant.repo == repo), None)
+
     def chip(self, gpu_name: str) -> Chip | None:
         """The chip whose longest listed name begins the driver's name for the GPU; None where none does."""
         named = [(len(n), c) for c in self.chips for n in c.names if gpu_name.startswith(n)]

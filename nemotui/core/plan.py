@@ -71,8 +71,8 @@ class ContainerSpec:
     """A container as both docker-py and `docker run` can make it.
 
     `secret_environment` names variables whose values are taken from our own environment at the last moment and never
-    printed. `args` are those of `vllm serve`, the image's entry point. `gpus` are UUIDs, or `ALL_GPUS`; empty means
-    that none is asked for.
+    printed. `args` are those of `vllm serve`, the image's entry point, or of `entrypoint` in its place. `gpus` are
+    UUIDs, or `ALL_GPUS`; empty means that none is asked for. `container_port` None: nothing is published.
     """
 
     name: str
@@ -81,12 +81,13 @@ class ContainerSpec:
     gpus: tuple[str, ...] = ()
     bind: str = "127.0.0.1"
     port: int = 8000
-    container_port: int = 8000
+    container_port: int | None = 8000
     volumes: tuple[Volume, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     secret_environment: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     ipc_host: bool = True
+    entrypoint: str | None = None
 
 
 def container_spec(plan: Plan) -> ContainerSpec:
@@ -135,9 +136,14 @@ def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:
     if spec.ipc_host:
         why = "tensor-parallel workers talk through shared memory, of which a container has 64 MiB"
         flags.append(Flag(words=("--ipc=host",), why=why, source="vLLM: deployment/docker"))
-    bind = f"[{spec.bind}]" if ":" in spec.bind else spec.bind
-    words = ("-p", f"{bind}:{spec.port}:{spec.container_port}")
-    flags.append(Flag(words=words, why="the only address at which it can be reached", source="--bind, --port"))
+    if spec.container_port is not None:
+        bind = f"[{spec.bind}]" if ":" in spec.bind else spec.bind
+        words = ("-p", f"{bind}:{spec.port}:{spec.container_port}")
+        flags.append(Flag(words=words, why="the only address at which it can be reached", source="--bind, --port"))
+    if spec.entrypoint is not None:
+        flags.append(
+            Flag(words=("--entrypoint", spec.entrypoint), why="another program of the image", source="nemotui")
+        )
     for name in spec.secret_environment:
         why = "taken from your environment, never written down"
         flags.append(Flag(words=("-e", name), why=why, source="Hugging Face's token, the server's key"))

@@ -52,7 +52,7 @@ ContainerState = Literal["created", "running", "restarting", "paused", "removing
 class Container:
     """A container as the engine tells it. Times are unix seconds; `restarts` counts what its restart policy did.
 
-    `adopted`: somebody else's, which our user has made ours.
+    `adopted`: somebody else's, which our user has made ours. `gpus` are UUIDs, or `core.plan.ALL_GPUS`.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Container:
     port: int | None = None
     labels: Mapping[str, str]
     args: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
 
     @property
     def ours(self) -> bool:
@@ -86,13 +87,30 @@ class EngineInfo:
     nvidia_runtime: bool
 
 
+LayerStep = Literal["waiting", "downloading", "extracting", "done"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer of an image that is being fetched, compressed bytes; `total_bytes` None until its turn comes."""
+
+    id: str
+    step: LayerStep
+    current_bytes: int = 0
+    total_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullProgress:
-    """Bytes fetched so far over all layers known so far; `total_bytes` None until the registry said."""
+    """Bytes fetched so far over all layers known so far; `total_bytes` None until the size of each of them is known.
+
+    Layers that the engine has already are none of them.
+    """
 
     current_bytes: int
     total_bytes: int | None
     status: str
+    layers: tuple[Layer, ...] = ()
 
 
 class ContainerRuntime(Protocol):
@@ -275,8 +293,18 @@ class RunStore(Protocol):
 class StartStore(Protocol):
     """What starts on this machine have taught, kept from one session to the next."""
 
+    def all(self) -> Sequence[MeasuredStart]:
+        """All that is kept, newest first."""
+
     def add(self, start: MeasuredStart) -> None:
         """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
+
+
+class ModelCache(Protocol):
+    """The Hugging Face cache on this host, which containers mount."""
+
+    async def held_bytes(self, repo: str) -> int:
+        """What is there of a repository's files, unfinished ones included; 0 where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,5 +320,6 @@ class Backends:
     load: LoadRunner
     runs: RunStore
     catalog: Catalog
+    cache: ModelCache
     server: Callable[[str], ModelServer]
     starts: StartStore | None = None

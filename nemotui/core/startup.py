@@ -9,33 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from nemotui.core.logs import LogLine
-
-Phase = Literal[
-    "boot", "config", "engine", "download", "weights", "compile", "kernels", "kv_cache", "graphs", "serve", "ready"
-]
-
-# Seconds on a first start, in the order in which the phases begin. Source: vLLM 0.24.0 on an H200, FP8, TP 1, cold
-# caches, whose weights were dummies; `weights` is computed instead: 120 GB from an NVMe disk at 2 GB/s. `kernels` is
-# the warm-up run with its Triton kernels and the profiling of memory. How long a download takes nobody can know.
-TYPICAL_S: Final[Mapping[Phase, float]] = MappingProxyType(
-    {
-        "boot": 16,
-        "config": 17,
-        "engine": 2,
-        "download": 0,
-        "weights": 60,
-        "compile": 25,
-        "kernels": 72,
-        "kv_cache": 1,
-        "graphs": 16,
-        "serve": 2,
-        "ready": 0,
-    }
-)
-PHASES: Final[tuple[Phase, ...]] = tuple(TYPICAL_S)
+from nemotui.core.phases import PHASES, TYPICAL, Expectation, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +52,16 @@ _STATUS = re.compile(
     r"(?:\(\S+ pid=\d+\) )?(?:INFO \S+ \S+ \[[^\]]+\] )?((?<=\] )(?!Route: ).*[A-Za-z]{3}.*|.*\d+%.*\d/\d.*)"
 )
 _STATUS_LENGTH = 160
+
+# That a worker waits for another is what a hang says; and it says so every minute.
+_NO_LIFE = re.compile(r"No available shared memory broadcast block")
+_COMPILED = re.compile(r"Compiling a graph|saved AOT compiled function|Cache the graph of compile range")
+_REUSED = re.compile(r"Directly load the compiled graph|Compiling model again due to a load failure")
+# What depends on caches and files tells nothing of how fast this host goes through the other phases.
+_NO_PACE: Final = ("download", "weights", "compile")
+_PACE = (0.5, 2.0)  # as slow or fast as another start of the same setup may be
+_CACHE_HELPED = 1.2  # of what loading compiled graphs should take: beyond that they are being compiled
+_TRUSTED_S = 2.0  # of a progress bar, before its rate says more than what was expected
 
 _GIB = 1024**3
 _FIGURES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
@@ -132,17 +119,20 @@ class StartupTracker:
     """A start as far as its log has been read. `after(line)` is the next state; nothing here looks at a clock.
 
     `starts` maps each phase that has begun to its unix time; `started_at` is the container's own start, where known,
-    else the time of the first line that has one. `typical` are the seconds that each phase is expected to take.
+    else the time of the first line that has one.
     """
 
     started_at: float | None = None
     phase: Phase = "boot"
     starts: Mapping[Phase, float] = field(default_factory=dict)
     done_share: float | None = None  # of this phase, where a progress bar tells: 0..1
+    bar_since: float | None = None  # the unix time at which that progress bar began
     detail: str = ""
     eager: bool = False  # no compilation, no CUDA graphs
+    compiled: bool | None = None  # the graphs were compiled, not loaded from what an earlier start has cached
+    last_sign_at: float | None = None  # of the last line that shows life
     figures: Figures = Figures()
-    typical: Mapping[Phase, float] = field(default_factory=lambda: TYPICAL_S)
+    expected: Expectation = TYPICAL
 
     def after(self, line: LogLine) -> StartupTracker:
         """With what this line tells. A line without a time counts for the time of the last phase's start."""
@@ -158,11 +148,14 @@ class StartupTracker:
             state = replace(
                 state._enter(state._phase_of(text), at, text),
                 eager=state.eager or bool(_EAGER.search(text)),
+                compiled=_compiled(text) if state.compiled is None else state.compiled,
                 detail=status[1].strip()[:_STATUS_LENGTH] if (status := _STATUS.match(text)) else state.detail,
             )
             if state.phase == "weights" and (shards := _SHARDS.search(text)):
-                state = replace(state, done_share=int(shards[1]) / int(shards[2]))
-        return replace(state, figures=self.figures.after(text))
+                began = at if state.bar_since is None else state.bar_since
+                state = replace(state, done_share=int(shards[1]) / int(shards[2]), bar_since=began)
+        sign = self.last_sign_at if _NO_LIFE.search(text) else at
+        return replace(state, figures=self.figures.after(text), last_sign_at=sign)
 
     def _phase_of(self, text: str) -> Phase:
         for marker in _MARKERS:
@@ -177,7 +170,11 @@ class StartupTracker:
         if self.phase == "download" and "Time spent downloading" not in text:
             starts["weights"] = starts.pop("download")  # nothing was fetched: all of it was loading
         starts.setdefault(phase, at)
-        return replace(self, phase=phase, starts=starts, done_share=None)
+        return replace(self, phase=phase, starts=starts, done_share=None, bar_since=None)
+
+    def answered(self, now: float) -> StartupTracker:
+        """The server has answered, which its log may not have told yet."""
+        return self._enter("ready", now, "") if self.phase == "serve" else self
 
     def durations(self) -> dict[Phase, float]:
         """Seconds of each finished phase, in order."""
@@ -190,34 +187,81 @@ class StartupTracker:
         return max(0.0, end - self.started_at) if self.started_at is not None else 0.0
 
     def fraction(self, now: float) -> float:
-        """How much of the expected time is behind us, 0..1; 1 only when ready."""
+        """How much of the expected time is behind us, 0..1, never less than before; 1 only when ready."""
         if self.phase == "ready":
             return 1.0
-        total = sum(self.typical.values()) or 1.0
-        before = sum(self.typical[phase] for phase in PHASES[: _order(self.phase)])
-        return min(0.99, (before + self.typical[self.phase] * self._share(now)) / total)
+        seconds = {**self.expected.seconds, "compile": self._compile_s(cold=True)}
+        total = sum(seconds.values()) or 1.0
+        before = sum(seconds[phase] for phase in PHASES[: _order(self.phase)])
+        share = self.done_share
+        if share is None:
+            share = min(1.0, self._in_phase(now) / seconds[self.phase]) if seconds[self.phase] else 0.0
+        return min(0.99, (before + seconds[self.phase] * share) / total)
 
-    def eta_s(self, now: float) -> float | None:
-        """Seconds to ready; None while nobody can know: files may be arriving, or the phase is far over its time."""
-        if self.phase == "download" or (self.done_share is None and self._overdue(now)):
+    def eta_s(self, now: float, *, fetching: bool | None = None) -> float | None:
+        """Seconds to ready; None while nobody can know: files may be arriving, or the phase is far over its time.
+
+        `fetching`: whether files still arrive, where that is known; what they need is not part of the answer.
+        """
+        if self.phase == "download":
+            if fetching:
+                return self._rest(now, "download")
+            if fetching is None and not self.expected.measured:
+                return None
+            return self._rest(now, "weights") + self._left(now, self.expected.seconds["weights"])
+        expected = self._expected(self.phase, now)
+        if self.done_share is None and self._in_phase(now) > 2 * expected + 10:
             return None
-        rest = sum(self.typical[phase] for phase in PHASES[_order(self.phase) + 1 :] if not self._skips(phase))
-        return rest + self.typical[self.phase] * (1.0 - self._share(now))
+        return self._rest(now, self.phase) + self._left(now, expected)
 
-    def _share(self, now: float) -> float:
-        if self.done_share is not None:
-            return self.done_share
-        typical = self.typical[self.phase]
-        return min(1.0, self._in_phase(now) / typical) if typical else 0.0
+    def _rest(self, now: float, after: Phase) -> float:
+        """What the phases behind this one will take."""
+        return sum(self._expected(phase, now) for phase in PHASES[_order(after) + 1 :])
 
-    def _overdue(self, now: float) -> bool:
-        return self._in_phase(now) > 2 * self.typical[self.phase] + 10
+    def _left(self, now: float, expected: float) -> float:
+        """Of this phase: by its progress bar once that has shown its rate, else by the clock."""
+        share = self.done_share
+        if share is None:
+            return max(0.0, expected - self._in_phase(now))
+        spent = now - self.bar_since if self.bar_since is not None else 0.0
+        return spent * (1 - share) / share if share and spent > _TRUSTED_S else expected * (1 - share)
+
+    def _expected(self, phase: Phase, now: float) -> float:
+        if self.eager and phase in ("compile", "graphs"):
+            return 0.0
+        seconds = self.expected.seconds[phase]
+        if phase == "compile" and self.compiled is not False:
+            over = self.phase == "compile" and self._in_phase(now) > _CACHE_HELPED * seconds * self._pace(now)
+            seconds = self._compile_s(cold=over or bool(self.compiled))
+        return seconds if phase in ("download", "weights") else seconds * self._pace(now)
+
+    def _compile_s(self, *, cold: bool) -> float:
+        seconds = self.expected.seconds["compile"]
+        return max(seconds, self.expected.cold_compile_s) if cold else seconds
+
+    def _pace(self, now: float) -> float:
+        """How long the phases take here, as a multiple of what an earlier start took for the same ones."""
+        if not self.expected.measured:
+            return 1.0
+        took = {phase: seconds for phase, seconds in self.durations().items() if phase not in _NO_PACE}
+        pace = self._ratio(took)
+        if self.phase not in _NO_PACE and self._in_phase(now) > pace * self.expected.seconds[self.phase]:
+            pace = self._ratio({**took, self.phase: self._in_phase(now)})
+        return pace
+
+    def _ratio(self, took: Mapping[Phase, float]) -> float:
+        least, most = _PACE
+        known = sum(self.expected.seconds[phase] for phase in took)
+        return min(most, max(least, (sum(took.values()) + 1) / (known + 1)))
 
     def _in_phase(self, now: float) -> float:
         return max(0.0, now - self.starts.get(self.phase, now))
 
-    def _skips(self, phase: Phase) -> bool:
-        return self.eager and phase in ("compile", "graphs")
+
+def _compiled(text: str) -> bool | None:
+    if _REUSED.search(text):
+        return False
+    return True if _COMPILED.search(text) else None
 
 
 def _order(phase: Phase) -> int:

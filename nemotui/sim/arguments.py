@@ -25,13 +25,16 @@ _KV_DTYPES: Mapping[str, KvDtype] = {"fp8": "fp8", "fp8_e4m3": "fp8", "bfloat16"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeArguments:
-    """One start of the pretend server. `start_seconds` is how long its start-up log takes; `failure` is its end."""
+    """One start of the pretend server. `start_seconds` is how long its start-up log takes, without the
+    `fetch_seconds` in which its weights are downloaded; `failure` is its end.
+    """
 
     settings: ServerSettings
     disk_bytes: int
     host: str
     port: int
     start_seconds: float
+    fetch_seconds: float
     exit_with_parent: bool
     failure: Failure | None
     given: Mapping[str, object]
@@ -111,6 +114,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         host=given.host,
         port=given.port,
         start_seconds=given.start_seconds,
+        fetch_seconds=given.fetch_seconds,
         exit_with_parent=given.exit_with_parent,
         failure=failure,
         given=_changed(given, parser),
@@ -152,6 +156,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     group.add_argument("--visible-gpus", default="", help="UUIDs, comma separated; the first ones when empty")
     group.add_argument("--speed", type=float, default=float(ours("SPEED", "1")))
     group.add_argument("--start-seconds", type=float, default=float(ours("START_SECONDS", "8")))
+    group.add_argument("--fetch-seconds", type=float, default=float(ours("FETCH_SECONDS", "0")))
     group.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
     return parser
 
@@ -184,5 +189,5 @@ def _visible(profile: Profile, uuids: str) -> list[int]:
 
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
     """vLLM's `non-default args`, without the key and without what vLLM does not have."""
-    own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "exit_with_parent"}
+    own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "fetch_seconds", "exit_with_parent"}
     return {k: v for k, v in vars(given).items() if k not in own and v != parser.get_default(k)}

@@ -18,15 +18,19 @@ from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
+from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
-from nemotui.core.ports import Clock, Container, EngineInfo, PullProgress
+from nemotui.core.ports import Clock, Container, EngineInfo, Layer, LayerStep, PullProgress
 from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
-from nemotui.sim.arguments import parse
+from nemotui.sim.arguments import ServeArguments, parse
+from nemotui.sim.hub import PretendHub
 from nemotui.sim.machines import load_machine
 
-_IMAGE_BYTES = 9_600_000_000  # about what vllm/vllm-openai weighs compressed
+# About what vllm/vllm-openai weighs compressed, most of it in a few layers.
+_LAYERS_BYTES = (29_000_000, 92_000_000, 640_000_000, 4_900_000_000, 3_700_000_000, 210_000_000, 29_000_000)
 _PULL_STEPS = 20
+_FETCH_SHARE = 0.4  # of a start: the download of its weights, on top
 _LINE_END = re.compile(rb"[\r\n]+")
 
 
@@ -38,6 +42,7 @@ class Occupancy:
     pid: int
     started_at: float
     start_seconds: float
+    fetch_seconds: float
     memory: MemoryPlan
     base_url: str
 
@@ -73,6 +78,7 @@ class PretendEngine:
         self._start_seconds = start_seconds
         self._images: set[str] = set()
         self._children: dict[str, _Child] = {}
+        self.hub = PretendHub(clock)
 
     async def info(self) -> EngineInfo:
         """An engine is always there; an NVIDIA runtime only where there are GPUs."""
@@ -83,12 +89,17 @@ class PretendEngine:
         return image in self._images
 
     async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
-        """A short pretended pull, no longer than half a start."""
+        """A short pretended pull, no longer than half a start; of an image that is there already, a shorter one."""
         yield PullProgress(current_bytes=0, total_bytes=None, status=f"Pulling from {image.rpartition(':')[0]}")
-        for step in range(1, _PULL_STEPS + 1):
+        for step in range(1, _PULL_STEPS + 1) if image not in self._images else ():
             await self._clock.sleep(min(3.0, self._start_seconds / 2) / _PULL_STEPS)
-            current = _IMAGE_BYTES * step // _PULL_STEPS
-            yield PullProgress(current_bytes=current, total_bytes=_IMAGE_BYTES, status="Downloading")
+            layers = tuple(_layer(number, size, step / _PULL_STEPS) for number, size in enumerate(_LAYERS_BYTES))
+            yield PullProgress(
+                current_bytes=sum(layer.current_bytes for layer in layers),
+                total_bytes=sum(_LAYERS_BYTES),
+                status="Downloading",
+                layers=layers,
+            )
         self._images.add(image)
 
     async def start(self, spec: ContainerSpec) -> Container:
@@ -105,6 +116,8 @@ class PretendEngine:
         ]
         environment = {**os.environ, **dict(spec.environment)}
         arguments = parse(argv, environment)  # the child reads them again; here a wrong one is told at once
+        fetch_s = self._fetch_seconds(arguments)
+        argv += ("--fetch-seconds", str(fetch_s))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "nemotui.sim", "serve", *argv),
             stdin=asyncio.subprocess.PIPE,
@@ -125,6 +138,7 @@ class PretendEngine:
             port=spec.port,
             labels=dict(spec.labels),
             args=redacted(spec.args),
+            gpus=spec.gpus,
         )
         host = "127.0.0.1" if spec.bind in ("0.0.0.0", "") else spec.bind
         occupancy = Occupancy(
@@ -132,11 +146,21 @@ class PretendEngine:
             pid=process.pid,
             started_at=started_at,
             start_seconds=self._start_seconds,
+            fetch_seconds=fetch_s,
             memory=arguments.settings.memory,
             base_url=f"http://[{host}]:{spec.port}" if ":" in host else f"http://{host}:{spec.port}",
         )
         child = self._children[container.id] = _Child(container, spec, occupancy, process)
         child.keeper = asyncio.create_task(self._keep(child))
+        if fetch_s:
+            begins = started_at + TYPICAL.begin("download") * self._start_seconds
+            self.hub.fetch(
+                arguments.settings.model,
+                arguments.disk_bytes,
+                begins=begins,
+                ends=begins + fetch_s,
+                goes_on=lambda: child.container.state == "running",
+            )
         return container
 
     async def containers(self) -> Sequence[Container]:
@@ -227,6 +251,12 @@ class PretendEngine:
             )
         return child
 
+    def _fetch_seconds(self, arguments: ServeArguments) -> float:
+        """How long the start waits for weights that are not in the cache; a path is one of this host's."""
+        model = arguments.settings.model
+        missing = 0.0 if model.startswith("/") else self.hub.missing(model, arguments.disk_bytes)
+        return round(missing * _FETCH_SHARE * self._start_seconds, 3)
+
     def _gpus(self, spec: ContainerSpec) -> tuple[str, ...]:
         """The UUIDs that the container sees, refused where the NVIDIA hook would."""
         usable = {gpu.uuid for gpu in self._machine.gpus if gpu.state == "ok"}
@@ -273,6 +303,16 @@ class PretendEngine:
         if lines:
             child.lines.extend(lines)
             child.tell()
+
+
+def _layer(number: int, size: int, share: float) -> Layer:
+    """A layer when so much of the pull is over; small ones come early, and each is unpacked after it has arrived."""
+    begins, ends = number / (4 * len(_LAYERS_BYTES)), 0.4 + 0.5 * size / max(_LAYERS_BYTES)
+    part = min(1.0, max(0.0, (share - begins) / (ends - begins)))
+    step: LayerStep = "waiting" if part <= 0 else "downloading" if part < 1 else "extracting" if share < 1 else "done"
+    return Layer(
+        id=f"{0xB3A1709E98E9 + number * 0x1D3F:012x}", step=step, current_bytes=int(size * part), total_bytes=size
+    )
 
 
 def _check_port(spec: ContainerSpec) -> None:

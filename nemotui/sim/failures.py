@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan
 from nemotui.core.models import Chip, Variant
-from nemotui.core.startup import Phase
+from nemotui.core.phases import Phase
 
 _FP8_KV_CAPABILITY = 8.9
 

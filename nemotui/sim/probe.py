@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from nemotui.core.errors import NothingThereError, Problem
 from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine
+from nemotui.core.phases import TYPICAL
 from nemotui.core.ports import Clock
-from nemotui.core.startup import PHASES, TYPICAL_S, Phase
 from nemotui.sim.machines import load_machine, load_profile, lost
 
 if TYPE_CHECKING:  # an idle machine needs neither
@@ -47,7 +47,7 @@ class PretendProbe:
             )
         machine = self._idle
         for occupancy in self._engine.occupancies() if self._engine else ():
-            share = (self._clock.now() - occupancy.started_at) / max(occupancy.start_seconds, 1e-9)
+            share = _share(occupancy, self._clock.now())
             running = await self._running(occupancy) if share >= 1 else 0.0
             gpus = tuple(
                 occupied(gpu, occupancy, rank=occupancy.gpus.index(gpu.uuid), share=share, running=running)
@@ -105,13 +105,13 @@ class PretendProbe:
 def occupied(gpu: Gpu, occupancy: Occupancy, *, rank: int, share: float, running: float) -> Gpu:
     """The GPU while a server has it: `share` of the start is over (1 and more: it serves), so many requests run."""
     plan = occupancy.memory
-    loaded = plan.weights * _ramp(share, _begin("weights"), _begin("compile"))
-    pool = plan.budget - plan.weights if share >= _begin("kv_cache") else 0
+    loaded = plan.weights * _ramp(share, TYPICAL.begin("weights"), TYPICAL.begin("compile"))
+    pool = plan.budget - plan.weights if share >= TYPICAL.begin("kv_cache") else 0
     held = int(loaded) + pool
     if share >= 1:
         busy = min(1.0, 0.5 + running / (2 * _FULL_BATCH)) if running else 0.0
     else:
-        busy = 0.9 if share >= _begin("kernels") else 0.1
+        busy = 0.9 if share >= TYPICAL.begin("kernels") else 0.1
     used = (gpu.memory_used_bytes or 0) + held
     limit = gpu.power_limit_w
     process = GpuProcess(pid=occupancy.pid, name=f"VLLM::Worker_TP{rank}", user="root", memory_bytes=held)
@@ -145,9 +145,12 @@ def _closer(gpu: Gpu) -> Gpu:
     return replace(gpu, detail=detail)
 
 
-def _begin(phase: Phase) -> float:
-    """The share of a start at which this phase begins."""
-    return sum(TYPICAL_S[p] for p in PHASES[: PHASES.index(phase)]) / sum(TYPICAL_S.values())
+def _share(occupancy: Occupancy, now: float) -> float:
+    """How much of the start is over; it stands still while weights are downloaded."""
+    elapsed, fetch_at = now - occupancy.started_at, TYPICAL.begin("download") * occupancy.start_seconds
+    if elapsed > fetch_at:
+        elapsed = max(fetch_at, elapsed - occupancy.fetch_seconds)
+    return elapsed / max(occupancy.start_seconds, 1e-9)
 
 
 def _ramp(x: float, low: float, high: float) -> float:

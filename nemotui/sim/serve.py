@@ -102,13 +102,15 @@ class _Process:
             port=a.port,
             given=a.given,
             start_seconds=a.start_seconds,
+            fetch_seconds=a.fetch_seconds,
             failure=a.failure,
         )
+        whole = a.start_seconds + a.fetch_seconds
         for entry in entries:
-            if await self._stopped(began + entry.at * a.start_seconds - loop.time()):
+            if await self._stopped(began + entry.at * whole - loop.time()):
                 return False
             _print_entry(entry)
-        return not await self._stopped(0 if a.failure else began + a.start_seconds - loop.time())
+        return not await self._stopped(0 if a.failure else began + whole - loop.time())
 
     async def _stopped(self, seconds: float) -> bool:
         """Wait so long, or until told to stop."""

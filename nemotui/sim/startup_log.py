@@ -1,7 +1,7 @@
 """The log of a vLLM start, line by line, as vLLM 0.33 writes it; in the time that the caller gives it.
 
 Texts and their order are those of real starts (0.24 on an H200, 0.32 on a CPU) and of vLLM 0.33's source; the share of
-time that each phase takes is the tracker's own expectation, `core.startup.TYPICAL_S`.
+time that each phase takes is the tracker's own expectation, `core.phases.TYPICAL_S`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import ceil
 from typing import Literal
 
 from nemotui.core.memory import GIB
-from nemotui.core.startup import TYPICAL_S, Phase
+from nemotui.core.phases import TYPICAL_S, Phase
 from nemotui.sim.failures import Failure
 from nemotui.sim.settings import ServerSettings
 
@@ -66,17 +66,19 @@ def script(
     port: int,
     given: Mapping[str, object],
     start_seconds: float,
+    fetch_seconds: float = 0.0,
     failure: Failure | None = None,
 ) -> Iterator[Entry]:
     """Every line of the start up to the HTTP server's own, or up to the `failure`, in order.
 
-    `given` are the arguments that differ from their defaults; `start_seconds` is the length of the whole start, for
-    the durations that the lines themselves name.
+    `given` are the arguments that differ from their defaults; `start_seconds` is the length of the whole start but for
+    the `fetch_seconds` of the download, for the durations that the lines themselves name.
     """
     at = 0.0
-    total = sum(TYPICAL_S.values())
-    for phase, lines in _phases(settings, disk_bytes, host, port, given, start_seconds / total).items():
-        share = TYPICAL_S[phase] / total
+    scale = start_seconds / sum(TYPICAL_S.values())
+    took = {phase: seconds * scale for phase, seconds in TYPICAL_S.items()} | {"download": fetch_seconds}
+    for phase, lines in _phases(settings, disk_bytes, host, port, given, took).items():
+        share = took[phase] / (start_seconds + fetch_seconds)
         for number, line in enumerate(lines):
             # The first line opens the phase; the others are spread over it.
             yield Entry(at + share * number / len(lines), *line)
@@ -110,14 +112,20 @@ _Line = tuple[Process, str, str]
 
 
 def _phases(
-    s: ServerSettings, disk_bytes: int, host: str, port: int, given: Mapping[str, object], scale: float
+    s: ServerSettings, disk_bytes: int, host: str, port: int, given: Mapping[str, object], took: Mapping[Phase, float]
 ) -> dict[Phase, list[_Line]]:
-    took = {phase: seconds * scale for phase, seconds in TYPICAL_S.items()}
     memory, tp = s.memory, s.tensor_parallel_size
     worker: Process = "Worker" if tp > 1 else "EngineCore"
     shards = max(1, ceil(disk_bytes / _SHARD_BYTES))
     logo: list[_Line] = [
         ("APIServer", "api_utils.py:347", row.format(version=s.version, model=s.model)) for row in _LOGO
+    ]
+    fetched: list[_Line] = [
+        (
+            worker,
+            "weight_utils.py:533",
+            f"Time spent downloading weights for {s.model}: {took['download']:.6f} seconds",
+        )
     ]
     tools: list[_Line] = [("APIServer", "parser_manager.py:37", '"auto" tool choice has been enabled.')]
     return {
@@ -160,8 +168,12 @@ def _phases(
             ],
             (worker, "gpu_worker.py:310", "Using V2 Model Runner"),
         ],
-        "weights": [
+        # As silent as vLLM's: the model cache is what tells.
+        "download": [
             (worker, "model_runner.py:360", "Loading model from scratch..."),
+        ],
+        "weights": [
+            *(fetched if took["download"] else ()),
             (worker, "cuda.py:480", "Using FLASH_ATTN attention backend out of potential backends: ['FLASH_ATTN']."),
             (
                 worker,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -21,6 +22,7 @@ from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed
 from nemotui.core.learn import learn
+from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, local_url, watch_machine, watch_server
@@ -157,7 +159,7 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
     async def _deploy(self, spec: ContainerSpec) -> None:
         server = self.b.server(local_url(spec.bind, spec.port))
         try:
-            await self._start(deploy(self.b.runtime, server, spec, self.b.clock))
+            await self._start(deploy(self.b.runtime, server, spec, self.b.clock, partial(Lookout, self.b)))
         except NemotuiError as error:
             self._failed(error)
         finally:
@@ -166,7 +168,7 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
     async def _follow_start(self, container: Container, url: str) -> None:
         server = self.b.server(url)
         try:
-            await self._start(follow_start(self.b.runtime, server, container, self.b.clock))
+            await self._start(follow_start(self.b.runtime, server, container, self.b.clock, partial(Lookout, self.b)))
         except NemotuiError as error:
             self._failed(error)
         finally:

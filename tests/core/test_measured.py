@@ -15,12 +15,12 @@ from nemotui.core.plan import container_spec
 from nemotui.core.plan_json import recommendation_json
 from nemotui.core.ports import Container, ServerMetrics
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
-from nemotui.core.startup import Figures
+from nemotui.core.startup import Figures, StartupTracker
 from tests.core.machines import CATALOG, machine
 
 TWO = machine("H100 80GB SXM", "H100 80GB SXM")
 # A start with 611 blocks where 618 were planned.
-SAID = Figures(version="0.33.0", weights_bytes=int(57.06 * GIB), kv_cache_bytes=int(9.70 * GIB))
+SAID = StartupTracker(figures=Figures(version="0.33.0", weights_bytes=int(57.06 * GIB), kv_cache_bytes=int(9.70 * GIB)))
 COUNTED = ServerMetrics(num_gpu_blocks=611, block_size=8320)
 SHAPE = {"input_len": 8192, "output_len": 1024, "max_concurrency": 32, "request_rate": None, "time_scale": 1.0}
 RESULT = {"completed": 512, "failed": 0, "output_throughput": 1003.0, "mean_ttft_ms": 5000.0, "mean_itl_ms": 26.0}
@@ -103,7 +103,7 @@ class TestStart:
         foreign = replace(container(), labels={})
         assert measured_start(foreign, TWO, SAID, COUNTED, at=1.0) is None
         assert measured_start(container(), machine("H100 80GB SXM", "L40S"), SAID, COUNTED, at=1.0) is None
-        assert measured_start(container(), TWO, Figures(), COUNTED, at=1.0) is None
+        assert measured_start(container(), TWO, StartupTracker(), COUNTED, at=1.0) is None
 
     @pytest.mark.parametrize(
         "extra",

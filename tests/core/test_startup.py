@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 
 import pytest
 
 from nemotui.core.logs import LogLine
-from nemotui.core.startup import PHASES, TYPICAL_S, Phase, StartupTracker
+from nemotui.core.phases import PHASES, TYPICAL_S, Expectation, Phase, learned
+from nemotui.core.startup import StartupTracker
 from tests.core.logfiles import captured, written
 
 GIB = 1024**3
@@ -223,8 +226,9 @@ def test_the_time_before_the_first_line_belongs_to_the_boot() -> None:
 
 
 def test_what_earlier_starts_took_replaces_what_is_typical() -> None:
-    typical = {**TYPICAL_S, "boot": 4.0}
-    assert StartupTracker(typical=typical).eta_s(now=0.0) == sum(typical[phase] for phase in PHASES)
+    took = {**TYPICAL_S, "boot": 4.0}
+    expected = Expectation(seconds=took, measured=True)
+    assert StartupTracker(expected=expected).eta_s(now=0.0) == sum(took[phase] for phase in PHASES)
 
 
 def test_a_worker_that_is_behind_does_not_take_the_phase_back() -> None:
@@ -256,3 +260,84 @@ def test_banners_routes_and_warnings_are_no_status() -> None:
     )
 
     assert tracker.detail == "Starting vLLM server on http://127.0.0.1:8000"
+
+
+def lines_at(lines: list[LogLine], time: Callable[[float], float]) -> list[LogLine]:
+    """The same log, its times changed."""
+    return [replace(line, time=time(line.time)) for line in lines if line.time is not None]
+
+
+def stretched(lines: list[LogLine], factor: float) -> list[LogLine]:
+    start = lines[0].time
+    assert start is not None
+    return lines_at(lines, lambda t: start + (t - start) * factor)
+
+
+def compile_cached(lines: list[LogLine], share: float) -> list[LogLine]:
+    """Its compile phase takes this share of its time."""
+    tracker = read(lines)
+    if "compile" not in tracker.starts:
+        return lines
+    begin, took = tracker.starts["compile"], tracker.durations()["compile"]
+    return lines_at(
+        lines, lambda t: min(t, begin + (t - begin) * share) if t < begin + took else t - took * (1 - share)
+    )
+
+
+def misses(lines: list[LogLine], tracker: StartupTracker) -> list[tuple[float, float | None, Phase]]:
+    """From half-way on, ten times a second: where the estimate is off by more than a fifth of what is left.
+
+    Half a second is none: it is shown in whole seconds.
+    """
+    begin, end = lines[0].time, read(lines).starts["ready"]
+    assert begin is not None
+    waiting, tracker = list(lines), replace(tracker, started_at=begin)
+    found = []
+    for tenth in range(int(10 * (begin + end) / 2), int(10 * end)):
+        now = tenth / 10
+        while waiting[0].time is not None and waiting[0].time <= now:
+            tracker = tracker.after(waiting.pop(0))
+        eta, left = tracker.eta_s(now), end - now
+        if eta is None or abs(eta - left) > max(0.2 * left, 0.5):
+            found.append((left, eta, tracker.phase))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name, _ in CAPTURED])
+@pytest.mark.parametrize("factor", [1, 0.7, 1.5])
+def test_the_eta_learned_from_a_start_holds_for_a_faster_and_a_slower_one(name: str, factor: float) -> None:
+    first = read(captured(name))
+    expected = learned(first.durations(), compiled=False)
+    assert not misses(stretched(captured(name), factor), StartupTracker(expected=expected))
+
+
+@pytest.mark.parametrize("name", [name for name, seconds in CAPTURED if "compile" in seconds])
+@pytest.mark.parametrize("factor", [1, 0.7, 1.5])
+def test_the_eta_learned_from_a_start_that_compiled_holds_for_the_next_that_need_not(name: str, factor: float) -> None:
+    first = read(captured(name))
+    assert first.compiled
+    expected = learned(first.durations(), compiled=True)
+    again = stretched(compile_cached(captured(name), 0.18), factor)
+    assert not misses(again, StartupTracker(expected=expected))
+
+
+def test_how_much_of_a_compilation_its_cache_saves_is_what_a_real_second_start_saved() -> None:
+    first, second = read(captured("vllm-cpu-compile-cold.log")), read(captured("vllm-cpu-compile-cached.log"))
+
+    assert (first.compiled, second.compiled) == (True, False)
+    assert first.durations()["compile"] == 50.0
+    assert learned(first.durations(), compiled=True).seconds["compile"] == second.durations()["compile"] == 9.0
+    assert learned(second.durations(), compiled=False).seconds["compile"] == 9.0
+
+
+def test_a_compilation_whose_cache_did_not_help_is_found_out() -> None:
+    log = captured("vllm-cpu-compile-cold.log")
+    first = read(log)
+    tracker = StartupTracker(expected=learned(first.durations(), compiled=True))
+    begun = first.starts["compile"]
+    for line in log:
+        if line.time is not None and line.time <= begun:
+            tracker = tracker.after(line)
+
+    assert tracker.eta_s(begun) == pytest.approx(first.starts["ready"] - begun - 50 * 0.82)
+    assert tracker.eta_s(begun + 15) == pytest.approx(first.starts["ready"] - begun - 15)

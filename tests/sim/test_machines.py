@@ -139,7 +139,13 @@ def test_a_gpu_fills_while_the_server_loads_and_works_while_it_answers() -> None
     assert gpu.cuda_total_bytes is not None
     plan = plan_memory(catalog.model, variant, total=gpu.cuda_total_bytes, tensor_parallel_size=2, kv_dtype="fp8")
     server = Occupancy(
-        gpus=(gpu.uuid,), pid=7, started_at=0.0, start_seconds=8.0, memory=plan, base_url="http://127.0.0.1:1"
+        gpus=(gpu.uuid,),
+        pid=7,
+        started_at=0.0,
+        fetch_seconds=0.0,
+        start_seconds=8.0,
+        memory=plan,
+        base_url="http://127.0.0.1:1",
     )
     used, busy = [], []
     for share, running in ((0.0, 0), (0.3, 0), (0.5, 0), (0.95, 0), (1.5, 0), (1.5, 8), (1.5, 32), (1.5, 64)):

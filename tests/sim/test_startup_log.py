@@ -8,7 +8,8 @@ import pytest
 
 from nemotui.core.diagnose import diagnose
 from nemotui.core.logs import LogLine
-from nemotui.core.startup import PHASES, StartupTracker
+from nemotui.core.phases import PHASES
+from nemotui.core.startup import StartupTracker
 from nemotui.sim.arguments import ServeArguments, parse
 from nemotui.sim.startup_log import Entry, script
 

@@ -104,6 +104,7 @@ async def pretend_console(
         load=LoadProcess(runs, clock, catalog),
         runs=RunsFolder(runs),
         catalog=catalog,
+        cache=engine.hub,
         server=VllmServer,
     )
     options = Options(

@@ -110,6 +110,10 @@ class Still(Unasked):
 
     async def remove(self, container_id: str) -> None: ...
 
+    # ModelCache
+    async def held_bytes(self, repo: str) -> int:
+        return 0
+
     # ModelServer
     async def healthy(self) -> bool:
         return self._serving
@@ -165,6 +169,7 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
         load=StillRuns(machine, serving=serving),
         runs=RunsFolder(FIXTURES / "no-runs-here"),
         catalog=load_catalog(),
+        cache=world,
         server=lambda url: world,
     )
     options = Options(request=PlanRequest(), default_url=world.base_url, pretend=profile)

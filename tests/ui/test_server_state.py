@@ -5,8 +5,9 @@ from __future__ import annotations
 from nemotui.core.deploy import Created, LogBatch, Starting
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
+from nemotui.core.phases import Phase
 from nemotui.core.ports import Container, ContainerState, ServedModel, ServerMetrics
-from nemotui.core.startup import Phase, StartupTracker
+from nemotui.core.startup import StartupTracker
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.server import ServerState
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 from nemotui.core.deploy import Created, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
+from nemotui.core.phases import PHASES, Phase
 from nemotui.core.ports import Container, PullProgress
-from nemotui.core.startup import PHASES, Phase, StartupTracker
+from nemotui.core.startup import StartupTracker
 
 _NOT_WHEN_EAGER = ("compile", "graphs")
 

@@ -8,10 +8,10 @@ from textual.content import Content
 
 from nemotui.core.deploy import Ready
 from nemotui.core.failed import Failed
+from nemotui.core.phases import Phase
 from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
 from nemotui.core.show import duration, gib
-from nemotui.core.startup import Phase
 from nemotui.ui.states.launch import Launch, PhaseLine
 from nemotui.ui.widgets.bar import bar
 
