@@ -52,6 +52,26 @@ class Settings:
         return self.state_dir / "starts.json"
 
     @property
+    def adopted_file(self) -> Path:
+        """Which containers of others were adopted."""
+        return self.state_dir / "adopted.json"
+
+    @property
+    def fetched_file(self) -> Path:
+        """Which images we pulled."""
+        return self.state_dir / "fetched-images.json"
+
+    @property
+    def incidents_dir(self) -> Path:
+        """Where bundles of failed starts are kept."""
+        return self.state_dir / "incidents"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key of our own server is kept, in the form of `docker run --env-file`."""
+        return self.state_dir / "server.env"
+
+    @property
     def log_file(self) -> Path:
         """Where a traceback goes with NEMOTUI_DEBUG=1."""
         return self.state_dir / "nemotui.log"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nemotui.core.errors import NothingThereError
+from nemotui.core.leavings import Leaving
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Container
 
@@ -31,3 +32,22 @@ class Unasked:
 
     async def start_again(self, container_id: str) -> Container:
         raise NotImplementedError
+
+
+class Tidy:
+    """Where nothing is left and nothing is kept; it notes which processes were ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[int, str]] = []
+
+    async def found(self) -> Sequence[Leaving]:
+        return ()
+
+    async def remove(self, leaving: Leaving) -> None:
+        raise NotImplementedError
+
+    async def save(self, name: str, files: Mapping[str, str], path: str | None = None) -> str:
+        raise NotImplementedError
+
+    async def end_process(self, pid: int, container_id: str) -> None:
+        self.ended.append((pid, container_id))

@@ -14,11 +14,13 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nemotui.adapters import threads
-from nemotui.adapters.adopted import AdoptedFile
+from nemotui.adapters.docker_leftovers import leftovers, remove_leftover
 from nemotui.adapters.docker_read import concerns_us, container_of, spec_of
 from nemotui.adapters.docker_streams import log_lines, pull_progress
+from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.failures import KnownFailure, explain
+from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
@@ -40,12 +42,18 @@ _NO_PERMISSION = "Run `sudo usermod -aG docker $USER` and log in again, or point
 class DockerEngine:
     """`ContainerRuntime` on the local Docker Engine. `environ` is where DOCKER_HOST and the secrets are looked up.
 
-    `adopted` None: nothing can be adopted.
+    `adopted` keeps which containers of others are ours, `fetched` which images we pulled; None: nobody keeps it.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ, adopted: AdoptedFile | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        adopted: KeptNames | None = None,
+        fetched: KeptNames | None = None,
+    ) -> None:
         self._environ = environ
         self._adopted = adopted
+        self._fetched = fetched
 
     async def info(self) -> EngineInfo:
         def ask(client: DockerClient) -> EngineInfo:
@@ -92,6 +100,9 @@ class DockerEngine:
         async with aclosing(threads.iterate(opened, maxsize=64, close=_Stream.close)) as batches:
             async for batch in batches:
                 yield batch[-1]
+        if self._fetched is not None:
+            with contextlib.suppress(FailedError):  # then `clean` will not know it for ours
+                self._fetched.add(image)
 
     async def start(self, spec: ContainerSpec) -> Container:
         def run(client: DockerClient) -> Container:
@@ -200,6 +211,14 @@ class DockerEngine:
     async def remove(self, container_id: str) -> None:
         await self._call(lambda client: client.containers.get(container_id).remove(force=True))
 
+    async def leftovers(self) -> Sequence[Leaving]:
+        """Containers of ours that have ended, and images that we fetched."""
+        fetched = self._fetched.all() if self._fetched else frozenset()
+        return await self._call(lambda client: list(leftovers(client, fetched)), timeout_s=_START_S)
+
+    async def remove_leftover(self, leaving: Leaving) -> None:
+        await self._call(lambda client: remove_leftover(client, leaving), timeout_s=_START_S)
+
     def container_name(self, container_id: str) -> str | None:
         """The name of any container; None without an engine. Blocking, for a second at most."""
         with contextlib.suppress(Exception), closing(self._client(1)) as client:
@@ -207,7 +226,7 @@ class DockerEngine:
         return None
 
     def _container(self, attrs: Mapping[str, Any]) -> Container:
-        return container_of(attrs, self._adopted.ids() if self._adopted else frozenset())
+        return container_of(attrs, self._adopted.all() if self._adopted else frozenset())
 
     async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = _SHORT_S) -> T:
         def run() -> T:

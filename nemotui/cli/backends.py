@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nemotui.catalog import load_catalog
+from nemotui.cli.left import docker_engine, incident_store, left_here
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.hardware import Host
@@ -22,6 +23,7 @@ from nemotui.core.text import plain_line
 from nemotui.settings import Settings
 
 _KEY_LIMIT = 4096
+_GOING_ON = ("running", "restarting", "paused")
 _DEMO_START_S = 6.0  # a pretend start, every phase of it
 
 
@@ -34,6 +36,7 @@ async def backends(
     `start_s`: how long a pretend start takes. `runs_dir`: where runs are stored, if not in the state directory.
     """
     from nemotui.adapters.clock import SystemClock
+    from nemotui.adapters.ending import end_process
     from nemotui.adapters.load import LoadProcess
     from nemotui.adapters.measured import StartsFile
     from nemotui.adapters.runs import RunsFolder
@@ -60,6 +63,9 @@ async def backends(
             cache=cache,
             server=server,
             starts=StartsFile(settings.starts_file),
+            incidents=incident_store(settings, key),
+            leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
+            end_process=end_process,
         )
 
 
@@ -106,19 +112,18 @@ def _box(
         engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
         stack.push_async_callback(engine.close)
         return PretendProbe(inv.demo, clock, engine), engine, engine.hub
-    from nemotui.adapters.docker import DockerEngine
     from nemotui.adapters.model_cache import HubCache
 
     cache = HubCache(inv.settings.hf_cache)
     if inv.machine is not None:
         from nemotui.adapters.machine_file import FileProbe, read_machine
 
-        return FileProbe(read_machine(inv.machine)), DockerEngine(), cache
+        return FileProbe(read_machine(inv.machine)), docker_engine(inv.settings), cache
     from nemotui.adapters.host import HostProbe
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
 
-    docker = DockerEngine()
+    docker = docker_engine(inv.settings)
     visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
     host, processes = HostProbe(inv.settings.hf_cache), Processes(docker.container_name)
     return NvmlProbe(host, processes, clock, visible_devices=visible, device_order=order), docker, cache
@@ -176,16 +181,21 @@ def local_url(inv: Invocation) -> str:
     return f"http://127.0.0.1:{inv.settings.port}"
 
 
-async def deployed(runtime: ContainerRuntime, name: str | None, *, running: bool = False) -> Container:
-    """Our newest container, or that of a name; raises `NothingThereError` where there is none."""
+async def deployed(
+    runtime: ContainerRuntime, name: str | None, *, running: bool = False, ours: bool = False
+) -> Container:
+    """Our newest container, or that of a name; with `ours` not one that somebody else runs and we only look at.
+
+    Raises `NothingThereError` where there is none.
+    """
     for container in await runtime.containers():
-        if name in (None, container.name) and (not running or container.state == "running"):
-            return container
-    what = (
-        f"no container of ours is called {name!r}"
-        if name
-        else f"no container of ours {'runs' if running else 'is here'}"
-    )
+        if name not in (None, container.name) or (running and container.state not in _GOING_ON):
+            continue
+        if ours and not container.ours:
+            message = f"{container.name} was not started by nemotui"
+            raise FailedError("not_ours", message, f"To make it yours: `nemotui adopt --name {container.name}`.")
+        return container
+    what = f"no container of ours is called {name!r}" if name else f"no container {'runs' if running else 'is here'}"
     raise NothingThereError("no_container", what, "See `nemotui status`, or start one with `nemotui deploy`.")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
+from dataclasses import replace as with_fields
 from functools import partial
 from typing import Any
 
@@ -14,18 +16,21 @@ from nemotui.cli.backends import backends, deployed
 from nemotui.cli.explain import explained
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.retry import cure_json
 from nemotui.cli.verb import Invocation, plan_flags, verb
-from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
-from nemotui.core.failed import Failed
+from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.learn import learn
 from nemotui.core.lookout import Lookout
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
-from nemotui.core.ports import Backends, PullProgress
+from nemotui.core.ports import Backends, ModelServer, PullProgress
+from nemotui.core.secret_args import is_secret_name
 from nemotui.core.show import duration, gib
+from nemotui.core.swap import Swapping, plan_swap, swap
 from nemotui.core.text import plain_line
 from nemotui.core.watch import local_url
 
@@ -40,10 +45,22 @@ from nemotui.core.watch import local_url
         click.option(
             "--explain", is_flag=True, help="With --dry-run: why each flag is there, and the guide's instead."
         ),
+        click.option("--replace", is_flag=True, help="Take the place of the server of this name that runs now."),
+        click.option(
+            "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of the container; no secret."
+        ),
         plan_flags,
     ),
 )
-async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, explain: bool, **flags: Any) -> Answer:
+async def deploy(
+    inv: Invocation,
+    extra: tuple[str, ...],
+    dry_run: bool,
+    explain: bool,
+    replace: bool,
+    variables: tuple[str, ...],
+    **flags: Any,
+) -> Answer:
     """Start the best plan that the flags allow, and follow it until it serves.
 
     Ctrl+C detaches: the server goes on. Arguments after -- go to `vllm serve` unchanged.
@@ -52,14 +69,14 @@ async def deploy(inv: Invocation, extra: tuple[str, ...], dry_run: bool, explain
         raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
     async with backends(inv) as b:
         plan = await chosen(b, plan_request(inv, flags, extra))
-        spec = container_spec(plan)
+        spec = with_variables(container_spec(plan), variables)
         if dry_run:
             command = docker_run(spec)
             text = shlex.join(command)
             return Answer(
                 {"command": command, **reasons_json(plan)}, f"{text}\n\n{explained(plan)}" if explain else text
             )
-        answer = await follow_deployment(inv, b, spec)
+        answer = await follow_deployment(inv, b, spec, replaces=replace)
         if inv.demo is not None and answer.exit_code == 0:
             await serve_on(inv, b, answer)
         return answer
@@ -77,15 +94,31 @@ async def serve_on(inv: Invocation, b: Backends, ready: Answer) -> None:
     raise FailedError("server_ended", f"the pretend server has ended by itself (exit code {code})", "Start it again.")
 
 
-async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -> Answer:
+def with_variables(spec: ContainerSpec, variables: tuple[str, ...]) -> ContainerSpec:
+    """The container with these `NAME=VALUE`; raises `UsageError` for a secret, which would be seen."""
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals or not name.isidentifier() or plain_line(value, limit=len(value)) != value:
+            raise UsageError("usage", f"--env {plain_line(variable)!r} is not NAME=VALUE", "Give a name and a value.")
+        if is_secret_name(name):
+            fix = f"Export {name} in your environment; HF_TOKEN and VLLM_API_KEY are taken from there."
+            raise UsageError("usage", f"--env {name} would put a secret on a command line", fix)
+        spec = with_fields(spec, environment=(*(v for v in spec.environment if v[0] != name), (name, value)))
+    return spec
+
+
+async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *, replaces: bool = False) -> Answer:
     """Deploy and show each step: the phases as they begin, in JSON every event."""
     server = b.server(local_url(spec.bind, spec.port))
     phase = ""
     inv.out.afterwards = "Nothing was started."
     try:
-        async with aclosing(deploy_events(b.runtime, server, spec, b.clock, partial(Lookout, b))) as events:
+        async with aclosing(await _events(inv, b, server, spec, replaces)) as events:
             async for event in events:
                 match event:
+                    case Swapping(step=step):
+                        inv.out.event("swapping", {"step": step})
+                        inv.out.say(step)
                     case Pulling(progress=progress):
                         inv.out.event("pulling", asdict(progress))
                         if phase != "pull":
@@ -111,16 +144,42 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec) -
                         else:
                             inv.out.progress(_starting_line(event))
                     case Failed():
-                        for line in event.evidence:
-                            inv.out.note(f"  {line}")
-                        problem = Problem(event.kind, event.cause, event.remedy)
-                        return Answer({"evidence": list(event.evidence)}, exit_code=1, error=problem)
+                        return failure(inv, await with_idle_gpus(event, b.probe))
                     case Ready():
                         start = await learn(b, event)
                         return Answer(_ready_json(event, start), _ready_text(event, start))
     finally:
         await server.close()
     raise AssertionError("a deployment ends with Ready or Failed")
+
+
+async def _events(
+    inv: Invocation, b: Backends, server: ModelServer, spec: ContainerSpec, replaces: bool
+) -> AsyncGenerator[DeployEvent | Swapping, None]:
+    """A new server, or one that takes the place of another, said in its steps before it happens."""
+    old = next((c for c in await b.runtime.containers() if c.name == spec.name and c.ours), None) if replaces else None
+    if old is None or old.state not in ("running", "restarting", "paused"):
+        return deploy_events(b.runtime, server, spec, b.clock, partial(Lookout, b))
+    plan = await plan_swap(b.runtime, old, spec)
+    inv.out.event("swap", {"steps": list(plan.steps), "beside": plan.beside})
+    for number, step in enumerate(plan.steps, 1):
+        inv.out.say(f"{number}. {step}")
+    return swap(b.runtime, server, plan, b.clock, partial(Lookout, b))
+
+
+def failure(inv: Invocation, failed: Failed) -> Answer:
+    """The cause with the lines that show it, and the command that cures it or the one that keeps what is known."""
+    for line in failed.evidence:
+        inv.out.note(f"  {line}")
+    problem = Problem(failed.kind, failed.cause, failed.remedy)
+    cure = cure_json(failed.cure)
+    if cure:
+        for line in cure["diff"]:
+            inv.out.note(f"  {line}")
+        inv.out.note(f"Try again with:\n{shell(cure['retry'])}")
+    elif failed.unknown and failed.container is not None:
+        inv.out.note(f"To keep what is known of it: `nemotui bundle --name {failed.container.name}`.")
+    return Answer({"evidence": list(failed.evidence), "cure": cure}, exit_code=1, error=problem)
 
 
 def _pulling_line(progress: PullProgress) -> str:

@@ -1,4 +1,4 @@
-"""`nemotui status`, `logs`, `stop`: what runs, what it says, and its end."""
+"""`nemotui status`, `logs`, `stop`, `adopt`, `bundle`: what runs, what it says, its end, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 
 import click
 
+from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends, deployed, local_url, start_pretend
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
-from nemotui.core.errors import NemotuiError, NothingThereError
+from nemotui.core.errors import NemotuiError, NothingThereError, UsageError
+from nemotui.core.incident import incident
 from nemotui.core.ports import Backends, Container, ModelServer, ServerMetrics
 from nemotui.core.show import number
+from nemotui.core.stop import GRACE_S, Stopped, held_words
+from nemotui.core.stop import stop as stopping
 from nemotui.core.watch import container_url
 
 
@@ -67,14 +71,24 @@ async def _served(server: ModelServer) -> tuple[dict[str, Any] | None, NemotuiEr
 
 
 def _container(container: Container) -> dict[str, Any]:
-    return {**asdict(container), "labels": dict(container.labels), "base_url": container_url(container)}
+    known = {**asdict(container), "labels": dict(container.labels), "ours": container.ours}
+    return {**known, "base_url": container_url(container) if container.port else None}
+
+
+def _whose(container: Container) -> str:
+    return "adopted" if container.adopted else "ours" if container.ours else "other"
 
 
 def _status_text(containers: list[Container], server: dict[str, Any] | None) -> str:
     parts = []
     if containers:
-        rows = [(c.name, c.state, number(c.exit_code), container_url(c), c.image) for c in containers]
-        parts.append(table([("CONTAINER", "STATE", "EXIT", "URL", "IMAGE"), *rows]))
+        rows = [
+            (c.name, c.state, number(c.exit_code), _whose(c), container_url(c) if c.port else "n/a", c.image)
+            for c in containers
+        ]
+        parts.append(table([("CONTAINER", "STATE", "EXIT", "WHOSE", "URL", "IMAGE"), *rows]))
+        if others := [c.name for c in containers if not c.ours]:
+            parts.append(f"{others[0]} was started by hand: `nemotui adopt --name {others[0]}` makes it ours.")
     if server:
         metrics = ServerMetrics(**server["metrics"])
         usage = None if metrics.kv_cache_usage is None else metrics.kv_cache_usage * 100
@@ -123,23 +137,87 @@ async def logs(inv: Invocation, follow: bool, tail: int | None, name: str | None
 @verb(
     example="nemotui stop",
     flags=(
+        click.option("--yes", is_flag=True, help="Do not ask: for a server that was adopted, and what it leaves."),
         click.option("--name", metavar="NAME", help="Which container (default: the newest that runs)."),
         click.option(
-            "--grace", type=click.IntRange(0, 600), default=30, help="Seconds until it is killed (default 30)."
+            "--grace", type=click.IntRange(0, 600), default=GRACE_S, help=f"Seconds until it is killed ({GRACE_S})."
         ),
     ),
 )
-async def stop(inv: Invocation, name: str | None, grace: int) -> Answer:
-    """Stop the server that nemotui deployed. Its log stays readable until the next deployment."""
+async def stop(inv: Invocation, name: str | None, grace: int, yes: bool) -> Answer:
+    """Stop the server that nemotui deployed. Its log stays readable until the next deployment.
+
+    Processes of its own that still hold GPU memory afterwards are named; with --yes, or asked, they are ended too.
+    """
     async with backends(inv, start_s=0.5) as b:
         if inv.demo is not None:
             await start_pretend(inv, b)
-        container = await deployed(b.runtime, name, running=True)
+        container = await deployed(b.runtime, name, running=True, ours=True)
+        if container.adopted and not yes:
+            if not somebody_there(inv):
+                message = f"{container.name} was adopted, and nobody is there to be asked"
+                raise UsageError("usage", message, "Add --yes to stop it without asking.")
+            if not await agreed(inv, f"Stop {container.name}, which was not started by nemotui?"):
+                return Answer({"container": _container(container)}, f"{container.name} runs on.")
         inv.out.note(f"Stopping {container.name}, up to {grace} s …")
-        await b.runtime.stop(container.id, grace_s=grace)
-        container = await b.runtime.inspect(container.id)
-    if container.state == "running":
-        raise NothingThereError("still_running", f"{container.name} still runs", "Try `docker kill` on it.")
-    return Answer(
-        {"container": _container(container)}, f"{container.name} has stopped (exit code {container.exit_code})."
-    )
+        inv.out.afterwards = "The engine goes on stopping it."
+        stopped: Stopped | None = None
+        async with aclosing(stopping(b.runtime, b.probe, container, b.clock, grace_s=grace)) as events:
+            async for event in events:
+                if isinstance(event, Stopped):
+                    stopped = event
+                else:
+                    inv.out.progress(f"Stopping {container.name}: killed in {event.left_s:.0f} s")
+        assert stopped is not None
+        ended = await _end_held(inv, b, stopped, yes)
+    container = stopped.container
+    held = [asdict(process) for process in stopped.held]
+    text = f"{container.name} has stopped (exit code {container.exit_code})."
+    return Answer({"container": _container(container), "held": held, "ended": ended}, text)
+
+
+async def _end_held(inv: Invocation, b: Backends, stopped: Stopped, yes: bool) -> list[int]:
+    """The processes that it has left on the GPUs: named, and ended where somebody says so."""
+    ended = []
+    for process in stopped.held:
+        inv.out.note(held_words(process))
+        if yes or (somebody_there(inv) and await agreed(inv, f"End process {process.pid}?")):
+            await b.end_process(process.pid, stopped.container.id)
+            ended.append(process.pid)
+    return ended
+
+
+@verb(
+    example="nemotui adopt --name vllm",
+    flags=(click.option("--name", metavar="NAME", help="Which container (default: the newest that is not ours)."),),
+)
+async def adopt(inv: Invocation, name: str | None) -> Answer:
+    """Make a vLLM container that was started by hand ours: to stop it, to replace it, to be the default server."""
+    async with backends(inv) as b:
+        for container in await b.runtime.containers():
+            if not container.ours and name in (None, container.name):
+                await b.runtime.adopt(container.id)
+                container = await b.runtime.inspect(container.id)
+                return Answer({"container": _container(container)}, f"{container.name} counts as ours from now on.")
+    raise NothingThereError("no_container", "no vLLM container of somebody else's runs here", "See `nemotui status`.")
+
+
+@verb(
+    example="nemotui bundle --name nemotui incident.tar.gz",
+    flags=(
+        click.argument("file", required=False),
+        click.option("--name", metavar="NAME", help="Which container (default: the newest of ours)."),
+    ),
+)
+async def bundle(inv: Invocation, file: str | None, name: str | None) -> Answer:
+    """Save what is known of a start for somebody to look at: plan, log, engine's document, machine. No secrets.
+
+    Without FILE it goes into the state directory.
+    """
+    async with backends(inv, start_s=0.5) as b:
+        if inv.demo is not None:
+            await start_pretend(inv, b)
+        container = await deployed(b.runtime, name)
+        files = await incident(b, container)
+        path = await b.incidents.save(container.name, files, file)
+    return Answer({"path": path, "files": sorted(files)}, f"Saved to {path}: {', '.join(sorted(files))}.")

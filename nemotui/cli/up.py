@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from typing import Any
 
 import click
 
+from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends
 from nemotui.cli.bench import follow_run
 from nemotui.cli.deploy import follow_deployment
@@ -40,7 +39,7 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
 
     The server goes on afterwards; with --demo it ends with the loop.
     """
-    if not (yes or inv.demo is not None or (sys.stdin.isatty() and not inv.as_json)):
+    if not (yes or inv.demo is not None or somebody_there(inv)):
         raise UsageError("usage", "nobody is there to be asked", "Add --yes to start the server without asking.")
     request = plan_request(inv, flags)
     async with backends(inv) as b:
@@ -52,7 +51,7 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             plans = recommend(machine, b.catalog, request)
             inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
         spec = container_spec(await chosen(b, request))
-        if not (yes or inv.demo is not None or await _agreed(inv, "Start the first plan?")):
+        if not (yes or inv.demo is not None or await agreed(inv, "Start the first plan?")):
             return Answer({}, "Nothing was started.")
         _step(inv, "Deployment")
         deployed = await follow_deployment(inv, b, spec)
@@ -65,18 +64,6 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             return await _measure(inv, b, server, deployed)
         finally:
             await server.close()
-
-
-async def _agreed(inv: Invocation, question: str) -> bool:
-    """Whether the person at the terminal says yes. The event loop waits for the line, so that Ctrl+C ends it."""
-    inv.out.ask(f"{question} [y/N] ")
-    answered, loop = asyncio.Event(), asyncio.get_running_loop()
-    loop.add_reader(sys.stdin.fileno(), answered.set)
-    try:
-        await answered.wait()
-    finally:
-        loop.remove_reader(sys.stdin.fileno())
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: Answer) -> Answer:

@@ -5,11 +5,12 @@ Every string that crosses a port towards us is plain already (`core.text`); ever
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nemotui.core.hardware import Machine
+from nemotui.core.leavings import Leavings
 from nemotui.core.logs import LogLine
 from nemotui.core.models import Catalog
 from nemotui.core.plan import LABEL, ContainerSpec
@@ -307,11 +308,21 @@ class ModelCache(Protocol):
         """What is there of a repository's files, unfinished ones included; 0 where nothing is."""
 
 
+class IncidentStore(Protocol):
+    """Where bundles of failed starts are kept."""
+
+    async def save(self, name: str, files: Mapping[str, str], path: str | None = None) -> str:
+        """One bundle of these files, whole or not at all, without our secrets; where it lies.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
-    `starts` None: what a start teaches is not kept.
+    `starts` None: what a start teaches is not kept. `end_process` ends a process (PID) that a container (id) left.
     """
 
     clock: Clock
@@ -322,4 +333,7 @@ class Backends:
     catalog: Catalog
     cache: ModelCache
     server: Callable[[str], ModelServer]
+    incidents: IncidentStore
+    leavings: Leavings
+    end_process: Callable[[int, str], Awaitable[None]]
     starts: StartStore | None = None

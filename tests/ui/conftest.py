@@ -14,6 +14,8 @@ import pytest
 from textual.pilot import Pilot
 
 from nemotui.adapters.clock import SystemClock
+from nemotui.adapters.ending import end_process
+from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.load import LoadProcess
 from nemotui.adapters.runs import RunsFolder
 from nemotui.adapters.vllm import VllmServer
@@ -28,6 +30,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.screen import MainScreen
+from tests.unasked import Tidy
 
 _POLL_S = 0.05
 _PATIENCE_S = 30.0  # only so that a test that waits in vain ends with the screen in its report
@@ -106,6 +109,9 @@ async def pretend_console(
         catalog=catalog,
         cache=engine.hub,
         server=VllmServer,
+        incidents=IncidentFolder(runs.parent / "incidents", ()),
+        leavings=Tidy(),
+        end_process=end_process,
     )
     options = Options(
         request=PlanRequest(port=port), default_url=f"http://127.0.0.1:{port}", pretend=profile, time_scale=speed

@@ -31,7 +31,7 @@ from nemotui.rundir import RunDirectory
 from nemotui.sim.machines import load_machine
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
-from tests.unasked import Unasked
+from tests.unasked import Tidy, Unasked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 RUN = FIXTURES / "run-2xh100"
@@ -161,7 +161,7 @@ class StillRuns(Still):
 def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
     """A console over the world that stands still."""
     machine = load_machine(profile)
-    world = Still(machine, serving=serving)
+    world, tidy = Still(machine, serving=serving), Tidy()
     backends = Backends(
         clock=world,
         probe=world,
@@ -171,6 +171,9 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
         catalog=load_catalog(),
         cache=world,
         server=lambda url: world,
+        incidents=tidy,
+        leavings=tidy,
+        end_process=tidy.end_process,
     )
     options = Options(request=PlanRequest(), default_url=world.base_url, pretend=profile)
     app = NemotuiApp(backends, options)

@@ -1,4 +1,4 @@
-"""Which containers of others our user has adopted: a running one takes no more labels, so a small file keeps it."""
+"""Short lists that outlive us in the state directory: the containers that were adopted, the images that we fetched."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import msgspec
 from nemotui.core.errors import FailedError
 
 _LIMIT = 1024 * 1024
-_KEPT = 100  # the newest: a container lives shorter than this list
+_KEPT = 100  # the newest
 
 
-class AdoptedFile:
-    """The ids as a JSON list; a file that cannot be read is as good as none."""
+class KeptNames:
+    """Names as a JSON list; a file that cannot be read is as good as none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def ids(self) -> Set[str]:
-        """Those that count as ours."""
+    def all(self) -> Set[str]:
+        """Those that are kept."""
         return frozenset(self._read())
 
-    def add(self, container_id: str) -> None:
+    def add(self, name: str) -> None:
         """Keep it. Raises `FailedError` where it cannot be written."""
-        kept = [container_id, *(old for old in self._read() if old != container_id)][:_KEPT]
+        kept = [name, *(old for old in self._read() if old != name)][:_KEPT]
         part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class AdoptedFile:
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
-            message = f"the adoption cannot be kept in {self._path}: {error.strerror}"
+            message = f"{self._path} cannot be written: {error.strerror}"
             raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
 
     def _read(self) -> list[str]:

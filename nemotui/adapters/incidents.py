@@ -1,0 +1,52 @@
+"""Incident bundles: one tar.gz each, for its owner's eyes, without the secrets that we know of."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from nemotui.adapters import threads
+from nemotui.core.errors import FailedError
+from nemotui.core.incident import scrubbed
+
+
+class IncidentFolder:
+    """`core.ports.IncidentStore`. `secrets` are taken out of every file once more."""
+
+    def __init__(self, folder: Path, secrets: Sequence[str]) -> None:
+        self._folder = folder
+        self._secrets = tuple(secrets)
+
+    async def save(self, name: str, files: Mapping[str, str], path: str | None = None) -> str:
+        """Write the bundle and return its path; whole or not at all."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        target = Path(path) if path else self._folder / f"{stamp}-{name}.tar.gz"
+        return await threads.call(lambda: self._write(target, name, files))
+
+    def _write(self, target: Path, name: str, files: Mapping[str, str]) -> str:
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                with tarfile.open(fileobj=file, mode="w:gz") as tar:
+                    for each, text in files.items():
+                        data = scrubbed(text, self._secrets).encode(errors="replace")
+                        entry = tarfile.TarInfo(f"{name}/{each}")
+                        entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
+                        tar.addfile(entry, io.BytesIO(data))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise FailedError(
+                "bundle", f"the bundle cannot be written to {target}: {error.strerror}", "Name another file."
+            ) from None
+        return str(target)

@@ -1,0 +1,103 @@
+"""`nemotui clean`: what we left on this machine, with sizes; and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nemotui.cli.agree import agreed, somebody_there
+from nemotui.cli.backends import backends
+from nemotui.cli.output import Answer, table
+from nemotui.cli.verb import Invocation, verb
+from nemotui.core.errors import FailedError, Problem, UsageError
+from nemotui.core.leavings import KINDS, Leaving, LeavingKind
+from nemotui.core.show import gib
+from nemotui.core.text import plain_line
+
+_WHAT: dict[LeavingKind, str] = {
+    "containers": "Containers of ours that have ended.",
+    "images": "Images that nemotui fetched.",
+    "weights": "Checkpoints of the model in the Hugging Face cache.",
+    "caches": "Compiled graphs of vLLM.",
+    "runs": "Stored benchmarks.",
+    "incidents": "Bundles of failed starts.",
+    "starts": "What starts have taught.",
+    "keys": "The key of an open server.",
+}
+
+
+def _kinds() -> tuple[Callable[[Any], Any], ...]:
+    return tuple(click.option(f"--{kind}", is_flag=True, help=_WHAT[kind]) for kind in KINDS)
+
+
+@verb(
+    example="nemotui clean --containers --caches --yes",
+    flags=(
+        click.argument("names", nargs=-1),
+        *_kinds(),
+        click.option("--yes", is_flag=True, help="Remove without asking."),
+    ),
+)
+async def clean(inv: Invocation, names: tuple[str, ...], yes: bool, **kinds: bool) -> Answer:
+    """List what nemotui left here, with sizes; with kinds, or NAMES as listed, remove them.
+
+    A server that runs and what it uses are never removed, and nothing that is not ours.
+    """
+    wanted = [kind for kind in KINDS if kinds[kind]]
+    async with backends(inv) as b:
+        found = list(await b.leavings.found())
+        if unknown := [name for name in names if name not in {each.name for each in found}]:
+            message = f"nothing of ours is called {plain_line(unknown[0])!r}"
+            raise UsageError("usage", message, "See `nemotui clean` for what is.")
+        chosen = [each for each in found if each.kind in wanted or each.name in names]
+        if not (wanted or names):
+            return Answer({"left": [asdict(each) for each in found], "removed": []}, listed(found))
+        removable = [each for each in chosen if not each.kept]
+        if removable and not yes:
+            if not somebody_there(inv):
+                raise UsageError("usage", "nobody is there to be asked", "Add --yes to remove without asking.")
+            inv.out.say(listed(chosen))
+            if not await agreed(inv, f"Remove {len(removable)} of these?"):
+                return Answer({"left": [asdict(each) for each in found], "removed": []}, "Nothing was removed.")
+        removed, problems = [], []
+        for each in removable:
+            try:
+                await b.leavings.remove(each)
+                removed.append(each)
+            except FailedError as error:
+                problems.append(error.problem)
+        left = [each for each in found if each not in removed]
+    for each in chosen:
+        if each.kept:
+            inv.out.note(f"{each.name} stays: {each.kept}.")
+    freed = sum(each.size_bytes or 0 for each in removed)
+    return Answer(
+        {
+            "left": [asdict(each) for each in left],
+            "removed": [asdict(each) for each in removed],
+            "freed_bytes": freed,
+        },
+        f"Removed {len(removed)}, {gib(freed)}.",
+        exit_code=1 if problems else 0,
+        error=_all(problems),
+    )
+
+
+def listed(found: Sequence[Leaving]) -> str:
+    """The list as text."""
+    if not found:
+        return "nemotui has left nothing here."
+    rows = [(each.kind, gib(each.size_bytes), each.name, each.kept or each.note) for each in found]
+    total = sum(each.size_bytes or 0 for each in found)
+    return f"{table([('KIND', 'SIZE', 'NAME', ''), *rows], right=(1,))}\n{gib(total)} in all."
+
+
+def _all(problems: Sequence[Problem]) -> Problem | None:
+    if not problems:
+        return None
+    first, *others = problems
+    more = f", and {len(others)} more" if others else ""
+    return Problem(first.kind, f"{first.message}{more}", first.fix)

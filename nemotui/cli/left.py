@@ -1,0 +1,48 @@
+"""What we leave on this machine, put together: the bundles of incidents, and the list of everything that is left."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from nemotui.core.leavings import Leavings
+from nemotui.core.models import Catalog
+from nemotui.core.ports import ContainerRuntime, IncidentStore, RunStore
+from nemotui.core.secret_args import is_secret_name
+from nemotui.settings import Settings
+
+if TYPE_CHECKING:
+    from nemotui.adapters.docker import DockerEngine
+
+
+def docker_engine(settings: Settings) -> DockerEngine:
+    """The local Docker Engine, with what we keep of it."""
+    from nemotui.adapters.docker import DockerEngine
+    from nemotui.adapters.kept_names import KeptNames
+
+    return DockerEngine(adopted=KeptNames(settings.adopted_file), fetched=KeptNames(settings.fetched_file))
+
+
+def incident_store(settings: Settings, key: str | None) -> IncidentStore:
+    """The bundles, and every secret of our own environment to be kept out of them."""
+    from nemotui.adapters.incidents import IncidentFolder
+
+    secrets = [value for name, value in os.environ.items() if is_secret_name(name) and value]
+    return IncidentFolder(settings.incidents_dir, [*secrets, *([key] if key else [])])
+
+
+def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunStore, catalog: Catalog) -> Leavings:
+    """Everything that is left, of the engine's only where it is a real one."""
+    from nemotui.adapters.docker import DockerEngine
+    from nemotui.adapters.leavings import LeftHere
+
+    return LeftHere(
+        engine=runtime if isinstance(runtime, DockerEngine) else None,
+        runs=runs,
+        catalog=catalog,
+        hf_cache=settings.hf_cache,
+        vllm_cache=settings.vllm_cache,
+        incidents=settings.incidents_dir,
+        starts=settings.starts_file,
+        keys=settings.key_file,
+    )

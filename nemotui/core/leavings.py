@@ -1,0 +1,34 @@
+"""What nemotui has left on this machine: each thing with its size, and why one is not to be removed now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, get_args
+
+LeavingKind = Literal["containers", "images", "weights", "caches", "runs", "incidents", "starts", "keys"]
+KINDS: Final[tuple[LeavingKind, ...]] = get_args(LeavingKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """One thing. `name` is what it is known by (a path, a container's name, an image); `size_bytes` None if unknown.
+
+    `kept`: why it stays for now, in words; empty where it can be removed.
+    """
+
+    kind: LeavingKind
+    name: str
+    size_bytes: int | None = None
+    note: str = ""
+    kept: str = ""
+
+
+class Leavings(Protocol):
+    """What was left, and its end. Nothing of anybody else's is among it."""
+
+    async def found(self) -> Sequence[Leaving]:
+        """All of it, by kind."""
+
+    async def remove(self, leaving: Leaving) -> None:
+        """Raises `FailedError` where it cannot be removed, or is in use by now."""
