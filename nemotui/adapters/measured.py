@@ -48,17 +48,20 @@ class StartsFile:
             raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
 
 
-def stored_benchmarks(folder: Path) -> tuple[MeasuredBench, ...]:
-    """The runs in `folder` that measured a plan at the published shape, newest first."""
+def stored_benchmarks(folder: Path, *, pretend: bool = False) -> tuple[MeasuredBench, ...]:
+    """The runs in `folder` that measured a plan at the published shape, newest first.
+
+    `pretend`: those of a pretend machine, of which no other knows anything.
+    """
     try:
         # Their names begin with the time.
         paths = sorted((path for path in folder.iterdir() if path.is_dir()), reverse=True)[:_READ_RUNS]
     except OSError:
         return ()
-    return tuple(bench for path in paths if (bench := _bench(path)))
+    return tuple(bench for path in paths if (bench := _bench(path, pretend)))
 
 
-def _bench(path: Path) -> MeasuredBench | None:
+def _bench(path: Path, pretend: bool) -> MeasuredBench | None:
     # Only where there are runs: every plan asks for them, and a console starts in the time that it may take.
     from nemotui.adapters.published import measured_on
     from nemotui.rundir import RunDirectory
@@ -68,6 +71,8 @@ def _bench(path: Path) -> MeasuredBench | None:
         return None
     machine, container = on
     try:
+        if bool(directory.environment().get("pretend")) is not pretend:
+            return None
         return measured_bench(container, machine, msgspec.to_builtins(directory.spec()), directory.result())
     except (OSError, ValueError, RecursionError):
         return None

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from nemotui.core.errors import UsageError
+from nemotui.core.gates import DefaultSeqs, Fp8KvCache, Gates, Limits, PrefixStates
 from nemotui.core.models import Catalog, Chip, Fact, Model, PublishedRow, Variant
+from nemotui.core.text import plain_line
 
 _LIMIT = 1024 * 1024
-_T = TypeVar("_T", Model, Chip, PublishedRow)
+_T = TypeVar("_T", Model, Chip, PublishedRow, Fp8KvCache, PrefixStates, DefaultSeqs, Limits)
 
 
 def load_catalog(extra: Path | None = None) -> Catalog:
@@ -27,6 +29,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     ours = resources.files(__name__)
     model = _parse("model.toml", ours.joinpath("model.toml").read_bytes(), {"model"})
     chips = _parse("chips.toml", ours.joinpath("chips.toml").read_bytes(), {"chip"})
+    gates = _parse("vllm.toml", ours.joinpath("vllm.toml").read_bytes(), {field.name for field in fields(Gates)})
     published = _parse("published.toml", ours.joinpath("published.toml").read_bytes(), {"published"})
     found = {chip.name: chip for chip in _entries("chips.toml", "chip", chips, Chip)}
     others: list[Model] = []
@@ -36,6 +39,12 @@ def load_catalog(extra: Path | None = None) -> Catalog:
         others = _entries(str(extra), "model", own, Model)
     return Catalog(
         model=_entry("model.toml", "model", model["model"], Model),
+        gates=Gates(
+            fp8_kv_cache=_entry("vllm.toml", "fp8_kv_cache", gates.get("fp8_kv_cache"), Fp8KvCache),
+            prefix_states=_entry("vllm.toml", "prefix_states", gates.get("prefix_states"), PrefixStates),
+            default_seqs=_entry("vllm.toml", "default_seqs", gates.get("default_seqs"), DefaultSeqs),
+            limits=_entry("vllm.toml", "limits", gates.get("limits"), Limits),
+        ),
         chips=tuple(found.values()),
         published=tuple(_entries("published.toml", "published", published, PublishedRow)),
         others=tuple(others),
@@ -72,7 +81,7 @@ def _entries(file: str, table: str, document: dict[str, Any], kind: type[_T]) ->
 
 def _entry(file: str, where: str, entry: Any, kind: type[_T]) -> _T:
     if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-        where = f"{where} ({entry['name']})"
+        where = f"{where} ({plain_line(entry['name'], limit=80)})"
     try:
         _known(entry, kind)
         return msgspec.convert(entry, kind)
@@ -80,7 +89,7 @@ def _entry(file: str, where: str, entry: Any, kind: type[_T]) -> _T:
         raise UsageError("catalog", f"{file}: {where}: {error}", "Correct that entry.") from error
 
 
-def _known(entry: Any, kind: type[Model | Chip | PublishedRow | Variant | Fact]) -> None:
+def _known(entry: Any, kind: type[Any]) -> None:
     """msgspec lets unknown fields of a dataclass pass; here they are a misspelt fact."""
     if not isinstance(entry, dict):
         return

@@ -66,6 +66,7 @@ async def backends(
             incidents=incident_store(settings, key),
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
+            pretend=inv.demo is not None,
         )
 
 
@@ -90,8 +91,9 @@ def known(inv: Invocation, runs_dir: Path | None = None) -> Catalog:
     from nemotui.adapters.measured import StartsFile, stored_benchmarks
 
     settings = _own(inv)
-    starts, benchmarks = StartsFile(settings.starts_file), stored_benchmarks(runs_dir or settings.runs_dir)
-    return replace(load_catalog(settings.catalog), starts=starts.all(), benchmarks=benchmarks)
+    benchmarks = stored_benchmarks(runs_dir or settings.runs_dir, pretend=inv.demo is not None)
+    catalog = load_catalog(settings.catalog)
+    return replace(catalog, starts=StartsFile(settings.starts_file).all(), benchmarks=benchmarks)
 
 
 def _own(inv: Invocation) -> Settings:

@@ -197,7 +197,7 @@ def plan_flags(command: F) -> F:
             help="Of each GPU's memory (default 0.92, 0.8 where the host lives in it).",
         ),
         click.option(
-            "--kv-cache-dtype", type=click.Choice(KV_DTYPES), help="Default fp8, bfloat16 below compute capability 8.9."
+            "--kv-cache-dtype", type=click.Choice(KV_DTYPES), help="Default fp8; bfloat16 where the GPU has none."
         ),
         click.option("--mtp", type=int, metavar="N", help="Tokens that MTP speculates (default 0: off)."),
         click.option("--max-num-seqs", type=int, metavar="N", help="Requests in one batch at most."),

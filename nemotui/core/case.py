@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nemotui.core.checks import capability
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.measured import MeasuredStart, Setup, newest_start
+from nemotui.core.measured import MeasuredStart, Setup, moving_overhead, newest_start
 from nemotui.core.memory import (
     DEFAULT_UTILIZATION,
-    GIB,
     TYPICAL_TOKENS,
     UNIFIED_UTILIZATION,
     KvDtype,
     MemoryPlan,
     plan_memory,
 )
-from nemotui.core.models import Catalog, Chip, Variant, capability
+from nemotui.core.models import Catalog, Chip, Variant
 from nemotui.core.plan import GPU_IMAGE
-from nemotui.core.release import LAST_WITH_ALL_STATES, Release, release
+from nemotui.core.release import Release, release, release_of
 from nemotui.core.request import PlanRequest
-
-FP8_KV_CAPABILITY = (8, 9)  # below it vLLM's Triton attention refuses an FP8 KV cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,12 @@ class Case:
     def kv_dtype(self) -> KvDtype:
         if self.request.as_published:  # it leaves the choice to the checkpoint
             return self.variant.checkpoint_kv_dtype
-        return self.request.kv_cache_dtype or ("fp8" if self.capability >= FP8_KV_CAPABILITY else "bfloat16")
+        return self.request.kv_cache_dtype or ("fp8" if self.has_fp8_kv_cache else "bfloat16")
+
+    @property
+    def has_fp8_kv_cache(self) -> bool:
+        """Does vLLM keep an FP8 KV cache on this GPU?"""
+        return self.capability >= capability(self.catalog.gates.fp8_kv_cache.min_capability)
 
     @property
     def as_published_settings(self) -> bool:
@@ -98,6 +101,9 @@ class Case:
             tensor_parallel_size=self.tp,
             data_parallel_size=self.dp,
             mtp_tokens=self.mtp,
+            moved_by=moving_overhead(
+                (*self.request.extra_args, *(["--enable-expert-parallel"] if self.request.expert_parallel else []))
+            ),
         )
 
     @property
@@ -120,7 +126,8 @@ class Case:
             utilization=self.utilization,
             mtp_tokens=self.mtp,
             prefix_caching=self.prefix_caching,
-            all_states=self.release is not None and self.release <= LAST_WITH_ALL_STATES,
+            all_states=self.release is not None
+            and self.release <= release_of(self.catalog.gates.prefix_states.all_until),
             overhead=overhead,
         )
 
@@ -144,9 +151,9 @@ class Case:
     def max_num_seqs(self, memory: MemoryPlan | None) -> int | None:
         """What `--max-num-seqs` is, asked for or by the plan; None where there is no room for one sequence."""
         if self.request.as_published and self.total is not None:
-            # vLLM 0.33's own default: arg_utils.py get_batch_defaults; A100 and GB10 get the smaller.
-            large = self.total >= 70 * GIB and not self.unified and self.capability != (8, 0)
-            return 1024 if large else 256
+            default = self.catalog.gates.default_seqs
+            small = self.unified or self.capability in map(capability, default.small_capabilities)
+            return default.small if small or self.total < default.large_from_bytes else default.large
         return self.request.max_num_seqs or (memory.max_num_seqs if memory else 0) or None
 
     @property

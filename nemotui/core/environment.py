@@ -21,6 +21,7 @@ async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
     container = await _measured(b, server)
     return {
         "nemotui_version": __version__,
+        "pretend": b.pretend,
         "server_version": await server.version(),
         "machine": asdict(machine) if machine else None,
         "container": {**asdict(container), "labels": dict(container.labels)} if container else None,

@@ -140,7 +140,8 @@ def _memory_flags(plan: Plan) -> list[Flag]:
         )
     ]
     if plan.kv_cache_dtype:
-        why = "half the memory a token" if plan.kv_cache_dtype == "fp8" else "FP8 needs compute capability 8.9"
+        fp8 = plan.kv_cache_dtype == "fp8"
+        why = "half the memory a token" if fp8 else "16 bits a value: asked for, or all that this GPU has"
         flags.append(
             Flag(
                 words=("--kv-cache-dtype", plan.kv_cache_dtype),

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import Case
+from nemotui.core.checks import capability
 from nemotui.core.flags import vllm_args
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.models import PublishedRow, capability
+from nemotui.core.models import PublishedRow
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.reasons import arithmetic, beside, copies, little_room, weaker

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What a run must have asked to be comparable with the published table.
 _SHAPE = {"input_len": 8192, "output_len": 1024, "max_concurrency": 32, "request_rate": None, "time_scale": 1.0}
+# Flags that change the activations, the graphs or the buffers of a start.
+_MOVING = ("--enforce-eager", "--max-num-batched-tokens", "--enable-expert-parallel", "--compilation-config", "-O")
 _LEAST_REQUESTS = 2 * 32  # two waves: the first alone is all prefill
 
 
@@ -27,6 +29,12 @@ class Setup:
     """What must be the same for an earlier measurement to hold: the machine's GPUs by UUID, and what ran on them.
 
     Without GPUs `machine` and `gpu` are empty.
+
+    What a start teaches is what vLLM takes besides weights and blocks: the CUDA context, the activations of a batch
+    of `--max-num-batched-tokens`, CUDA graphs, NCCL's buffers. The image, the variant's kernels (3.89 GiB with FP8,
+    4.56 GiB with NVFP4 on one H200), the number of GPUs and speculation move that, and so do the flags in `moved_by`.
+    The context, the share of the memory, the KV dtype, prefix caching and how many sequences run at once do not: they
+    fill the pool, which is what is left. (Graphs, for batches of 512 at most, took 0.7 GiB in all.)
     """
 
     machine: tuple[str, ...]
@@ -36,6 +44,7 @@ class Setup:
     tensor_parallel_size: int
     data_parallel_size: int = 1
     mtp_tokens: int = 0
+    moved_by: tuple[str, ...] = ()
 
     def holds_for(self, other: Setup) -> bool:
         """The same machine, though a GPU may have been lost since or be hidden, and the same plan."""
@@ -170,7 +179,18 @@ def setup_of(container: Container, machine: Machine | None) -> Setup | None:
         tensor_parallel_size=tensor_parallel_size,
         data_parallel_size=data_parallel_size,
         mtp_tokens=mtp_tokens,
+        moved_by=moving_overhead(container.args),
     )
+
+
+def moving_overhead(args: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the server's arguments that change what it takes besides weights and blocks, as `flag=value`."""
+    found = []
+    for word, after in pairwise((*args, "")):
+        name, _, value = word.partition("=")
+        if name in _MOVING:
+            found.append(f"{name}={value or ('' if after.startswith('-') else after)}")
+    return tuple(sorted(found))
 
 
 def newest_start(starts: Sequence[MeasuredStart], setup: Setup) -> MeasuredStart | None:

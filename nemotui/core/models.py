@@ -5,37 +5,18 @@ The figures live as data in `nemotui/catalog/*.toml`, each entry with its source
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
+from nemotui.core.checks import capability, check_entry
+from nemotui.core.gates import Gates
 from nemotui.core.release import Release, release_of
 
 if TYPE_CHECKING:
     from nemotui.core.measured import MeasuredBench, MeasuredStart
 
 VariantName = Literal["NVFP4", "FP8", "BF16"]
-
-
-def capability(text: str) -> tuple[int, int]:
-    """A CUDA compute capability that can be compared: "8.9" is (8, 9), less than "12.0". Raises `ValueError`."""
-    major, dot, minor = text.partition(".")
-    if not (dot and major.isdecimal() and minor.isdecimal()):
-        raise ValueError(f"compute capability must look like 9.0, not {text!r}")
-    return int(major), int(minor)
-
-
-def _check(entry: Any, *, may_be_zero: str = "") -> None:
-    """Every number of a catalogue's entry is more than 0 and finite, every text says something. Raises `ValueError`."""
-    for each in fields(entry):
-        value = getattr(entry, each.name)
-        if isinstance(value, str) and not value.strip():
-            raise ValueError(f"{each.name} must not be empty")
-        if not isinstance(value, int | float) or isinstance(value, bool) or (value == 0 and each.name == may_be_zero):
-            continue
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{each.name} must be more than 0, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +53,7 @@ class Variant:
             capability(gate)
         capability(self.min_capability)
         capability(self.native_capability)
-        _check(self)
+        check_entry(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +65,7 @@ class Fact:
     source: str
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_entry(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +101,7 @@ class Model:
     source: str
 
     def __post_init__(self) -> None:
-        _check(self, may_be_zero="mtp_bytes")  # a model without it
+        check_entry(self, may_be_zero="mtp_bytes")  # a model without it
         for part, whole in (
             ("active_parameters", "parameters"),
             ("routed_parameters", "parameters"),
@@ -160,7 +141,7 @@ class Chip:
 
     def __post_init__(self) -> None:
         capability(self.compute_capability)
-        _check(self)
+        check_entry(self)
         if self.cuda_total_bytes > self.memory_total_bytes:
             raise ValueError("cuda_total_bytes must not be more than memory_total_bytes")
         if not self.names or not all(name.strip() for name in self.names):
@@ -187,7 +168,7 @@ class PublishedRow:
     source: str
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_entry(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +179,7 @@ class Catalog:
     """
 
     model: Model
+    gates: Gates
     chips: tuple[Chip, ...]
     published: tuple[PublishedRow, ...]
     others: tuple[Model, ...] = ()

@@ -19,7 +19,6 @@ _ENVIRONMENT = {
     "VLLM_ENGINE_READY_TIMEOUT_S": ("a first start may compile for longer than the default 600 s", "vLLM: envs.py"),
 }
 _AS_GIVEN = ("as the container was given it", "the container")
-DERIVED_MAX_MODEL_LEN = 262_144  # config.json's max_position_embeddings; vLLM refuses more unless told to allow it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +26,9 @@ class Plan:
     """Everything that a deployment decides. Sizes in tokens unless named otherwise.
 
     `model` is a Hugging Face id, or a path inside the container; `model_mount` is a host folder to mount read-only
-    there. `derived_max_model_len` is the model's own longest context. `gpus` are UUIDs in PCI order, or `ALL_GPUS`;
-    none means a CPU image. `kv_cache_dtype` None leaves it to vLLM. `hf_cache` and `vllm_cache` are host folders.
-    `extra_args` go to `vllm serve` unchanged, last.
+    there. `derived_max_model_len` is the model's own longest context, None where nobody knows it. `gpus` are UUIDs in
+    PCI order, or `ALL_GPUS`; none means a CPU image. `kv_cache_dtype` None leaves it to vLLM. `hf_cache` and
+    `vllm_cache` are host folders. `extra_args` go to `vllm serve` unchanged, last.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Plan:
     gpus: tuple[str, ...] = ()
     max_model_len: int
     max_num_seqs: int
-    derived_max_model_len: int = DERIVED_MAX_MODEL_LEN
+    derived_max_model_len: int | None = None
     gpu_memory_utilization: float = 0.92
     kv_cache_dtype: str | None = None
     prefix_caching: bool = True
@@ -93,7 +92,7 @@ class ContainerSpec:
 def container_spec(plan: Plan) -> ContainerSpec:
     """The container that serves this plan."""
     environment = [("CUDA_DEVICE_ORDER", "PCI_BUS_ID")] if plan.gpus else []
-    if plan.max_model_len > plan.derived_max_model_len:
+    if plan.derived_max_model_len is not None and plan.max_model_len > plan.derived_max_model_len:
         environment.append(("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1"))
     labels = {
         LABEL: plan.name,

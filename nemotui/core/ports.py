@@ -323,6 +323,7 @@ class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
     `starts` None: what a start teaches is not kept. `end_process` ends a process (PID) that a container (id) left.
+    `pretend`: what is measured says nothing of a real machine.
     """
 
     clock: Clock
@@ -337,3 +338,4 @@ class Backends:
     leavings: Leavings
     end_process: Callable[[int, str], Awaitable[None]]
     starts: StartStore | None = None
+    pretend: bool = False

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from math import log2, pow, sqrt
 from typing import Literal
 
+from nemotui.core.checks import capability
 from nemotui.core.measured import MeasuredBench
 from nemotui.core.memory import TYPICAL_REQUESTS, MemoryPlan
-from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant, capability
+from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant
 
 INPUT_TOKENS = 8192
 OUTPUT_TOKENS = 1024

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nemotui.core.case import FP8_KV_CAPABILITY, Case
+from nemotui.core.case import Case
+from nemotui.core.checks import capability
 from nemotui.core.groups import GpuGroup
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.models import capability
 from nemotui.core.predict import middle, predict
 from nemotui.core.refusals import dotted, gib
 
@@ -26,8 +26,9 @@ def arithmetic(case: Case, memory: MemoryPlan) -> list[str]:
             f"{case.variant.name} runs natively from compute capability {native}; on {dotted(case.capability)} vLLM"
             " falls back to Marlin kernels, and nobody has published that"
         )
-    if case.kv_dtype == "bfloat16" and case.capability < FP8_KV_CAPABILITY:
-        reasons.append("the KV cache is bfloat16: FP8 needs compute capability 8.9")
+    if case.kv_dtype == "bfloat16" and not case.has_fp8_kv_cache:
+        least = case.catalog.gates.fp8_kv_cache.min_capability
+        reasons.append(f"the KV cache is bfloat16: FP8 needs compute capability {least}")
     if case.context > (own := case.catalog.model.max_position):
         reasons.append(f"a context above {own:,} tokens is not verified by us")
     if case.context < TYPICAL_TOKENS:

@@ -29,7 +29,7 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
     Raises `UsageError` for flags that cannot be meant, `NothingThereError` for a machine without a GPU.
     """
     catalog = catalog.serving(request.model_path)
-    check_request(request, catalog.model)
+    check_request(request, catalog)
     gpus = gpus_asked(request, machine)
     dp = request.data_parallel_size or 1
     rows: list[Recommendation] = []
@@ -65,7 +65,7 @@ def _best(cases: Sequence[Case]) -> list[Recommendation]:
 
 def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
     """The plan for a CPU image: what was asked, and nothing that only a GPU understands."""
-    check_request(request, catalog.model)
+    check_request(request, catalog)
     if request.image is None or request.model_path is None:
         fix = "Name them: --image REF --model-path PATH_OR_ID."
         raise UsageError("usage", "--no-gpu needs a CPU image and a model that a CPU can run", fix)
@@ -79,6 +79,7 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
         data_parallel_size=request.data_parallel_size or 1,
         max_model_len=request.context or _CPU_CONTEXT,
         max_num_seqs=request.max_num_seqs or _CPU_SEQS,
+        derived_max_model_len=catalog.model.max_position,
         mtp_tokens=request.mtp or 0,
         bind=request.bind,
         port=request.port,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
-from nemotui.core.case import FP8_KV_CAPABILITY, Case
+from nemotui.core.case import Case
+from nemotui.core.checks import capability
 from nemotui.core.groups import GpuGroups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import GIB, MemoryPlan
-from nemotui.core.models import capability
 from nemotui.core.request import LEAST_UTILIZATION, tensor_parallel_sizes
 from nemotui.core.whatif import imagine
 
@@ -85,7 +85,7 @@ def _gate(case: Case) -> Refusal | None:
             reason=f"{case.variant.name} needs compute capability {need}, and this GPU has {have}",
             helps=_asking(case, "with a newer image", image=None) if case.request.image else (),
         )
-    if case.kv_dtype == "fp8" and case.capability < FP8_KV_CAPABILITY:
+    if case.kv_dtype == "fp8" and not case.has_fp8_kv_cache:
         asked = case.request.kv_cache_dtype
         return Refusal(
             reason=f"{'--kv-cache-dtype fp8' if asked else 'this checkpoint'} asks for an FP8 KV cache,"

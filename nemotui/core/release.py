@@ -7,8 +7,6 @@ import re
 Release = tuple[int, int]
 
 _TAG = re.compile(r":v?(\d{1,4})\.(\d{1,4})(?:[.\-_+][^/]*)?$")
-# Up to here a prefix cache keeps the Mamba state of every block of a prompt ("all"), later that of its end ("align").
-LAST_WITH_ALL_STATES: Release = (0, 24)
 
 
 def release(image: str) -> Release | None:

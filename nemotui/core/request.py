@@ -10,11 +10,9 @@ from typing import Literal
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import KvDtype
-from nemotui.core.models import Model, VariantName
+from nemotui.core.models import Catalog, Model, VariantName
 
-LONGEST_CONTEXT = 1_048_576  # NVIDIA's own longest
 LEAST_UTILIZATION = 0.1
-MOST_MTP_TOKENS = 7  # the longest draft that NVIDIA reports
 Goal = Literal["throughput", "latency", "capacity"]
 GOALS: tuple[Goal, ...] = ("throughput", "latency", "capacity")
 KV_DTYPES: tuple[KvDtype, ...] = ("fp8", "bfloat16")
@@ -56,16 +54,17 @@ class PlanRequest:
     extra_args: tuple[str, ...] = ()
 
 
-def check_request(request: PlanRequest, model: Model) -> None:
+def check_request(request: PlanRequest, catalog: Catalog) -> None:
     """Raise `UsageError` for a flag that is wrong on any machine."""
+    model, limits = catalog.model, catalog.gates.limits
     tp, sizes = request.tensor_parallel_size, tensor_parallel_sizes(model)
     if tp is not None and tp not in sizes:
         what = f"--tp {tp} cannot share the model's {model.query_heads} attention heads among the GPUs of one host"
         raise _wrong(what, f"Use {', '.join(str(size) for size in sizes)}")
     _within("--dp", request.data_parallel_size, 1, 64)
-    _within("--context", request.context, 1, max(LONGEST_CONTEXT, model.max_position))
+    _within("--context", request.context, 1, max(limits.longest_context, model.max_position))
     _within("--max-num-seqs", request.max_num_seqs, 1, 65_536)
-    _within("--mtp", request.mtp, 0, MOST_MTP_TOKENS)
+    _within("--mtp", request.mtp, 0, limits.most_mtp_tokens)
     _within("--port", request.port, 1, 65_535)
     _within("--gpu-memory-utilization", request.gpu_memory_utilization, LEAST_UTILIZATION, 1)
     if request.kv_cache_dtype not in (None, *KV_DTYPES):

@@ -62,10 +62,11 @@ def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
         StartsFile(tmp_path / "state" / "starts.json").add(START)
 
 
-def run(folder: Path, now: float, **result: float) -> None:
+def run(folder: Path, now: float, *, pretend: bool = False, **result: float) -> None:
     labels = {LABEL: "nemotui", f"{LABEL}.variant": "FP8", f"{LABEL}.tensor-parallel-size": "2"}
     container = Container(id="0a", name="nemotui", image="vllm", state="running", labels=labels)
     environment = {
+        "pretend": pretend,
         "machine": asdict(machine("H100 80GB SXM", "H100 80GB SXM")),
         "container": {**asdict(container), "labels": labels},
     }
@@ -85,6 +86,14 @@ def test_benchmarks_are_read_from_their_runs_newest_first(tmp_path: Path) -> Non
     found = stored_benchmarks(tmp_path)
     assert [bench.output_throughput for bench in found] == [1000, 900]
     assert found[0].setup.gpu == "NVIDIA H100 80GB HBM3"
+
+
+def test_a_pretend_machine_and_a_real_one_learn_nothing_of_each_other(tmp_path: Path) -> None:
+    """Both may have been told the same --output."""
+    run(tmp_path, 1000.0, output_throughput=900)
+    run(tmp_path, 5000.0, pretend=True, output_throughput=2000)
+    assert [bench.output_throughput for bench in stored_benchmarks(tmp_path)] == [900]
+    assert [bench.output_throughput for bench in stored_benchmarks(tmp_path, pretend=True)] == [2000]
 
 
 def test_no_folder_means_no_benchmarks(tmp_path: Path) -> None:

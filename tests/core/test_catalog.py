@@ -9,8 +9,8 @@ import pytest
 
 import nemotui.catalog
 from nemotui.catalog import load_catalog
+from nemotui.core.checks import capability
 from nemotui.core.errors import UsageError
-from nemotui.core.models import capability
 from nemotui.core.plan import container_spec
 from nemotui.core.recommend import PlanRequest, recommend
 from tests.core.machines import machine
@@ -32,7 +32,33 @@ def test_every_entry_says_where_it_comes_from() -> None:
     catalog = load_catalog()
     sources = [catalog.model.source, *(variant.source for variant in catalog.model.variants)]
     sources += [*(chip.source for chip in catalog.chips), *(row.source for row in catalog.published)]
+    gates = catalog.gates
+    sources += [each.source for each in (gates.fp8_kv_cache, gates.prefix_states, gates.default_seqs, gates.limits)]
     assert all(sources)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"8.9"', '"ada"'), ["vllm.toml: fp8_kv_cache", "compute capability must look like 9.0"]),
+        (('"0.24"', '"old"'), ["vllm.toml: prefix_states", "a release must look like 0.24"]),
+        (("large = 1024", "large = 0"), ["vllm.toml: default_seqs", "large must be more than 0"]),
+        (("most_mtp_tokens = 7", ""), ["vllm.toml: limits", "most_mtp_tokens"]),
+        (("most_mtp_tokens", "most_tokens"), ["vllm.toml: limits", "unknown field 'most_tokens'"]),
+        (("[limits]", "[limit]"), ["vllm.toml: unknown table 'limit'"]),
+    ],
+)
+def test_a_wrong_gate_is_named_down_to_the_field(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: tuple[str, str], said: list[str]
+) -> None:
+    ours = Path(nemotui.catalog.__file__).parent
+    for file in ours.glob("*.toml"):
+        text = file.read_text()
+        (tmp_path / file.name).write_text(text.replace(*change) if file.stem == "vllm" else text)
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    with pytest.raises(UsageError) as caught:
+        load_catalog()
+    assert all(part in caught.value.problem.message for part in said), caught.value.problem.message
 
 
 def test_the_parameters_add_up_as_published() -> None:
@@ -164,6 +190,7 @@ def test_a_file_that_is_no_catalogue_is_not_read_whole(tmp_path: Path) -> None:
         (OWN_CHIP.replace("101_000", "103_000"), ["cuda_total_bytes must not be more than memory_total_bytes"]),
         (OWN_CHIP.replace('"ours"', '" "'), ["chip 1 (H100 96GB)", "source must not be empty"]),
         (OWN_CHIP.replace('"9.0"', '"ninety"'), ["chip 1", "compute capability must look like 9.0"]),
+        (OWN_CHIP.replace("H100 96GB", "\\u001b[31mH100"), ["chip 1", "name must be printable text in one line"]),
         (OWN_CHIP.replace("source", "sauce"), ["chip 1", "unknown field 'sauce'"]),
         (OWN_CHIP.replace('source = "ours"', ""), ["chip 1", "source"]),
         (OWN_CHIP.replace("[[chip]]", "[chip]"), ["chip must be a list of tables"]),

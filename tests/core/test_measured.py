@@ -79,9 +79,53 @@ class TestStart:
         assert found.memory.overhead == pytest.approx(6.11 * GIB, rel=0.01)
         assert found.memory.budget == int(84_979_744_768 * 0.9)
 
-    @pytest.mark.parametrize("asked", [{"image": "vllm/vllm-openai:v0.24.0"}, {"mtp": 3}])
-    def test_another_image_or_speculation_learns_nothing_of_it(self, asked: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"context": 32_768},
+            {"max_num_seqs": 16},
+            {"kv_cache_dtype": "bfloat16"},
+            {"prefix_caching": False},
+            {"port": 9000, "name": "other"},
+        ],
+        ids=str,
+    )
+    def test_what_fills_the_pool_leaves_the_overhead_as_it_was(self, asked: dict[str, Any]) -> None:
+        found = best(catalog=knowing(start()), **asked)
+        assert found.memory is not None
+        assert found.planned is not None
+        assert found.measured == start()
+        assert found.memory.overhead == pytest.approx(6.11 * GIB, rel=0.01)
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"image": "vllm/vllm-openai:v0.24.0"},
+            {"mtp": 3},
+            {"expert_parallel": True},
+            {"extra_args": ("--enforce-eager",)},
+            {"extra_args": ("--max-num-batched-tokens=32768",)},
+        ],
+        ids=str,
+    )
+    def test_what_moves_the_overhead_learns_nothing_of_it(self, asked: dict[str, Any]) -> None:
         assert best(catalog=knowing(start()), **asked).measured is None
+
+    @pytest.mark.parametrize(
+        ("asked", "again"),
+        [
+            ({"expert_parallel": True}, {"expert_parallel": True, "context": 4096}),
+            (
+                {"extra_args": ("--max-num-batched-tokens", "16384")},
+                {"extra_args": ("--max-num-batched-tokens=16384",)},
+            ),
+        ],
+        ids=str,
+    )
+    def test_a_start_with_such_a_flag_teaches_the_next_with_it(
+        self, asked: dict[str, Any], again: dict[str, Any]
+    ) -> None:
+        assert best(catalog=knowing(start(**asked)), **again).measured is not None
 
     def test_another_machine_learns_nothing_of_it(self) -> None:
         other = replace(TWO, gpus=tuple(replace(gpu, uuid=f"GPU-f{gpu.index}") for gpu in TWO.gpus), links=())

@@ -72,7 +72,7 @@ def test_mtp_is_one_json_argument() -> None:
 
 def test_a_context_beyond_the_configs_is_allowed_by_the_environment() -> None:
     assert ("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1") not in container_spec(FP8_ON_TWO).environment
-    longer = container_spec(replace(FP8_ON_TWO, max_model_len=262_145))
+    longer = container_spec(replace(FP8_ON_TWO, max_model_len=262_145, derived_max_model_len=262_144))
     assert ("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1") in longer.environment
 
 

@@ -60,7 +60,7 @@ class PlanForm:
         """What it asks for, over what the command line did. Raises `UsageError` for what cannot be meant."""
         settings: dict[str, Any] = {name: read(self.texts[name]) for name, read in _READ.items()}
         request = replace(base, **settings | {"port": settings["port"] or base.port})
-        check_request(request, catalog.serving(request.model_path).model)
+        check_request(request, catalog.serving(request.model_path))
         return request
 
 
