@@ -3,37 +3,74 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
+from nemotui.adapters.reading import Reading
 from nemotui.core.hardware import Host
+from nemotui.core.ports import Clock
 from nemotui.core.text import plain_line
+
+_DISK_EVERY_S = 30.0
+_PATIENCE_S = 0.5  # longer than either takes, and short enough not to be noticed
+
+
+class Disk(NamedTuple):
+    """The file system of the model cache."""
+
+    path: str | None = None
+    free_bytes: int | None = None
+
+
+class HostReadings:
+    """The host as it was last read, and since when it has not answered.
+
+    A stalled network file system blocks whoever asks for its free space, for hours (NFS, `hard`): the disk is read on
+    its own, seldom, and nothing waits for it.
+    """
+
+    def __init__(self, host: Callable[[], Host], disk: Callable[[], Disk], clock: Clock) -> None:
+        self._host = Reading(host, clock)
+        self._disk = Reading(disk, clock)
+
+    def begin(self) -> None:
+        """Read what is due."""
+        self._host.begin()
+        if self._disk.task is None or self._disk.waiting_s >= _DISK_EVERY_S:
+            self._disk.begin()
+
+    async def now(self) -> Host:
+        """The host; its values old where it does not answer."""
+        await self._host.wait(_PATIENCE_S)
+        await self._disk.wait(_PATIENCE_S)
+        disk = self._disk.last or Disk()
+        return replace(
+            self._host.last or Host(),
+            disk_path=disk.path,
+            disk_free_bytes=disk.free_bytes,
+            age_s=self._host.silent_s,
+            disk_age_s=self._disk.silent_s,
+        )
 
 
 class HostProbe:
-    """Reads a `Host` each time it is called; blocking (milliseconds), so from a thread.
+    """Reads a `Host` without its disk each time it is called; blocking (milliseconds), so from a thread."""
 
-    `model_cache` need not exist yet: the disk is that of its nearest existing parent.
-    """
-
-    def __init__(self, model_cache: Path, *, engine_version: str | None = None) -> None:
-        self._model_cache = model_cache
-        self._engine_version = engine_version
+    def __init__(self) -> None:
         self._before: tuple[float, float] | None = None
 
     def __call__(self) -> Host:
         memory = psutil.virtual_memory()
-        disk_path, disk_free_bytes = _disk(self._model_cache)
         return Host(
             hostname=plain_line(socket.gethostname()),
             cpu_count=psutil.cpu_count(),
             cpu_percent=self._cpu_percent(),
             memory_total_bytes=memory.total,
             memory_available_bytes=memory.available,
-            disk_path=disk_path,
-            disk_free_bytes=disk_free_bytes,
-            engine_version=self._engine_version,
         )
 
     def _cpu_percent(self) -> float | None:
@@ -51,13 +88,19 @@ class HostProbe:
         return min(100.0, max(0.0, 100.0 * (busy - before[0]) / (total - before[1])))
 
 
-def _disk(path: Path) -> tuple[str | None, int | None]:
-    path = path.absolute()
-    for place in (path, *path.parents):
-        try:
-            return plain_line(str(place)), psutil.disk_usage(str(place)).free
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError:
-            break
-    return None, None
+class DiskProbe:
+    """Reads the `Disk` below `path`, or below its nearest parent that exists; blocking, for as long as it likes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self) -> Disk:
+        path = self._path.absolute()
+        for place in (path, *path.parents):
+            try:
+                return Disk(plain_line(str(place)), psutil.disk_usage(str(place)).free)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                break
+        return Disk()

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from nemotui.core.errors import NothingThereError, UsageError
-from nemotui.core.hardware import Machine
+from nemotui.core.errors import UsageError
+from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.text import plain_line, plain_values
 
 _MAX_BYTES = 8 * 2**20
@@ -50,10 +50,10 @@ class FileProbe:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         """The machine; raises the error that the file recorded, as the real one would."""
-        if error := self._machine.error:
-            raise NothingThereError(error.kind, error.message, error.fix)
+        if self._machine.error:
+            raise NoGpusError(self._machine)
         return self._machine
 
     async def close(self) -> None:

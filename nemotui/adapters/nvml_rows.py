@@ -35,7 +35,7 @@ class GpuRows:
         xid = self._xids.get(row.uuid) if row.xid is None else row.xid
         if xid is not None:
             self._xids[row.uuid] = xid
-        row = replace(row, xid=xid)
+            row = replace(row, xid=xid)
         if row.state == "ok":
             self._good[row.uuid] = at, row
         elif row.uuid in self._good:

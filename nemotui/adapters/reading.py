@@ -20,7 +20,7 @@ class Reading(Generic[T]):
         self.last = last
         self._read = read
         self._clock = clock
-        self._began_at = clock.monotonic()
+        self._began_at = self._read_at = clock.monotonic()
 
     def begin(self) -> None:
         """Read, unless that is being done."""
@@ -33,6 +33,7 @@ class Reading(Generic[T]):
 
     async def _run(self) -> None:
         self.last = await threads.call(self._read)
+        self._read_at = self._clock.monotonic()
 
     @property
     def running(self) -> bool:
@@ -46,6 +47,11 @@ class Reading(Generic[T]):
     def waiting_s(self) -> float:
         """Since the last call began."""
         return self._clock.monotonic() - self._began_at
+
+    @property
+    def silent_s(self) -> float | None:
+        """For how long there has been no answer; None where the last question has one."""
+        return round(self._clock.monotonic() - self._read_at, 1) if self.running or self.failed else None
 
     def check(self) -> None:
         """Raise what the last reading raised."""

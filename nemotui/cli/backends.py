@@ -14,7 +14,6 @@ from nemotui.catalog import load_catalog
 from nemotui.cli.left import docker_engine, incident_store, left_here
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
-from nemotui.core.hardware import Host
 from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelCache, ModelServer
@@ -121,29 +120,15 @@ def _box(
         from nemotui.adapters.machine_file import FileProbe, read_machine
 
         return FileProbe(read_machine(inv.machine)), docker_engine(inv.settings), cache
-    from nemotui.adapters.host import HostProbe
+    from nemotui.adapters.host import DiskProbe, HostProbe
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
 
     docker = docker_engine(inv.settings)
     visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
-    host, processes = HostProbe(inv.settings.hf_cache), Processes(docker.container_name)
-    return NvmlProbe(host, processes, clock, visible_devices=visible, device_order=order), docker, cache
-
-
-def host_alone(inv: Invocation) -> Host:
-    """The host of a machine whose GPUs cannot be asked."""
-    if inv.demo is not None:
-        from nemotui.sim.machines import load_machine
-
-        return load_machine(inv.demo).host
-    if inv.machine is not None:
-        from nemotui.adapters.machine_file import read_machine
-
-        return read_machine(inv.machine).host
-    from nemotui.adapters.host import HostProbe
-
-    return HostProbe(inv.settings.hf_cache)()
+    disk, processes = DiskProbe(inv.settings.hf_cache), Processes(docker.container_name)
+    probe = NvmlProbe(HostProbe(), processes, clock, disk=disk, visible_devices=visible, device_order=order)
+    return probe, docker, cache
 
 
 @asynccontextmanager

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import click
 
-from nemotui.cli.backends import backends, host_alone
+from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer, table, wrapped
 from nemotui.cli.verb import Invocation, Real, verb
-from nemotui.core.errors import NemotuiError, NothingThereError, Problem
+from nemotui.core.errors import NemotuiError
 from nemotui.core.group_table import GroupLine, group_table
-from nemotui.core.hardware import Gpu, Host, Machine
+from nemotui.core.hardware import Gpu, Machine, NoGpusError
+from nemotui.core.host_line import host_facts
 from nemotui.core.ports import ContainerRuntime
 from nemotui.core.show import gib, number
 from nemotui.core.trouble import troubles
@@ -44,18 +45,14 @@ async def gpus(inv: Invocation, watch: float | None) -> Answer:
             exit_code = 0
             try:
                 machine = _with_engine(await b.probe.sample(), await _soon(asked))
-            except NothingThereError as error:
+            except NoGpusError as error:
                 # The document keeps its shape: what can be known without a driver, and why there is no more.
-                machine, exit_code = _without_driver(inv, error.problem, await _soon(asked)), error.exit_code
+                machine, exit_code = _with_engine(error.machine, await _soon(asked)), error.exit_code
             return Answer(machine_json(machine), machine_text(machine), exit_code=exit_code, error=machine.error)
         inv.out.lines = True
         async with aclosing(watch_machine(b.probe, b.clock, interval_s=watch)) as samples:
             async for sample in samples:
-                engine = await _soon(asked)
-                if isinstance(sample, Problem):
-                    machine = _without_driver(inv, sample, engine)
-                else:
-                    machine = _with_engine(sample, engine)
+                machine = _with_engine(sample, await _soon(asked))
                 if inv.as_json:
                     inv.out.event("machine", machine_json(machine))
                 else:
@@ -81,13 +78,9 @@ def _with_engine(machine: Machine, engine: str | None) -> Machine:
     return replace(machine, host=replace(machine.host, engine_version=engine or machine.host.engine_version))
 
 
-def _without_driver(inv: Invocation, problem: Problem, engine: str | None) -> Machine:
-    return _with_engine(Machine(host=host_alone(inv), error=problem), engine)
-
-
 def machine_text(machine: Machine) -> str:
     """The machine for people: the host, a line a GPU, the links between them, and who holds their memory."""
-    parts = [wrapped(_host_line(machine, machine.host))]
+    parts = [wrapped(" · ".join(host_facts(machine)))]
     if not machine.gpus:
         return "\n".join([*parts, *([] if machine.error else ["The driver works, and there is no GPU."])])
     rows = [("#", "NAME", "MEMORY", "FREE", "UTIL", "POWER", "TEMP", "STATE")]
@@ -111,19 +104,6 @@ def machine_text(machine: Machine) -> str:
     if holders:
         parts += ["", table([("GPU", "PID", "MEMORY", "USER", "CONTAINER", "PROCESS"), *holders], right=(1, 2))]
     return "\n".join(parts)
-
-
-def _host_line(machine: Machine, host: Host) -> str:
-    facts = [
-        host.hostname,
-        host.cpu_count and f"{host.cpu_count} CPUs",
-        host.memory_total_bytes and f"RAM {gib(host.memory_available_bytes)} free of {gib(host.memory_total_bytes)}",
-        host.disk_free_bytes and f"disk {gib(host.disk_free_bytes)} free at {host.disk_path}",
-        machine.driver_version and f"driver {machine.driver_version}",
-        machine.cuda_version and f"CUDA {machine.cuda_version}",
-        host.engine_version and f"Docker {host.engine_version}",
-    ]
-    return " · ".join(str(fact) for fact in facts if fact)
 
 
 def _notes(gpu: Gpu) -> list[str]:

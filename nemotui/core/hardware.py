@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nemotui.core.errors import Problem
+from nemotui.core.errors import NothingThereError, Problem
 
 # "not-answering": a call hangs; the values are the last ones, `age_s` old.
 GpuState = Literal["ok", "lost", "reset-required", "not-answering", "error"]
@@ -147,7 +147,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The box around the GPUs. `disk_*` is the file system on which the model cache lies."""
+    """The box around the GPUs. `disk_*` is the file system on which the model cache lies.
+
+    `age_s` and `disk_age_s`: for how many seconds the host, or that file system, has not answered; what else is here of
+    it is what it said before. None: the values are of now.
+    """
 
     hostname: str | None = None
     cpu_count: int | None = None
@@ -157,6 +161,8 @@ class Host:
     disk_path: str | None = None
     disk_free_bytes: int | None = None
     engine_version: str | None = None
+    age_s: float | None = None
+    disk_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,3 +179,13 @@ class Machine:
     def link(self, a: str, b: str) -> Link | None:
         """The link between two GPUs by UUID, in either order; None where nothing is known."""
         return next((link for link in self.links if {link.a, link.b} == {a, b}), None)
+
+
+class NoGpusError(NothingThereError):
+    """No GPU can be asked, and `machine` is what is known all the same: the host, and why as its `error`."""
+
+    def __init__(self, machine: Machine) -> None:
+        problem = machine.error
+        assert problem is not None
+        super().__init__(problem.kind, problem.message, problem.fix)
+        self.machine = machine

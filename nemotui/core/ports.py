@@ -36,10 +36,11 @@ class Clock(Protocol):
 class MachineProbe(Protocol):
     """The GPUs and the host."""
 
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         """The machine now, with the `detail` of the GPU of that UUID, which costs slow calls.
 
-        Raises `NothingThereError` when there is no driver at all.
+        `anew`: look again for GPUs that are gone, though that lets the others wait. Raises `NoGpusError` when there is
+        no driver at all.
         """
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from nemotui.core.errors import NemotuiError, Problem
-from nemotui.core.hardware import Machine
+from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.ports import (
     Clock,
     Container,
@@ -19,6 +19,7 @@ from nemotui.core.ports import (
 
 MACHINE_INTERVAL_S = 2.0  # NVML averages over up to a second, and watching shall cost next to nothing
 SERVER_INTERVAL_S = 2.0
+_NOTHING_INTERVAL_S = 5.0  # while there is no server, and no container of ours that may become one
 _FULL_CHECK_EVERY = 15  # samples, half a minute
 _RETRY_S = 30.0  # how often a driver that is not there is asked again
 
@@ -29,18 +30,21 @@ async def watch_machine(
     *,
     interval_s: float = MACHINE_INTERVAL_S,
     detail: Callable[[], str | None] = lambda: None,
-) -> AsyncGenerator[Machine | Problem, None]:
-    """The machine every two seconds; a `Problem` while the driver gives no answer, asked again every half minute.
+    anew: bool = False,
+) -> AsyncGenerator[Machine, None]:
+    """The machine every two seconds; while there is no driver the host alone, every half minute.
 
-    `detail` is asked before each sample for the UUID of the GPU that somebody looks at closely.
+    `detail` is asked before each sample for the UUID of the GPU that somebody looks at closely; `anew`: the first
+    sample looks again for GPUs that are gone.
     """
     while True:
         wait = interval_s
         try:
-            yield await probe.sample(detail())
-        except NemotuiError as error:
+            yield await probe.sample(detail(), anew=anew)
+        except NoGpusError as error:
             wait = max(interval_s, _RETRY_S)
-            yield error.problem
+            yield error.machine
+        anew = False
         await clock.sleep(wait)
 
 
@@ -89,7 +93,7 @@ async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str,
 async def watch_server(
     runtime: ContainerRuntime, connect: Callable[[str], ModelServer], default_url: str, clock: Clock
 ) -> AsyncGenerator[ServerSample, None]:
-    """The server that our container runs, else the one at `default_url`, every two seconds.
+    """The server that our container runs, else the one at `default_url`, every two seconds while there is one.
 
     A server that serves is asked for its metrics alone, and only now and then whether it is healthy and what it
     serves: vLLM writes a line into its log for every request.
@@ -122,7 +126,8 @@ async def watch_server(
                 metrics=metrics,
                 problem=problem,
             )
-            await clock.sleep(SERVER_INTERVAL_S)
+            there = models or (container and container.state == "running")
+            await clock.sleep(SERVER_INTERVAL_S if there else _NOTHING_INTERVAL_S)
     finally:
         if server is not None:
             await server.close()

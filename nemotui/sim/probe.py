@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nemotui.core.errors import NothingThereError, Problem
-from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine
+from nemotui.core.errors import Problem
+from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine, NoGpusError
 from nemotui.core.phases import TYPICAL
 from nemotui.core.ports import Clock
 from nemotui.sim.machines import load_machine, load_profile, lost
@@ -20,6 +20,11 @@ if TYPE_CHECKING:  # an idle machine needs neither
 
 _FULL_BATCH = 32  # running requests at which the pretend GPU is fully busy
 _RUNNING = re.compile(rb"^vllm:num_requests_running\{[^}]*\} (\S+)", re.MULTILINE)
+_NO_DRIVER = Problem(
+    "no_driver",
+    "there is no NVIDIA driver on this machine",
+    "Install the NVIDIA driver, R580 or newer; start a container with --gpus all.",
+)
 _SILENT = Problem(
     "driver_not_answering",
     "the NVIDIA driver does not answer",
@@ -39,12 +44,10 @@ class PretendProbe:
         self._engine = engine
         self._client: httpx.AsyncClient | None = None
 
-    async def sample(self, detail: str | None = None) -> Machine:
-        """The machine now; `NothingThereError` for the profile that has no driver."""
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
+        """The machine now; `NoGpusError` for the profile that has no driver. What a pretend GPU loses stays lost."""
         if self._idle.driver_version is None:
-            raise NothingThereError(
-                "no_driver", "There is no NVIDIA driver on this machine", "install the NVIDIA driver, R580 or newer"
-            )
+            raise NoGpusError(replace(self._idle, error=_NO_DRIVER))
         machine = self._idle
         for occupancy in self._engine.occupancies() if self._engine else ():
             share = _share(occupancy, self._clock.now())

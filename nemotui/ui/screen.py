@@ -118,9 +118,10 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
 
     # -- what happens, event by event
 
-    async def _watch_machine(self) -> None:
+    async def _watch_machine(self, *, anew: bool = False) -> None:
         pane = self.query_one(GpusPane)
-        async for machine in self._each(watch_machine(self.b.probe, self.b.clock, detail=lambda: pane.detail_of)):
+        samples = watch_machine(self.b.probe, self.b.clock, detail=lambda: pane.detail_of, anew=anew)
+        async for machine in self._each(samples):
             self._next("gpus", machine)
             self._next("deploy", machine)
 
@@ -240,6 +241,10 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
             await server.close()
 
     # -- what the panes ask for
+
+    def on_gpus_pane_again(self) -> None:
+        """Look for the driver, or for GPUs that are gone, now."""
+        self._work("machine", self._watch_machine(anew=True))
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
         if self.states["deploy"].starting:

@@ -27,11 +27,11 @@ def states(machine: Machine) -> list[tuple[int, str, str]]:
     return [(gpu.index, gpu.uuid, gpu.state) for gpu in machine.gpus]
 
 
-async def all_answer(reader: NvmlProbe) -> Machine:
+async def all_answer(reader: NvmlProbe, *, anew: bool = False) -> Machine:
     """The next sample in which every GPU has answered."""
     while True:
         with contextlib.suppress(NothingThereError):
-            machine = await reader.sample()
+            machine = await reader.sample(anew=anew)
             if all(gpu.state == "ok" for gpu in machine.gpus) and machine.error is None:
                 return machine
 
@@ -78,23 +78,46 @@ async def test_a_gpu_that_hangs_from_the_beginning_has_a_row_and_comes_in_when_i
     assert [link.kind for link in machine.links] == ["NVLINK"]
 
 
-async def test_a_lost_gpu_is_looked_for_after_half_a_minute_and_ever_more_seldom(install: Install) -> None:
+async def test_lost_gpus_are_looked_for_after_half_a_minute_and_ever_more_seldom(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
     clock = ManualClock()
     reader = probe(clock)
     await reader.sample()
-    library.gpus[1].errors["*"] = GPU_IS_LOST
+    for gpu in library.gpus:
+        gpu.errors["*"] = GPU_IS_LOST
     opened: list[float] = []
     for _ in range(250):
         clock.time += 1
         machine = await reader.sample()
-        assert states(machine) == [(0, "GPU-a", "ok"), (1, "GPU-b", "lost")]
+        assert states(machine) == [(0, "GPU-a", "lost"), (1, "GPU-b", "lost")]
         if library.calls["nvmlInitWithFlags"] > 1 + len(opened):
             opened.append(clock.time - 100)
     assert opened == [30, 90, 210]
-    library.gpus[1].errors.clear()
+    for gpu in library.gpus:
+        gpu.errors.clear()
     clock.time += 300
     assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
+    assert (library.inits, library.crashes) == (1, []), "each init has its shutdown, and no old handle was used"
+
+
+async def test_a_lost_gpu_is_looked_for_beside_one_that_answers_only_when_somebody_asks(install: Install) -> None:
+    library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
+    clock = ManualClock()
+    reader = probe(clock, patience_s=0.05, drain_s=0.05)
+    await reader.sample()
+    library.gpus[1].errors["*"] = GPU_IS_LOST
+    await reader.sample()
+    library.gpus[1].errors.clear()
+    library.hang_in = "nvmlInitWithFlags"
+    for _ in range(20):
+        clock.time += 100
+        machine = await reader.sample()
+        assert states(machine) == [(0, "GPU-a", "ok"), (1, "GPU-b", "lost")]
+        assert machine.error is None
+    library.release.set()
+    assert states(await reader.sample(anew=True)) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
+    await reader.sample(anew=True)
+    assert library.calls["nvmlInitWithFlags"] == 2, "there is nothing to look for any more"
     assert (library.inits, library.crashes) == (1, []), "each init has its shutdown, and no old handle was used"
 
 
@@ -107,14 +130,12 @@ async def test_a_gpu_that_the_driver_lists_no_more_keeps_a_row_though_indices_sh
     lost.errors["*"] = GPU_IS_LOST
     await reader.sample()
     library.gpus = (b, c)
-    clock.time += 31
-    machine = await reader.sample()
+    machine = await reader.sample(anew=True)
     assert states(machine) == [(0, "GPU-b", "ok"), (1, "GPU-c", "ok"), (2, "GPU-a", "lost")]
     assert machine.gpus[2].state_reason == "the driver does not list it any more"
     lost.errors.clear()
     library.gpus = (lost, b, c)
-    clock.time += 61
-    assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok"), (2, "GPU-c", "ok")]
+    assert states(await reader.sample(anew=True)) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok"), (2, "GPU-c", "ok")]
 
 
 async def test_nothing_is_initialised_anew_beside_a_call_that_hangs(install: Install) -> None:
@@ -127,11 +148,11 @@ async def test_nothing_is_initialised_anew_beside_a_call_that_hangs(install: Ins
     await reader.sample()
     await threads.call(library.hung.wait)
     clock.time += 100
-    assert [gpu.state for gpu in (await reader.sample()).gpus] == ["lost", "not-answering"]
+    assert [gpu.state for gpu in (await reader.sample(anew=True)).gpus] == ["lost", "not-answering"]
     assert library.calls["nvmlInitWithFlags"] == 1
     library.release.set()
     library.gpus[0].errors.clear()
-    await all_answer(reader)
+    await all_answer(reader, anew=True)
     assert library.calls["nvmlInitWithFlags"] == 2
     assert library.crashes == []
 
@@ -141,15 +162,18 @@ async def test_a_driver_that_was_replaced_meanwhile_leaves_the_last_values_with_
     clock = ManualClock()
     reader = probe(clock)
     await reader.sample()
-    library.gpus[0].errors["*"] = fake_nvml.UNKNOWN
+    for gpu in library.gpus:
+        gpu.errors["*"] = fake_nvml.UNKNOWN
     await reader.sample()
     library.init_error = fake_nvml.VERSION_MISMATCH
     clock.time += 40
     machine = await reader.sample()
     assert machine.error is not None
     assert machine.error.kind == "driver_mismatch"
-    assert [(gpu.state, gpu.age_s) for gpu in machine.gpus] == [("error", 40.0), ("not-answering", 40.0)]
-    library.init_error, library.gpus[0].errors = fake_nvml.SUCCESS, {}
+    assert [(gpu.state, gpu.age_s) for gpu in machine.gpus] == [("error", 40.0), ("error", 40.0)]
+    library.init_error = fake_nvml.SUCCESS
+    for gpu in library.gpus:
+        gpu.errors.clear()
     clock.time += 100
     assert states(await reader.sample()) == [(0, "GPU-a", "ok"), (1, "GPU-b", "ok")]
 
@@ -162,8 +186,7 @@ async def test_an_initialisation_that_hangs_the_second_time_leaves_the_rows(inst
     library.gpus[0].errors["*"] = GPU_IS_LOST
     await reader.sample()
     library.hang_in = "nvmlInitWithFlags"
-    clock.time += 31
-    machine = await reader.sample()
+    machine = await reader.sample(anew=True)
     assert [gpu.state for gpu in machine.gpus] == ["lost", "not-answering"]
     assert machine.error is not None
     await reader.close()
@@ -257,12 +280,10 @@ async def test_the_xid_of_a_gpu_that_goes_is_kept_in_its_row_and_when_it_comes_b
     library.gpus[1].errors["*"] = code
     clock.time += 1
     assert [gpu.xid for gpu in (await reader.sample()).gpus] == [None, 79]
-    clock.time += 40
-    gone = (await reader.sample()).gpus[1]
+    gone = (await reader.sample(anew=True)).gpus[1]
     assert (gone.xid, gone.state) == (79, "error" if code == fake_nvml.UNKNOWN else gone.state)
     library.gpus[1].errors.clear()
-    clock.time += 500
-    assert [(gpu.state, gpu.xid) for gpu in (await reader.sample()).gpus] == [("ok", None), ("ok", 79)]
+    assert [(gpu.state, gpu.xid) for gpu in (await reader.sample(anew=True)).gpus] == [("ok", None), ("ok", 79)]
 
 
 async def test_a_lost_gpu_keeps_its_last_values_with_their_age(install: Install) -> None:
@@ -276,6 +297,6 @@ async def test_a_lost_gpu_keeps_its_last_values_with_their_age(install: Install)
     assert (gone.state, gone.power_w, gone.age_s) == ("lost", 450.0, 12.0)
     clock.time += 100
     library.gpus = library.gpus[:1]
-    gone = (await reader.sample()).gpus[1]
+    gone = (await reader.sample(anew=True)).gpus[1]
     assert (gone.state, gone.power_w, gone.age_s) == ("lost", 450.0, 112.0)
     assert gone.state_reason == "the driver does not list it any more"

@@ -207,7 +207,7 @@ async def test_a_host_that_cannot_be_read_at_once_holds_up_no_gpu(install: Insta
 
     reader = NvmlProbe(host, nobody, ManualClock(), patience_s=0.05)
     machine = await reader.sample()
-    assert (machine.host, [gpu.uuid for gpu in machine.gpus]) == (Host(), ["GPU-a"])
+    assert (machine.host, [gpu.uuid for gpu in machine.gpus]) == (Host(age_s=0.0), ["GPU-a"])
     mounted.set()
     while (await reader.sample()).host == Host():
         pass

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class ManualClock:
         self.time += seconds
 
 
-def probe(clock: ManualClock | None = None, visible_devices: str | None = None, **patience: float) -> NvmlProbe:
+def probe(clock: ManualClock | None = None, visible_devices: str | None = None, **patience: Any) -> NvmlProbe:
     clock = clock or ManualClock()
     return NvmlProbe(Host, nobody, clock, visible_devices=visible_devices, device_order=None, **patience)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nemotui.core.errors import NemotuiError, NothingThereError, Problem
-from nemotui.core.hardware import Machine
+from nemotui.core.hardware import Host, Machine, NoGpusError
 from nemotui.core.ports import ChatChunk, Container, ServedModel, ServerMetrics
 from nemotui.core.watch import ServerSample, container_url, watch_machine, watch_server
 
@@ -37,9 +37,11 @@ class Probe:
     def __init__(self, *answers: Machine | NemotuiError) -> None:
         self.answers = list(answers)
         self.details: list[str | None] = []
+        self.anew: list[bool] = []
 
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         self.details.append(detail)
+        self.anew.append(anew)
         answer = self.answers.pop(0)
         if isinstance(answer, NemotuiError):
             raise answer
@@ -106,16 +108,16 @@ async def samples(runtime: Runtime, servers: dict[str, Server], count: int, cloc
 
 async def test_a_machine_every_two_seconds_and_a_missing_driver_every_half_minute() -> None:
     clock = Clock()
-    no_driver = NothingThereError("no_driver", "there is no driver", "Install it.")
-    probe = Probe(Machine(driver_version="1"), no_driver, Machine(driver_version="2"), Machine())
-    seen: list[Machine | Problem] = []
+    alone = Machine(host=Host(hostname="box"), error=Problem("no_driver", "there is no driver", "Install it."))
+    probe = Probe(Machine(driver_version="1"), NoGpusError(alone), Machine(driver_version="2"), Machine())
+    seen: list[Machine] = []
     watcher = watch_machine(probe, clock)
     async with aclosing(watcher):
         async for event in watcher:
             seen.append(event)
             if len(seen) == 4:
                 break
-    assert seen == [Machine(driver_version="1"), no_driver.problem, Machine(driver_version="2"), Machine()]
+    assert seen == [Machine(driver_version="1"), alone, Machine(driver_version="2"), Machine()]
     assert clock.slept == [2, 30, 2]
 
 
@@ -127,6 +129,23 @@ async def test_another_interval_and_a_closer_look() -> None:
             assert await anext(watcher) == Machine()
     assert clock.slept == [5, 5]
     assert probe.details == [None, "GPU-a", None]
+
+
+async def test_gpus_that_are_gone_are_looked_for_by_the_first_sample_alone() -> None:
+    probe = Probe(*[Machine()] * 3)
+    async with aclosing(watch_machine(probe, Clock(), anew=True)) as watcher:
+        for _ in range(3):
+            await anext(watcher)
+    assert probe.anew == [True, False, False]
+
+
+async def test_where_there_is_no_server_one_is_looked_for_less_often() -> None:
+    clock, server = Clock(), Server("http://127.0.0.1:8000", up=False)
+    await samples(Runtime([]), {server.base_url: server}, 3, clock)
+    assert set(clock.slept) == {5}
+    clock = Clock()
+    await samples(Runtime([container()]), {server.base_url: server}, 3, clock)
+    assert set(clock.slept) == {2}, "it is starting"
 
 
 async def test_a_serving_server_is_asked_for_its_metrics_alone() -> None:

@@ -74,7 +74,7 @@ class Still(Unasked):
         await asyncio.Event().wait()
 
     # MachineProbe
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         return self._machine
 
     async def close(self) -> None: ...

@@ -118,7 +118,7 @@ def test_what_a_start_taught_is_planned_with_at_once() -> None:
 
 def test_without_a_driver_there_is_a_problem_and_no_plan_and_both_pass() -> None:
     problem = Problem("no_driver", "there is no NVIDIA driver", "Install it.")
-    state = NEW.after(machine(H100, H100)).after(problem)
+    state = NEW.after(machine(H100, H100)).after(Machine(error=problem))
     assert (state.choices, state.problem) == ((), problem)
     again = state.after(machine(H100, H100))
     assert again.problem is None
@@ -134,7 +134,7 @@ def test_flags_that_cannot_be_meant_are_a_problem_not_an_exception() -> None:
 
 def test_for_a_cpu_image_there_is_one_choice_whatever_the_machine_says() -> None:
     spec = ContainerSpec(name="nemotui", image="vllm-cpu", args=("tiny",))
-    state = replace(NEW, cpu=spec).after(Problem("no_driver", "none", "")).after(machine(H100))
+    state = replace(NEW, cpu=spec).after(Machine(error=Problem("no_driver", "none", ""))).after(machine(H100))
     assert [(choice.key, choice.spec, choice.refusal) for choice in state.choices] == [("cpu", spec, "")]
     assert state.problem is None
 

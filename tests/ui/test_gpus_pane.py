@@ -21,7 +21,7 @@ GIB = 2**30
 SIZES = [(200, 50), (120, 40), (80, 24), (60, 20), (40, 10)]
 
 
-async def screen(machine: Machine | Problem, size: tuple[int, int] = (120, 40), *keys: str) -> str:
+async def screen(machine: Machine, size: tuple[int, int] = (120, 40), *keys: str) -> str:
     """What the console shows of this machine, after these keys."""
     app = still_app("2xh100", serving=False)
     async with app.run_test(size=size) as pilot:
@@ -130,9 +130,41 @@ async def test_a_driver_that_does_not_answer_is_said_with_what_to_do() -> None:
 
 
 async def test_no_driver_and_no_gpu_are_no_errors_of_ours() -> None:
-    missing = await screen(Problem("no_driver", "there is no NVIDIA driver here", "Install it."))
-    assert "there is no NVIDIA driver here\n Install it." in missing
-    assert "The driver works, and there is no GPU." in await screen(Machine(host=Host(hostname="box")))
+    host = Host(hostname="box", memory_available_bytes=3 * GIB)
+    missing = Machine(host=host, error=Problem("no_driver", "there is no NVIDIA driver here", "Install it."))
+    for machine, words in (
+        (missing, "○ There is no NVIDIA driver here.\n   Install it."),
+        (Machine(host=host), "○ The driver works, and there is no GPU."),
+    ):
+        for size in ((120, 40), (60, 20), (40, 10)):
+            shown = await screen(machine, size)
+            assert "box · RAM 3.0 GiB free" in shown
+            assert words[:30] in shown
+            assert "r Look again" in shown
+            assert "Look closer" not in shown, "no key that would do nothing"
+        assert words in await screen(machine)
+
+
+async def test_r_looks_again_at_once_though_there_is_no_driver(console: ConsoleFactory) -> None:
+    async with console("none") as c:
+        await c.until("no NVIDIA driver")
+        asked: list[bool] = []
+        sample = c.main.b.probe.sample
+
+        async def counted(detail: str | None = None, *, anew: bool = False) -> Machine:
+            asked.append(anew)
+            return await sample(detail, anew=anew)
+
+        c.main.b.probe.sample = counted  # type: ignore[method-assign]
+        await c.press("r")
+        await c.until(lambda: asked == [True])
+
+
+async def test_nothing_is_looked_for_while_all_are_there(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.until("NVIDIA H100")
+        await c.until("Look closer")
+        assert "Look again" not in c.text
 
 
 async def test_hidden_mig_and_sleeping_gpus_are_marked() -> None:

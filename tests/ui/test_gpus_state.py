@@ -1,10 +1,9 @@
-"""Each GPU's history by UUID; unknown stays unknown; an old machine stays when the driver falls silent."""
+"""Each GPU's history by UUID; unknown stays unknown."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
 from nemotui.ui.states.gpus import KEPT, GpusState, share
@@ -41,14 +40,6 @@ def test_the_history_follows_the_uuid_not_the_index() -> None:
     state = state.after(Machine(gpus=(replace(other, index=0), replace(GPU, index=1))))
     assert list(state.traces["GPU-a"].utilization) == [98, 98]
     assert list(state.traces["GPU-b"].utilization) == [1, 1]
-
-
-def test_a_silent_driver_leaves_the_last_machine() -> None:
-    problem = Problem("driver_error", "the driver stopped answering", "Recreate the container.")
-    state = GpusState().after(Machine(gpus=(GPU,))).after(problem)
-    assert state.machine is not None
-    assert state.problem == problem
-    assert state.after(Machine(gpus=(GPU,))).problem is None
 
 
 def test_the_engine_is_known_once_it_has_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
 from typing import ClassVar
 
@@ -10,10 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import reactive
 
+from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.show import gib, number
+from nemotui.core.host_line import host_facts
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.gpus import GpusState, Trace
 from nemotui.ui.states.gpus_view import GpusView
@@ -24,6 +27,7 @@ from nemotui.ui.widgets.gpu_links import group_lines, link_lines
 from nemotui.ui.widgets.gpu_rows import gpu_rows, holder_lines
 
 _BLANK = Content("")
+_NO_GPU = Problem("no_gpu", "the driver works, and there is no GPU", "See what `lspci -d 10de:` and `dmesg` say.")
 _CARD_WIDTH = 64  # cells that a card needs
 _GUTTER = 3  # between two cards side by side
 _BESIDE = 150  # columns from which cards stand side by side
@@ -45,18 +49,23 @@ _COPIED = (
 class GpusPane(Pane[GpusState]):
     """The machine now."""
 
+    class Again(Message):
+        """Somebody wants the driver, or GPUs that are gone, to be looked for now."""
+
     LABEL: ClassVar[str] = "GPUs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "closer", "Look closer", tooltip="One GPU with all its figures, and back", id="gpu-closer"),
         Binding("s", "sort", "Sort", tooltip="By index, load, memory, power", id="gpu-sort"),
         Binding("y", "copy", "Copy UUID", tooltip="Copy the UUID of the GPU under the cursor", id="gpu-copy"),
         Binding("Y", "copy_all", "Copy table", tooltip="Copy the whole table as text", id="gpu-copy-all", show=False),
+        Binding("r", "again", "Look again", tooltip="Ask for the driver, or for lost GPUs, anew", id="gpu-again"),
         Binding("up,k", "move(-1)", "Previous GPU", tooltip="The GPU above", id="gpu-up", show=False),
         Binding("down,j", "move(1)", "Next GPU", tooltip="The GPU below", id="gpu-down", show=False),
         Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", id="gpu-page-up", show=False),
         Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", id="gpu-page-down", show=False),
     ]
     view: reactive[GpusView] = reactive(GpusView(), init=False, repaint=False)
+    _offers = (False, False)  # whether there are GPUs, and something to look for
     _cursor = 0  # the line of the GPU under the cursor
 
     def compose(self) -> ComposeResult:
@@ -80,17 +89,26 @@ class GpusPane(Pane[GpusState]):
         self.draw()
         self.query_one("#gpu-scroll").scroll_to_region(Region(0, self._cursor, 1, 5), animate=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is offered that would do nothing."""
+        if action == "again":
+            return self._offers[1]
+        return self._offers[0] or action not in ("closer", "sort", "copy", "copy_all")
+
     def draw(self) -> None:
         state = self.state
         if state is None:
             return
+        if (offers := _offers(state.machine)) != self._offers:
+            self._offers = offers
+            self.refresh_bindings()
         machine, width = state.machine, self.content_size.width - 1  # a cell for the scroll bar
         head = _host(machine, state, width, self.content_size.height)
         self.query_one("#host", Canvas).show(head)
         self._cursor = 0
         chosen = self._chosen
         if machine is None or chosen is None:
-            lines = _empty(state)
+            lines = _empty(state, width)
         elif self.view.closer:
             lines = detail(chosen, state.traces.get(chosen.uuid, Trace()), machine, width)
         else:
@@ -145,6 +163,11 @@ class GpusPane(Pane[GpusState]):
         if self._chosen is not None:
             self.view = replace(self.view, closer=not self.view.closer)
 
+    def action_again(self) -> None:
+        """Now, and though GPUs that answer wait meanwhile."""
+        self.app.notify("Looking for the driver and its GPUs anew …")
+        self.post_message(self.Again())
+
     def action_move(self, steps: int) -> None:
         """To another GPU, here or while one is looked at closely."""
         if self.state and self.state.machine:
@@ -173,6 +196,12 @@ class GpusPane(Pane[GpusState]):
             self.app.notify("The table was sent to your terminal's clipboard.")
 
 
+def _offers(machine: Machine | None) -> tuple[bool, bool]:
+    if machine is None:
+        return False, False
+    return bool(machine.gpus), machine.error is not None or not machine.gpus or any(gpu.gone for gpu in machine.gpus)
+
+
 def table_text(gpus: list[Gpu]) -> str:
     """The GPUs as tab-separated values, bytes and all; what is unknown is empty."""
     rows = [[getattr(gpu, name) for name in _COPIED] for gpu in gpus]
@@ -190,37 +219,31 @@ def _sections(*sections: list[Content]) -> list[Content]:
 def _host(machine: Machine | None, state: GpusState, width: int, height: int) -> list[Content]:
     if machine is None:
         return []
-    host = machine.host
-    facts = [
-        host.hostname,
-        host.cpu_count and f"{host.cpu_count} CPUs {number(host.cpu_percent, '%')}",
-        host.memory_available_bytes and f"RAM {gib(host.memory_available_bytes)} free",
-        host.disk_free_bytes and f"disk {gib(host.disk_free_bytes)} free at {host.disk_path}",
-        machine.driver_version and f"driver {machine.driver_version}",
-        machine.cuda_version and f"CUDA {machine.cuda_version}",
-        (state.engine or host.engine_version) and f"Docker {state.engine or host.engine_version}",
-    ]
+    host = replace(machine.host, engine_version=state.engine or machine.host.engine_version)
     lines = [""]
-    for fact in map(str, filter(None, facts)):
+    for fact in host_facts(replace(machine, host=host)):
         if lines[-1] and len(lines[-1]) + 3 + len(fact) > width:
             lines.append("")
         lines[-1] += f" · {fact}" if lines[-1] else fact
     shown = [Content.styled(line, "$muted") for line in (lines if height >= _ROOMY else lines[:1]) if line]
-    if problem := state.problem or machine.error:
+    if machine.gpus and (problem := machine.error):
         shown += [Content.styled(f"▲ {problem.message}", "$warning"), Content.styled(f"  {problem.fix}", "$warning")]
     return [*shown, _BLANK] if shown else []
 
 
-def _empty(state: GpusState) -> list[Content]:
-    if state.problem is not None:
-        return [
-            Content.styled(state.problem.message, "bold $warning"),
-            Content(state.problem.fix),
-            _BLANK,
-            Content.styled(
-                "The other panes work all the same: 4 measures and 5 asks a server wherever it runs.", "$muted"
-            ),
-        ]
+def _empty(state: GpusState, width: int) -> list[Content]:
     if state.machine is None:
         return [Content.styled("Asking the driver …", "$muted")]
-    return [Content("The driver works, and there is no GPU.")]
+    problem = state.machine.error or _NO_GPU
+    paragraphs = (
+        (f"○ {problem.message[:1].upper()}{problem.message[1:]}.", "bold $warning"),
+        (f"  {problem.fix}", ""),
+        ("", ""),
+        ("  r looks again now; by itself the console does so every half minute.", "$muted"),
+        ("  2 plans for GPUs that are elsewhere, 4 measures and 5 asks a server wherever it runs.", "$muted"),
+    )
+    return [
+        Content.styled(line, style)
+        for words, style in paragraphs
+        for line in textwrap.wrap(words, max(20, width), subsequent_indent="  ") or [""]
+    ]

@@ -59,18 +59,16 @@ class DeployState:
     imagined: Machine | None = None
     hardware: str = ""
 
-    def after(
-        self, event: Machine | Problem | ServerSample | Begun | DeployEvent | MeasuredStart | Asked
-    ) -> DeployState:
+    def after(self, event: Machine | ServerSample | Begun | DeployEvent | MeasuredStart | Asked) -> DeployState:
         """The state after a sample of the machine or the server, an event of a deployment, what a start taught, or
         another wish.
         """
         match event:
+            case Machine(error=Problem() as problem, gpus=()):
+                return replace(self, machine=None, problem=problem, seen=None)._planned() if self._plans_now else self
             case Machine():
                 seen = tuple(_matters(gpu) for gpu in event.gpus)
                 return replace(self, machine=event, seen=seen)._planned() if self._news(seen) else self
-            case Problem():
-                return replace(self, machine=None, problem=event, seen=None)._planned() if self._plans_now else self
             case Asked():
                 wished = replace(self, request=event.request, imagined=event.machine, hardware=event.hardware)
                 return wished._planned()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
 
@@ -43,18 +42,15 @@ def share(part: float | None, whole: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpusState:
-    """`machine` is the last one that the driver told, `problem` why there is none now, `engine` Docker's version."""
+    """`machine` is the last sample, `engine` Docker's version."""
 
     machine: Machine | None = None
-    problem: Problem | None = None
     traces: Mapping[str, Trace] = field(default_factory=dict)
     engine: str | None = None
 
-    def after(self, event: Machine | Problem | EngineInfo) -> GpusState:
+    def after(self, event: Machine | EngineInfo) -> GpusState:
         """The state after one sample, or after the container engine has answered."""
         if isinstance(event, EngineInfo):
             return replace(self, engine=event.version)
-        if isinstance(event, Problem):
-            return replace(self, problem=event)
         traces = {gpu.uuid: self.traces.get(gpu.uuid, Trace()).after(gpu) for gpu in event.gpus}
-        return replace(self, machine=event, problem=None, traces=traces)
+        return replace(self, machine=event, traces=traces)

@@ -15,16 +15,30 @@ class StatusLine(Widget):
     DEFAULT_CSS = (
         "StatusLine { height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
     )
-    state: reactive[ServerState] = reactive(ServerState())
-    paused: reactive[bool] = reactive(False)
+    state: reactive[ServerState] = reactive(ServerState(), repaint=False)
+    paused: reactive[bool] = reactive(False, repaint=False)
+    _words = Content("")
+
+    def watch_state(self) -> None:
+        self._say()
+
+    def watch_paused(self) -> None:
+        self._say()
 
     def render(self) -> Content:
+        return self._words
+
+    def _say(self) -> None:
+        """Drawn again only where the words are others: a server at rest is sampled all the time."""
         state = self.state
         parts = [(f"{state.sign} ", f"${state.tone}"), (state.headline, "bold"), (state.details, "$muted")]
         if self.paused:
             parts.insert(0, (" PAUSED ", "bold $background on $warning"))
             parts.insert(1, (" ", ""))
-        return Content.assemble(*parts)
+        words = Content.assemble(*parts)
+        if not words.is_same(self._words):
+            self._words = words
+            self.refresh()
 
 
 class PaneBar(Widget):
