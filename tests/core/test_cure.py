@@ -144,7 +144,7 @@ class Probe:
     def __init__(self, machine: Machine | None) -> None:
         self._machine = machine
 
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         if self._machine is None:
             raise NothingThereError("no_driver", "no driver")
         return self._machine
