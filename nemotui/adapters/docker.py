@@ -79,7 +79,7 @@ class DockerEngine:
         return await self._call(ask)
 
     async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
-        """Cancelling it ends the pull; what was fetched by then stays with the engine."""
+        """A broken line is the engine's to mend. Cancelling it ends the pull; a classic engine begins it anew then."""
 
         def opened() -> _Stream[PullProgress]:
             from docker import auth

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, cast
 
 from nemotui.adapters.docker_streams import unix_time
-from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec, Volume
+from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container, ContainerState
 from nemotui.core.secret_args import is_secret_name, redacted
 from nemotui.core.text import plain_line
@@ -19,8 +19,9 @@ _VLLM_COMMAND = re.compile(r"(?:^|[\s/])vllm serve\b|vllm\.entrypoints\.(?:opena
 
 def concerns_us(summary: Mapping[str, Any]) -> bool:
     """Whether an entry of the engine's list carries our label, or runs a vLLM server."""
-    if LABEL in (summary.get("Labels") or {}):
-        return True
+    labels = summary.get("Labels") or {}
+    if LABEL in labels or FETCH_LABEL in labels:
+        return LABEL in labels
     running = summary.get("State") in ("running", "restarting", "paused")
     image, command = str(summary.get("Image", "")), str(summary.get("Command", ""))
     return running and bool(_VLLM_IMAGE.search(image) or _VLLM_COMMAND.search(command))

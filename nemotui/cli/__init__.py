@@ -23,6 +23,7 @@ VERBS = {
     "gpus": "gpus",
     "recommend": "recommend",
     "up": "up",
+    "pull": "pull",
     "deploy": "deploy",
     "status": "serving",
     "logs": "serving",

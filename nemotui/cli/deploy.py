@@ -16,6 +16,7 @@ from nemotui.cli.backends import backends, deployed
 from nemotui.cli.explain import explained
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.pull import pulling_json, pulling_line
 from nemotui.cli.retry import cure_json
 from nemotui.cli.verb import Invocation, plan_flags, verb
 from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
@@ -27,9 +28,9 @@ from nemotui.core.lookout import Lookout
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.plan import ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
-from nemotui.core.ports import Backends, ModelServer, PullProgress
+from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.secret_args import is_secret_name
-from nemotui.core.show import duration, gib
+from nemotui.core.show import duration
 from nemotui.core.swap import Swapping, plan_swap, swap
 from nemotui.core.text import plain_line
 from nemotui.core.watch import local_url
@@ -119,13 +120,13 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *
                     case Swapping(step=step):
                         inv.out.event("swapping", {"step": step})
                         inv.out.say(step)
-                    case Pulling(progress=progress):
-                        inv.out.event("pulling", asdict(progress))
+                    case Pulling():
+                        inv.out.event("pulling", pulling_json(event))
                         if phase != "pull":
                             inv.out.say(f"Pulling {spec.image}")
                             phase = "pull"
                             inv.out.afterwards = "The image was still being pulled; nothing was started."
-                        inv.out.progress(_pulling_line(progress))
+                        inv.out.progress(pulling_line(event))
                     case Created(container=container, command=command):
                         inv.out.event("created", {"container": container.name, "id": container.id, "command": command})
                         inv.out.say(shell(docker_run(spec)))
@@ -180,12 +181,6 @@ def failure(inv: Invocation, failed: Failed) -> Answer:
     elif failed.unknown and failed.container is not None:
         inv.out.note(f"To keep what is known of it: `nemotui bundle --name {failed.container.name}`.")
     return Answer({"evidence": list(failed.evidence), "cure": cure}, exit_code=1, error=problem)
-
-
-def _pulling_line(progress: PullProgress) -> str:
-    total = progress.total_bytes
-    share = f" of {gib(total)}, {progress.current_bytes / total * 100:.0f} %" if total else ""
-    return f"Pulling the image: {gib(progress.current_bytes)}{share}"
 
 
 def _starting_line(event: Starting) -> str:

@@ -55,14 +55,35 @@ class Sight:
 NOTHING_SEEN: Final = Sight()
 
 
+class FetchWatch:
+    """How much of a repository's files is in the model cache, again and again."""
+
+    def __init__(self, b: Backends, repo: str) -> None:
+        self._b = b
+        self._repo = repo
+        self._rate = Rate()
+
+    async def look(self) -> Fetch:
+        """What is there now."""
+        held, total = await self._b.cache.held_bytes(self._repo), self._b.catalog.disk_bytes(self._repo)
+        self._rate = self._rate.after(self._b.clock.monotonic(), held)
+        return Fetch(
+            repo=self._repo,
+            held_bytes=held,
+            total_bytes=total,
+            bytes_per_s=self._rate.bytes_per_s,
+            eta_s=self._rate.eta_s(total),
+        )
+
+
 class Lookout:
     """Looks at one container's start, again and again. `b` are the backends that it looks through."""
 
     def __init__(self, b: Backends, container: Container) -> None:
         self._b = b
         self._container = container
-        self._repo = model_of(container.args)
-        self._rate = Rate()
+        repo = model_of(container.args)
+        self._fetch = FetchWatch(b, repo) if repo and not repo.startswith("/") else None
         self._sight = NOTHING_SEEN
 
     async def expectation(self) -> Expectation:
@@ -75,7 +96,7 @@ class Lookout:
     async def look(self) -> Sight:
         """What is to be seen now."""
         now, before = self._b.clock.now(), self._sight
-        sight = replace(self._gpus(await self._machine()), fetch=await self._fetch())
+        sight = replace(self._gpus(await self._machine()), fetch=await self._fetch.look() if self._fetch else None)
         stirs = sight.sign_at is not None
         if sight.fetch is not None and before.fetch is not None:
             stirs |= sight.fetch.held_bytes > before.fetch.held_bytes
@@ -100,23 +121,6 @@ class Lookout:
             gpu_total_bytes=_sum(gpu.memory_total_bytes for gpu in gpus),
             gpus=len(gpus),
             sign_at=self._b.clock.now() if busy else None,
-        )
-
-    async def _fetch(self) -> Fetch | None:
-        if self._repo is None or self._repo.startswith("/"):
-            return None
-        try:
-            held = await self._b.cache.held_bytes(self._repo)
-        except NemotuiError:
-            return None
-        self._rate = self._rate.after(self._b.clock.monotonic(), held)
-        total = self._b.catalog.disk_bytes(self._repo)
-        return Fetch(
-            repo=self._repo,
-            held_bytes=held,
-            total_bytes=total,
-            bytes_per_s=self._rate.bytes_per_s,
-            eta_s=self._rate.eta_s(total),
         )
 
 

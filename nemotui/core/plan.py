@@ -8,6 +8,7 @@ from nemotui.core.flags import Flag, vllm_flags
 from nemotui.core.secret_args import redacted
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
+FETCH_LABEL = f"{LABEL}-fetch"  # a container that fetches weights and serves nothing; its value is the repository
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
 GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image pins another
 _ENVIRONMENT = {

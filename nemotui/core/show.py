@@ -33,6 +33,19 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: float | None) -> str:
+    """Bytes on their way: `12.0 of 114.2 GiB, 10 %, 1.2 GiB/s, 1:25 left`; what is unknown is left out."""
+    facts = [f"{current / 2**30:.1f} of {gib(total)}" if total else gib(current)]
+    if total:
+        facts.append(f"{min(100.0, current / total * 100):.0f} %")
+    if bytes_per_s is not None:
+        mib = bytes_per_s / 2**20
+        facts.append(f"{mib / 1024:.1f} GiB/s" if mib >= 1024 else f"{mib:.{0 if mib >= 10 else 1}f} MiB/s")
+    if eta_s is not None:
+        facts.append(f"{duration(eta_s)} left")
+    return ", ".join(facts)
+
+
 def shell(argv: Sequence[str], width: int) -> str:
     """A command to be read and pasted, over several lines; no line ends between an option and its value."""
     parts: list[str] = []

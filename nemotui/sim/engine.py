@@ -14,12 +14,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from nemotui.catalog import load_catalog
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.phases import TYPICAL
-from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec
+from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, ContainerSpec
 from nemotui.core.ports import Clock, Container, EngineInfo, Layer, LayerStep, PullProgress
 from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
@@ -30,6 +31,7 @@ from nemotui.sim.machines import load_machine
 # About what vllm/vllm-openai weighs compressed, most of it in a few layers.
 _LAYERS_BYTES = (29_000_000, 92_000_000, 640_000_000, 4_900_000_000, 3_700_000_000, 210_000_000, 29_000_000)
 _PULL_STEPS = 20
+_UNLISTED_BYTES = 80_000_000_000  # of a model that the catalogue does not have
 _FETCH_SHARE = 0.4  # of a start: the download of its weights, on top
 _LINE_END = re.compile(rb"[\r\n]+")
 
@@ -53,7 +55,7 @@ class _Child:
 
     container: Container
     spec: ContainerSpec
-    occupancy: Occupancy
+    occupancy: Occupancy | None  # None: it uses no GPU
     process: asyncio.subprocess.Process
     lines: list[LogLine] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,6 +106,8 @@ class PretendEngine:
 
     async def start(self, spec: ContainerSpec) -> Container:
         """Spawn the server. Refusals are `FailedError`, in the words and kinds of the real engine."""
+        if repo := dict(spec.labels).get(FETCH_LABEL):
+            return await self._start_fetching(spec, repo)
         if any(child.container.name == spec.name for child in self._children.values()):
             raise _refused(f'Conflict. The container name "/{spec.name}" is already in use by container "…"')
         gpus = self._gpus(spec)
@@ -159,8 +163,34 @@ class PretendEngine:
                 arguments.disk_bytes,
                 begins=begins,
                 ends=begins + fetch_s,
-                goes_on=lambda: child.container.state == "running",
+                ended_at=lambda: child.container.finished_at,
             )
+        return container
+
+    async def _start_fetching(self, spec: ContainerSpec, repo: str) -> Container:
+        """The container that fetches weights: one that waits until they have arrived in the pretend cache."""
+        total = load_catalog().disk_bytes(repo) or _UNLISTED_BYTES
+        seconds = round(2 * self.hub.missing(repo, total) * _FETCH_SHARE * self._start_seconds, 3)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", f"import select, sys; select.select([sys.stdin], [], [], {seconds})"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        now = self._clock.now()
+        container = Container(
+            id=secrets.token_hex(32),
+            name=spec.name,
+            image=spec.image,
+            state="running",
+            started_at=now,
+            labels=dict(spec.labels),
+            args=spec.args,
+        )
+        child = self._children[container.id] = _Child(container, spec, None, process)
+        child.keeper = asyncio.create_task(self._keep(child))
+        self.hub.fetch(repo, total, begins=now, ends=now + seconds, ended_at=lambda: child.container.finished_at)
         return container
 
     async def containers(self) -> Sequence[Container]:
@@ -241,7 +271,7 @@ class PretendEngine:
 
     def occupancies(self) -> Sequence[Occupancy]:
         """What the running containers hold."""
-        return [c.occupancy for c in self._children.values() if c.container.state == "running"]
+        return [c.occupancy for c in self._children.values() if c.occupancy and c.container.state == "running"]
 
     def _child(self, container_id: str) -> _Child:
         child = self._children.get(container_id)

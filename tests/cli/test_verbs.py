@@ -234,6 +234,7 @@ NOTHING: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "bench elsewhere": (("bench", "--demo", "--base-url", "http://127.0.0.1:9"), {"no_server"}),
     "recommend": (("recommend", "--demo", "none"), {"no_driver"}),
     "up": (("up", "--demo", "none"), {"no_driver"}),
+    "pull": (("pull", "--demo", "none"), {"no_driver"}),
 }
 
 

@@ -18,6 +18,7 @@ def _docker_engine() -> bool:
 
 _PARTS: dict[str, Callable[[], bool]] = {
     "gcc": lambda: shutil.which("gcc") is not None,
+    "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "tmux": lambda: shutil.which("tmux") is not None,
     "docker engine": _docker_engine,
 }

@@ -1,0 +1,173 @@
+"""Pull: the image and the weights of a plan ahead of time, as events; both resume where they were broken off.
+
+The weights are fetched by the image itself, which has all that this needs: a short container without GPU or port runs
+Hugging Face's own downloader into the mounted model cache, where `vllm serve` looks for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nemotui.core.deploy import Pulling, pull_image
+from nemotui.core.diagnose import diagnose
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
+from nemotui.core.failed import Failed, failed
+from nemotui.core.failures import Diagnosis
+from nemotui.core.logs import LogLine
+from nemotui.core.lookout import Fetch, FetchWatch
+from nemotui.core.plan import FETCH_LABEL, ContainerSpec, Plan, container_spec
+from nemotui.core.ports import Backends, Container, ContainerRuntime
+
+_LOOK_S: Final = 0.5
+_ENDED: Final = ("exited", "dead", "removing", "created")
+# vLLM reads safetensors; what some repositories hold beside them would be fetched for nothing.
+_FETCH: Final = """\
+import os, sys
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+from huggingface_hub import snapshot_download
+print(snapshot_download(sys.argv[1], ignore_patterns=["*.bin", "*.pt", "*.pth", "original/*"]))
+"""
+_ENDED_FROM_OUTSIDE: Final = Diagnosis(
+    kind="killed",
+    cause="The download was ended from outside",
+    remedy="Run `nemotui pull` again: it goes on where it was.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """The weights are arriving; twice a second."""
+
+    fetch: Fetch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The image could not be asked for anew, and the one that is here is kept; `why` in words."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """All is here. `fetch` None: the plan's model is no repository, or no model cache is mounted."""
+
+    image: str
+    fetch: Fetch | None
+
+
+PullEvent = Pulling | Kept | Fetching | Pulled | Failed
+
+
+async def pull(b: Backends, plan: Plan) -> AsyncGenerator[PullEvent, None]:
+    """Fetch what is not here yet; `Pulled` or `Failed` is the last event.
+
+    Leaving early ends what this call has begun, and what was fetched stays. Two may pull the same: the second watches
+    the first. Raises `NothingThereError` when there is no engine.
+    """
+    had_it = await b.runtime.has_image(plan.image)
+    try:
+        async with aclosing(pull_image(b.runtime, plan.image, b.clock)) as image:
+            async for event in image:
+                yield event
+    except FailedError as error:
+        if not had_it or error.problem.kind == "disk_full":
+            yield Failed(kind=error.problem.kind, cause=error.problem.message, remedy=error.problem.fix)
+            return
+        yield Kept(why=error.problem.message)
+    spec = fetch_spec(plan)
+    if spec is None:
+        yield Pulled(image=plan.image, fetch=None)
+        return
+    watch = FetchWatch(b, plan.model)
+    async with aclosing(_weights(b, spec, watch)) as weights:
+        async for got in weights:
+            yield got
+            if isinstance(got, Failed):
+                return
+    yield Pulled(image=plan.image, fetch=await watch.look())
+
+
+def fetch_spec(plan: Plan) -> ContainerSpec | None:
+    """The container that fetches the plan's weights; None where there are none to fetch, or no cache to put them in."""
+    serve = container_spec(plan)
+    cache = tuple(volume for volume in serve.volumes if volume.source == plan.hf_cache)
+    if plan.model.startswith("/") or not cache:
+        return None
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in plan.model)
+    return replace(
+        serve,
+        name=f"nemotui-pull-{name}"[:128],
+        entrypoint="python3",
+        args=("-c", _FETCH, plan.model),
+        gpus=(),
+        container_port=None,
+        volumes=cache,
+        environment=(),
+        secret_environment=tuple(name for name in serve.secret_environment if name != "VLLM_API_KEY"),
+        labels=((FETCH_LABEL, plan.model),),
+        ipc_host=False,
+    )
+
+
+async def _weights(b: Backends, spec: ContainerSpec, watch: FetchWatch) -> AsyncGenerator[Fetching | Failed, None]:
+    try:
+        container, begun_here = await _begun(b.runtime, spec)
+    except FailedError as error:
+        yield Failed(kind=error.problem.kind, cause=error.problem.message, remedy=error.problem.fix)
+        return
+    lines: deque[LogLine] = deque(maxlen=400)
+    reading = asyncio.create_task(_read(b, container, lines))
+    try:
+        while not reading.done():
+            yield Fetching(fetch=await watch.look())
+            await b.clock.sleep(_LOOK_S)
+        begun_here = True  # it has ended: whoever sees that clears it away
+        ended = await reading
+        if ended is None or ended.exit_code in (137, 143):
+            yield failed(_ENDED_FROM_OUTSIDE)
+        elif ended.exit_code:
+            found = diagnose(lines, ended.exit_code, ended.oom_killed)
+            yield failed(found or _ENDED_FROM_OUTSIDE)
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError, NemotuiError):
+            await reading
+        if begun_here:
+            with suppress(NemotuiError):
+                await b.runtime.remove(container.id)
+
+
+async def _begun(runtime: ContainerRuntime, spec: ContainerSpec) -> tuple[Container, bool]:
+    """The container that fetches this, and whether it was started just now: another nemotui may have."""
+    with suppress(NothingThereError):
+        there = await runtime.inspect(spec.name)
+        if there.state == "running" and there.labels.get(FETCH_LABEL):
+            return there, False
+        await runtime.remove(there.id)
+    return await runtime.start(spec), True
+
+
+async def _read(b: Backends, container: Container, lines: deque[LogLine]) -> Container | None:
+    """Its log until it has ended; None when it is gone."""
+    last: float | None = None
+    while True:
+        try:
+            async with aclosing(b.runtime.logs(container.id, follow=True, since=last)) as batches:
+                async for batch in batches:
+                    lines.extend(line for line in batch if last is None or line.time is None or line.time > last)
+                    last = max((line.time for line in batch if line.time is not None), default=last)
+            ended = await b.runtime.inspect(container.id)
+        except NothingThereError as error:
+            if error.problem.kind == "no_container":
+                return None
+            await b.clock.sleep(_LOOK_S)  # an engine that is restarted comes back
+            continue
+        if ended.state in _ENDED:
+            return ended
+        await b.clock.sleep(_LOOK_S)
