@@ -6,7 +6,9 @@
       state.json        the process that writes this directory
       requests.jsonl    a `RequestRecord` a line, appended as requests finish
       timeline.jsonl    a `TimelinePoint` a line, four a second
+      observations.jsonl  an `Observation` a line, one a second: the server's view, the GPUs' power
       result.json       the summary; it is the last to be written: a directory that has it is finished
+      vllm-bench.json   what `vllm bench serve` measured on the same server, where it was run
       load.log          what the process said
 
 Whole files appear at once or not at all. A line that its writer did not finish is not there yet for a reader.
@@ -25,6 +27,7 @@ import msgspec
 
 from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
 from nemotui.core.errors import NemotuiError
+from nemotui.core.observe import Observation
 
 Status = Literal["running", "finished", "interrupted"]
 Row = TypeVar("Row")
@@ -58,6 +61,11 @@ class RunDirectory:
     def log(self) -> Path:
         """Where the process writes what it has to say."""
         return self.path / "load.log"
+
+    @property
+    def observer_log(self) -> Path:
+        """Where the process that looks at what stands beside it writes what it has to say."""
+        return self.path / "observer.log"
 
     def spec(self) -> BenchSpec:
         """What was asked; fields that this version does not know are ignored."""
@@ -105,6 +113,17 @@ class RunDirectory:
         """Finish the run."""
         self._replace("result.json", result)
 
+    def vllm_bench(self) -> dict[str, float] | None:
+        """What vLLM's own tool measured on the same server, None where it was not run."""
+        try:
+            return _read(self.path / "vllm-bench.json", dict[str, float])
+        except (OSError, ValueError):
+            return None
+
+    def write_vllm_bench(self, figures: Mapping[str, float]) -> None:
+        """Keep that."""
+        self._replace("vllm-bench.json", figures)
+
     def requests(self) -> Iterator[RequestRecord]:
         """The requests that have finished so far."""
         rows, _ = _rows(self.path / "requests.jsonl", RequestRecord, 0)
@@ -113,6 +132,19 @@ class RunDirectory:
     def timeline(self, offset: int = 0) -> tuple[Iterator[TimelinePoint], int]:
         """The aggregates from `offset` on, and the offset at which to go on later."""
         return _rows(self.path / "timeline.jsonl", TimelinePoint, offset)
+
+    def observations(self, offset: int = 0) -> tuple[Iterator[Observation], int]:
+        """What stood beside it, from `offset` on, and the offset at which to go on later."""
+        return _rows(self.path / "observations.jsonl", Observation, offset)
+
+    def observed(self, observation: Observation) -> None:
+        """Append what stands beside it now."""
+        with (self.path / "observations.jsonl").open("ab", buffering=0) as file:
+            file.write(msgspec.json.encode(observation) + b"\n")
+
+    def ended(self) -> float:
+        """When its result was written, in unix seconds."""
+        return (self.path / "result.json").stat().st_mtime
 
     def last_words(self) -> str:
         """The last line of the process's log, raw; empty when it said nothing."""

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from platformdirs import user_config_path, user_state_path
@@ -27,7 +27,7 @@ class Settings:
     """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>.
 
     `hf_cache` follows HF_HOME where nothing else says it. `image` None means the plan's own. `base_url` None means:
-    the server that nemotui deployed, else the one on `port`.
+    the server that nemotui deployed, else the one on `port`. `price_per_hour` is the machine's, in dollars.
     """
 
     image: str | None = None
@@ -40,6 +40,7 @@ class Settings:
     model: str | None = None
     api_key_file: Path | None = None
     catalog: Path | None = None
+    price_per_hour: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
 
     @property
     def runs_dir(self) -> Path:
@@ -120,7 +121,7 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
 
 def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with the types of `Settings`; text such as an environment variable's is read as the type asks."""
-    types = typing.get_type_hints(Settings)
+    types = typing.get_type_hints(Settings, include_extras=True)
     result = {}
     for key, value in values.items():
         try:

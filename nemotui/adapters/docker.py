@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
@@ -203,6 +204,31 @@ class DockerEngine:
             return _Stream(self._client(_SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
 
         return threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)
+
+    async def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        pid_file = f"/tmp/nemotui-{secrets.token_hex(8)}.pid"  # the engine cannot end what it has begun in a container
+        command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file}', "sh", *argv]
+
+        def opened() -> _Stream[LogLine]:
+            client = self._client(_SHORT_S)
+            with _translated():
+                begun = client.api.exec_create(container_id, command, environment=dict(environment))
+            path, start = f"/exec/{begun['Id']}/start", {"Detach": False, "Tty": False}
+            return _Stream(client, log_lines, "POST", path, json=start)
+
+        ended = False
+        try:
+            async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)) as batches:
+                async for batch in batches:
+                    yield batch
+            ended = True
+        finally:
+            if not ended:
+                kill = ["sh", "-c", f"kill -TERM -$(cat {pid_file}); rm -f {pid_file}"]  # a session of its own
+                with contextlib.suppress(NemotuiError):
+                    await self._call(lambda client: client.containers.get(container_id).exec_run(kill))
 
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         # docker-py waits for the grace period on top of its own timeout.

@@ -4,71 +4,84 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nemotui.adapters import apart
 from nemotui.adapters.published import beside_published
 from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.bench_summary import summarise
+from nemotui.core.beside import beside
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
+from nemotui.core.observe import Observation
 from nemotui.core.ports import Clock
 from nemotui.core.text import plain_line, plain_values
+from nemotui.core.verdict import verdict
 from nemotui.rundir import RunDirectory
 
 POLL_S = 0.1
+_LAST_LOOK_S = 3.0  # so long after a run's end its observer may still be looking
 
 
 class LoadProcess:
-    """`core.ports.LoadRunner` over `python -m nemotui.load`. `api_key` reaches the process by its environment only."""
+    """`core.ports.LoadRunner` over `python -m nemotui.load`. `api_key` reaches the process by its environment only.
 
-    def __init__(self, folder: Path, clock: Clock, catalog: Catalog, *, api_key: str | None = None) -> None:
-        self._folder, self._clock, self._catalog, self._api_key = folder, clock, catalog, api_key
-        self._children: dict[str, int] = {}  # run to process id
+    `observe` is told of each run that starts, to write down what stands beside it; it returns the process, if any,
+    that does so. `price_per_hour` is that of the machine, in dollars.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        catalog: Catalog,
+        *,
+        api_key: str | None = None,
+        observe: Callable[[str], int | None] | None = None,
+        price_per_hour: float | None = None,
+    ) -> None:
+        self._folder, self._clock, self._catalog = folder, clock, catalog
+        self._secrets = {"NEMOTUI_API_KEY": api_key} if api_key else {}
+        self._observe, self._price_per_hour = observe, price_per_hour
+        self._children: set[int] = set()
 
     async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
         """A new run directory, and the process that fills it, in a session of its own: it survives our terminal."""
         try:
             directory = RunDirectory.create(self._folder, spec, environment, now=self._clock.now())
-            self._children[str(directory.path)] = self._spawn(directory)
+            run = str(directory.path)
+            self._children.add(self._spawn(directory))
+            if self._observe is not None and (observer := self._observe(run)) is not None:
+                self._children.add(observer)
         except OSError as error:
             message = f"a run cannot be stored in {self._folder}: {error.strerror}"
             raise UsageError("runs_folder", message, "Name a folder that can be written with --output.") from None
-        return str(directory.path)
+        return run
 
     def _spawn(self, directory: RunDirectory) -> int:
-        # -P: what lies in the folder that we were called from must not stand in for a module.
-        argv = [sys.executable, "-P", "-m", "nemotui.load", str(directory.path)]
-        environment = os.environ | ({"NEMOTUI_API_KEY": self._api_key} if self._api_key else {})
-        create = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        # Not subprocess, which wants to own its children: this one is its own master.
-        pid = os.posix_spawn(
-            sys.executable,
-            argv,
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(directory.log), create, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        pid = apart.spawn("nemotui.load", [str(directory.path)], self._secrets, directory.log)
         # It does so itself too; now nobody can find the directory without its process.
         directory.claim(pid)
         return pid
 
-    async def follow(self, run: str) -> AsyncGenerator[TimelinePoint]:
-        """Its timeline from the beginning, read every 100 ms. `FailedError` when it ended without a single request."""
-        directory, offset = RunDirectory(Path(run)), 0
+    async def follow(self, run: str) -> AsyncGenerator[TimelinePoint | Observation]:
+        """Its timeline from the beginning, read every 100 ms, and what stands beside it.
+
+        `FailedError` when it ended without a single request.
+        """
+        directory, offset, beside_offset = RunDirectory(Path(run)), 0, 0
         while True:
-            self._reap(run)
+            self._reap()
             status = _status(directory)  # before reading: what it wrote before its end is read after
             points, offset = directory.timeline(offset)
+            observations, beside_offset = directory.observations(beside_offset)
             for point in points:
                 yield point
+            for observation in observations:
+                yield observation
             if status == "finished":
                 return
             if status == "interrupted":
@@ -78,7 +91,9 @@ class LoadProcess:
             await self._clock.sleep(POLL_S)
 
     async def result(self, run: str) -> Mapping[str, Any]:
-        """Its result.json beside the published row, where one matches; raises what kept the run from measuring.
+        """Its result.json beside the published row, where one matches, the energy, and the server's own figures.
+
+        Raises what kept the run from measuring.
 
         Where the process died before it could write one: the figures of the requests that had ended by then.
         """
@@ -91,7 +106,37 @@ class LoadProcess:
         if problem := result.get("error"):
             kind = NothingThereError if problem["kind"] == "no_server" else FailedError
             raise kind(problem["kind"], problem["message"], problem["fix"])
-        return beside_published(result, self._catalog)
+        await self._last_look(directory)
+        observations, _ = directory.observations()
+        result = beside(beside_published(result, self._catalog), observations, self._price_per_hour)
+        result["vllm_bench"] = directory.vllm_bench()
+        return {**result, "verdict": verdict(result)}
+
+    async def _last_look(self, directory: RunDirectory) -> None:
+        """A run that has just ended is looked at once more: wait for that."""
+        try:
+            until = directory.ended() + _LAST_LOOK_S
+        except OSError:
+            return
+        while self._clock.now() < until:
+            seen = list(directory.observations()[0])
+            if not seen or seen[-1].last:
+                return
+            await self._clock.sleep(POLL_S)
+
+    async def keep_vllm_bench(self, run: str, figures: Mapping[str, Any]) -> None:
+        """What vLLM's own tool measured, beside the run."""
+        RunDirectory(Path(run)).write_vllm_bench(figures)
+
+    @property
+    def risk(self) -> str | None:
+        """A host that ends what its users have started when they log out."""
+        if not apart.ends_with_us():
+            return None
+        return (
+            "this host ends your processes at logout (KillUserProcesses), a benchmark too:"
+            " run `loginctl enable-linger` once, and the next one goes on"
+        )
 
     async def stop(self, run: str) -> None:
         """Ask it to end. It stops sending, keeps what it has and writes its result; an ended run is left as it is."""
@@ -105,10 +150,9 @@ class LoadProcess:
                     "not_ours", f"the run {run} belongs to another user", "Stop it as that user."
                 ) from None
 
-    def _reap(self, run: str) -> None:
+    def _reap(self) -> None:
         """A child that has ended stays a zombie until its parent asks for it."""
-        if (pid := self._children.get(run)) is not None and os.waitpid(pid, os.WNOHANG) != (0, 0):
-            del self._children[run]
+        self._children -= {pid for pid in self._children if os.waitpid(pid, os.WNOHANG) != (0, 0)}
 
 
 def _how_it_died(directory: RunDirectory) -> str:

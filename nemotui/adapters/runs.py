@@ -10,6 +10,8 @@ from nemotui.core.ports import StoredRun
 from nemotui.core.text import plain_line
 from nemotui.rundir import RunDirectory
 
+_NEWEST = 100  # one that goes on is among them
+
 
 class RunsFolder:
     """`core.ports.RunStore` over a folder of run directories; it need not exist."""
@@ -20,6 +22,10 @@ class RunsFolder:
     async def runs(self) -> list[StoredRun]:
         """All of them, newest first. What cannot be read is listed as broken."""
         return [stored(path) for path in self._paths()]
+
+    async def running(self) -> list[StoredRun]:
+        """Those that go on now, newest first."""
+        return [stored(path) for path in self._paths()[:_NEWEST] if RunDirectory(path).status() == "running"]
 
     async def find(self, name: str) -> StoredRun:
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""

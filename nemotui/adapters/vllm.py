@@ -13,7 +13,7 @@ import msgspec
 
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
-from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, ToolCallDelta, Usage
+from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics, ToolCallDelta, Usage
 from nemotui.core.sse import DONE, SseDecoder
 from nemotui.core.text import plain, plain_line
 
@@ -299,6 +299,10 @@ def parse_metrics(text: str) -> ServerMetrics:
     def total(name: str) -> float | None:
         return plausible(sum(samples[name]), MOST_OF_A_SERVER) if name in samples else None
 
+    def histogram(name: str) -> Observed | None:
+        sum_s, count = total(f"vllm:{name}_seconds_sum"), total(f"vllm:{name}_seconds_count")
+        return None if sum_s is None or count is None else Observed(sum_s=sum_s, count=count)
+
     def config(name: str) -> int | None:
         value = labels.get("vllm:cache_config_info", {}).get(name, "")
         return int(value) if value.isdecimal() and len(value) <= 15 else None
@@ -317,4 +321,7 @@ def parse_metrics(text: str) -> ServerMetrics:
         preemptions=total("vllm:num_preemptions_total"),
         num_gpu_blocks=config("num_gpu_blocks"),
         block_size=config("block_size"),
+        ttft=histogram("time_to_first_token"),
+        itl=histogram("inter_token_latency"),
+        e2el=histogram("e2e_request_latency"),
     )

@@ -38,6 +38,7 @@ async def backends(
     from nemotui.adapters.ending import end_process
     from nemotui.adapters.load import LoadProcess
     from nemotui.adapters.measured import StartsFile
+    from nemotui.adapters.observer import ApartObserver, TaskObserver
     from nemotui.adapters.runs import RunsFolder
 
     settings, clock = _own(inv), SystemClock()
@@ -52,11 +53,17 @@ async def backends(
     async with AsyncExitStack() as stack:
         probe, runtime, cache = _box(inv, clock, stack, start_s)
         stack.push_async_callback(probe.close)
+        observe: TaskObserver | ApartObserver = ApartObserver(key)
+        if inv.demo is not None:
+            observe = TaskObserver(probe, server, clock)
+            stack.push_async_callback(observe.close)
         yield Backends(
             clock=clock,
             probe=probe,
             runtime=runtime,
-            load=LoadProcess(runs, clock, catalog, api_key=key),
+            load=LoadProcess(
+                runs, clock, catalog, api_key=key, observe=observe, price_per_hour=settings.price_per_hour
+            ),
             runs=RunsFolder(runs),
             catalog=catalog,
             cache=cache,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,7 +16,8 @@ from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.models import PublishedRow
 
 if TYPE_CHECKING:
-    from nemotui.core.ports import LoadRunner
+    from nemotui.core.observe import Observation
+    from nemotui.core.ports import LoadRunner, RunStore
 
 Endpoint = Literal["chat", "completions"]
 Phase = Literal["prepare", "warmup", "run"]
@@ -211,6 +212,13 @@ class BenchProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchObserved:
+    """What stands beside the run now."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
 class BenchFinished:
     """The run's result.json. Look at `failed`, `complete` and `interrupted` before praising it."""
 
@@ -224,7 +232,7 @@ class BenchFailed:
     error: NemotuiError
 
 
-BenchEvent = BenchStarted | BenchProgress | BenchFinished | BenchFailed
+BenchEvent = BenchStarted | BenchProgress | BenchObserved | BenchFinished | BenchFailed
 
 
 async def run_bench(load: LoadRunner, spec: BenchSpec, environment: Mapping[str, Any]) -> AsyncGenerator[BenchEvent]:
@@ -239,13 +247,19 @@ async def run_bench(load: LoadRunner, spec: BenchSpec, environment: Mapping[str,
             yield event
 
 
+async def beside_others(spec: BenchSpec, runs: RunStore) -> BenchSpec:
+    """The specification, with the names of the runs that go on at the same server: they will share it."""
+    others = [run.name for run in await runs.running() if run.spec and run.spec.server == spec.server]
+    return replace(spec, metadata={**spec.metadata, "beside": others}) if others else spec
+
+
 async def follow_bench(load: LoadRunner, run: str) -> AsyncGenerator[BenchEvent]:
     """A run that somebody started, from its beginning, whether it still goes or ended long ago."""
     yield BenchStarted(run)
     try:
         async with aclosing(load.follow(run)) as points:
             async for point in points:
-                yield BenchProgress(point)
+                yield BenchProgress(point) if isinstance(point, TimelinePoint) else BenchObserved(point)
         yield BenchFinished(await load.result(run))
     except NemotuiError as error:
         yield BenchFailed(error)
@@ -267,7 +281,7 @@ _COMPARED = ("output_throughput", "total_token_throughput", "mean_ttft_ms", "mea
 
 
 def published_comparison(result: Mapping[str, Any], row: PublishedRow) -> dict[str, Any]:
-    """A result beside a published row: `{"row", "comparable", "reason", "output_throughput_ratio", …}`.
+    """A result beside a published row: `{"row", "comparable", "reason", "output_throughput", "…_ratio", …}`.
 
     Ratios are ours over published, from `as_vllm`, since the rows were made with that tool; None, with the reason,
     where the two did not measure the same thing.
@@ -293,4 +307,5 @@ def published_comparison(result: Mapping[str, Any], row: PublishedRow) -> dict[s
     ratios = {
         f"{name}_ratio": None if ours.get(name) is None else ours[name] / getattr(row, name) for name in _COMPARED
     }
-    return {"row": row.name, "comparable": reason is None, "reason": reason, **ratios}
+    figures = {name: getattr(row, name) for name in _COMPARED}
+    return {"row": row.name, "comparable": reason is None, "reason": reason, **figures, **ratios}

@@ -18,6 +18,7 @@ from nemotui.core.plan import LABEL, ContainerSpec
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
     from nemotui.core.measured import MeasuredStart
+    from nemotui.core.observe import Observation
 
 
 class Clock(Protocol):
@@ -155,6 +156,14 @@ class ContainerRuntime(Protocol):
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         """Batches of lines, oldest first; with `follow` until the container ends."""
 
+    def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """Run a command in a container: its lines as they come, until it ends. Leaving early ends it.
+
+        Raises `FailedError` where the container has no such program. How it ended is for its output to say.
+        """
+
     async def stop(self, container_id: str, *, grace_s: int) -> None: ...
 
     async def remove(self, container_id: str) -> None: ...
@@ -170,10 +179,19 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A histogram of /metrics without its buckets: seconds in all, and how many samples, since the server's start."""
+
+    sum_s: float
+    count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerMetrics:
     """What /metrics says now, prefix `vllm:`; None where the server does not export it.
 
-    Token counts and cache queries are counters since the server's start; `kv_cache_usage` is 0..1.
+    Token counts and cache queries are counters since the server's start; `kv_cache_usage` is 0..1; `ttft`, `itl` and
+    `e2el` are the latencies as the server sees them.
     """
 
     running: float | None = None
@@ -186,6 +204,9 @@ class ServerMetrics:
     preemptions: float | None = None
     num_gpu_blocks: int | None = None
     block_size: int | None = None
+    ttft: Observed | None = None
+    itl: Observed | None = None
+    e2el: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,11 +275,24 @@ class LoadRunner(Protocol):
     async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
         """Start a run and return its directory. `environment` is kept there: GPUs, image, versions; nothing secret."""
 
-    def follow(self, run: str) -> AsyncGenerator[TimelinePoint, None]:
-        """The run's timeline from its beginning until its end; `FailedError` when it died before any request ended."""
+    def follow(self, run: str) -> AsyncGenerator[TimelinePoint | Observation, None]:
+        """The run's timeline from its beginning until its end, and what stands beside it.
+
+        `FailedError` when it died before any request ended.
+        """
 
     async def result(self, run: str) -> Mapping[str, Any]:
-        """Its result.json; raises what kept the run from measuring (`NothingThereError`: no server)."""
+        """Its result.json beside what is known of it elsewhere, and the `verdict` in a sentence.
+
+        Raises what kept the run from measuring (`NothingThereError`: no server).
+        """
+
+    async def keep_vllm_bench(self, run: str, figures: Mapping[str, Any]) -> None:
+        """Keep what vLLM's own tool measured beside the run: its result has them as `vllm_bench`."""
+
+    @property
+    def risk(self) -> str | None:
+        """What could end a run before its time on this host, and what to do; None: nothing that is known."""
 
     async def stop(self, run: str) -> None:
         """Ask the run to end; it keeps what it has measured and writes its result."""
@@ -287,6 +321,9 @@ class RunStore(Protocol):
 
     async def runs(self) -> Sequence[StoredRun]:
         """All of them, newest first."""
+
+    async def running(self) -> Sequence[StoredRun]:
+        """Those that go on now, newest first."""
 
     async def find(self, name: str) -> StoredRun:
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""

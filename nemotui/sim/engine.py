@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import secrets
+import shlex
 import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -242,6 +243,12 @@ class PretendEngine:
                 return
             else:
                 await changed.wait()
+
+    async def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        """A pretend container holds no programs; in the words of a real one."""
+        yield (LogLine(f"sh: 1: {shlex.join(argv[4:7]) or argv[0]}: not found", None, "stderr"),)
 
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         """SIGTERM, and SIGKILL when the grace is over."""

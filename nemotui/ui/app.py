@@ -28,7 +28,12 @@ DARK = Theme(
     surface="#161b16",
     panel="#1e251e",
     dark=True,
-    variables={"muted": "#8d978a", "footer-key-foreground": "#76b900", "input-selection-background": "#76b900 35%"},
+    variables={
+        "muted": "#8d978a",
+        "band": "#28575c",  # the lighter part of a chart: up to p99, or all there is
+        "footer-key-foreground": "#76b900",
+        "input-selection-background": "#76b900 35%",
+    },
 )
 
 

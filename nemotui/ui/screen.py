@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher, Footer, Input
 
-from nemotui.core.bench import BenchFailed, BenchSpec, follow_bench, run_bench
+from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_lengths, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
 from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
 from nemotui.core.environment import run_environment
@@ -217,6 +217,7 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
         server = self.b.server(spec.base_url)
         try:
             environment = await run_environment(self.b, server)
+            spec = await beside_others(spec, self.b.runs)
         except NemotuiError as error:
             self._next("bench", BenchFailed(error))
             return
@@ -282,6 +283,7 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
             spec = BenchSpec(
                 base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **message.shape
             )
+            check_lengths(spec, sample.models[0].max_model_len)
         except NemotuiError as error:
             self.notify(str(error), severity="error")
             return

@@ -24,6 +24,7 @@ from nemotui.core.bench import (
     run_bench,
 )
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.observe import Observation
 from nemotui.rundir import RunDirectory
 from tests.load.known_server import Behaviour, KnownServer, serving
 
@@ -40,8 +41,8 @@ def spec(server: KnownServer, **asked: Any) -> BenchSpec:
     return BenchSpec(base_url=server.url, **shape)
 
 
-async def to_the_end(points: AsyncGenerator[TimelinePoint]) -> list[TimelinePoint]:
-    return [point async for point in points]
+async def to_the_end(points: AsyncGenerator[TimelinePoint | Observation]) -> list[TimelinePoint]:
+    return [point async for point in points if isinstance(point, TimelinePoint)]
 
 
 async def test_a_run_from_start_to_result_and_again_from_disk(load: LoadProcess) -> None:
@@ -74,7 +75,7 @@ async def test_it_has_a_session_of_its_own_and_outlives_its_follower(load: LoadP
         # Another follower, as after a lost connection, and then the end that somebody asks for.
         async with aclosing(load.follow(run)) as points:
             async for point in points:
-                if point.done == 3:
+                if isinstance(point, TimelinePoint) and point.done == 3:
                     await load.stop(run)
     result = await load.result(run)
     assert (result["interrupted"], result["completed"], result["errors"]) == (True, 3, {"cancelled": 1})
@@ -102,7 +103,7 @@ async def test_what_a_killed_generator_had_measured_is_told(load: LoadProcess) -
         directory = RunDirectory(Path(run))
         async with aclosing(load.follow(run)) as points:
             async for point in points:
-                if point.done == 3 and (pid := directory.pid()) is not None:
+                if isinstance(point, TimelinePoint) and point.done == 3 and (pid := directory.pid()) is not None:
                     os.kill(pid, signal.SIGKILL)
     events = [event async for event in follow_bench(load, run)]
     assert isinstance(events[-1], BenchFinished)

@@ -13,13 +13,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from nemotui.core.bench import BenchSpec, TimelinePoint
-from nemotui.core.show import number
+from nemotui.core.bench import BenchSpec
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import FIELDS, BenchForm
-from nemotui.ui.widgets.bench_words import idle, progress, report
-from nemotui.ui.widgets.chart import Chart
+from nemotui.ui.widgets.bench_charts import CHARTS, grid
+from nemotui.ui.widgets.bench_report import report
+from nemotui.ui.widgets.bench_words import idle, progress
+from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
 
 _LABELS = {
@@ -29,8 +30,10 @@ _LABELS = {
     "max_concurrency": "concurrency",
     "mode": "mode",
 }
-_WIDE = 100  # columns from which the form is one line and the charts stand side by side
-_CHARTS_ABOVE_RESULT = 26  # lines of the pane from which a result leaves room for them
+_WIDE, _NARROW = 100, 76  # columns from which the form is one line, and two
+_LOW = 10  # lines of the pane below which a run has them all
+_RESULT_LINES = 22  # of the pane that a result needs before the charts may have the rest
+_CHART_LINES = 14  # beside a result
 
 
 class BenchPane(Pane[BenchState]):
@@ -43,6 +46,12 @@ class BenchPane(Pane[BenchState]):
         Binding("p", "preset", "Preset", tooltip="Quick, published, or your own figures", id="bench-preset"),
         Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="bench-edit"),
         Binding("x", "stop", "Stop", tooltip="End the run; what it has measured is kept", id="bench-stop"),
+        Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart"),
+        Binding(
+            "shift+tab", "chart(-1)", "Chart before", tooltip="Select the one before", id="bench-chart-back", show=False
+        ),
+        Binding("plus", "zoom", "Zoom", tooltip="One chart alone, and back", key_display="+", id="bench-zoom"),
+        Binding("c", "copy", "Copy", tooltip="Copy the equal vllm bench serve command", id="bench-copy"),
         Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll the result up", id="bench-up", show=False),
         Binding("down,j", "scroll(1)", "Down", tooltip="Scroll the result down", id="bench-down", show=False),
     ]
@@ -59,12 +68,20 @@ class BenchPane(Pane[BenchState]):
 
         run: str
 
+    @dataclass
+    class Copy(Message):
+        """Copy the command that measures this shape with vLLM's own tool."""
+
+        shape: dict[str, Any]
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._form = BenchForm()
         self._formed_of: BenchSpec | None = None  # the run whose shape was put into the form
         self._tried = False  # Enter was pressed on a form that is wrong
-        self._running = False  # as the footer was last drawn
+        self._footer = (False, False)  # what it was last drawn for
+        self._selected = 0
+        self._zoomed = False
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="bench-form"):
@@ -73,20 +90,20 @@ class BenchPane(Pane[BenchState]):
                     if group[0] == FIELDS[0]:
                         yield Static(id="preset")
                     for name in group:
-                        yield Static(Content.styled(_LABELS[name], "$muted"), classes="label")
-                        yield Field(self._form.texts[name], id=name, classes="field", compact=True, max_length=12)
+                        with Horizontal(classes="pair"):
+                            yield Static(Content.styled(_LABELS[name], "$muted"), classes="label")
+                            yield Field(self._form.texts[name], id=name, classes="field", compact=True, max_length=12)
         yield Static(id="wrong")
-        yield Static(id="progress")
-        with Horizontal(id="charts"):
-            yield Chart("TTFT", "ms", id="ttft")
-            yield Chart("ITL", "ms", id="itl")
-            yield Chart("output", "tok/s", id="throughput")
+        yield Canvas(id="progress")
+        yield Canvas(id="charts")
         with VerticalScroll(id="report", can_focus=False):
-            yield Static()
+            yield Canvas(id="result")
 
     def on_resize(self, event: events.Resize) -> None:
-        """One line or two, side by side or stacked: it depends on the room."""
+        """How the form lies, and what there is room for."""
         self.set_class(event.size.width < _WIDE, "narrow")
+        self.set_class(event.size.width < _NARROW, "tiny")
+        self.set_class(event.size.height < _LOW, "low")
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
@@ -96,18 +113,31 @@ class BenchPane(Pane[BenchState]):
         if state.spec is not None and state.spec is not self._formed_of:
             self._formed_of = state.spec
             self._fill(BenchForm.of(state.spec))
-        if state.running is not self._running:
-            self._running = state.running
+        charted = state.stage in ("run", "finished") and state.latest is not None
+        if self._footer != (state.running, charted):
+            self._footer = state.running, charted
             self.set_class(state.running, "running")
             self.refresh_bindings()
         self._draw_form()
-        self.query_one("#progress", Static).update(progress(state, self.size.width))
-        self._draw_charts(state)
-        report_ = self.query_one("#report", VerticalScroll)
-        report_.display = not state.running
-        if report_.display:
-            words = idle(state, self._form) if state.stage == "idle" else report(state, self.size.width)
-            report_.query_one(Static).update(words)
+        width = self.content_size.width
+        said = progress(state, width)
+        self.query_one("#progress", Canvas).show(said)
+        room = self._room(state, len(said)) if charted else 0
+        charts = grid(state, width, room, selected=self._selected, zoomed=self._zoomed) if room else []
+        self.query_one("#charts", Canvas).show(charts)
+        self.query_one("#report").display = not state.running
+        if not state.running:
+            words = idle(state, self._form) if state.stage == "idle" else report(state, width - 1)
+            self.query_one("#result", Canvas).show(words)
+
+    def _room(self, state: BenchState, said: int) -> int:
+        """Lines for the charts: all that is left of a run, what a result spares."""
+        form = self.query_one("#bench-form").outer_size.height + 1
+        left = self.content_size.height - said - (0 if self.has_class("low") and state.running else form)
+        if state.running or self._zoomed:
+            return max(left, 0)
+        spare = left - _RESULT_LINES
+        return min(spare, _CHART_LINES) if spare >= 4 else 0
 
     def _draw_form(self) -> None:
         form = self._form
@@ -121,23 +151,6 @@ class BenchPane(Pane[BenchState]):
             Content.styled("; ".join(f"{_LABELS[name]}: {words}" for name, words in wrong.items()), "$error")
         )
 
-    def _draw_charts(self, state: BenchState) -> None:
-        charts = self.query_one("#charts")
-        room = state.running or self.size.height >= _CHARTS_ABOVE_RESULT
-        charts.display = room and bool(state.points)
-        if not charts.display:
-            return
-        latest = state.points[-1]
-        self.query_one("#ttft", Chart).show(
-            state.history(lambda point: point.ttft.p50_ms), _quantiles(latest, "ttft_so_far", 0)
-        )
-        self.query_one("#itl", Chart).show(
-            state.history(lambda point: point.itl.p50_ms), _quantiles(latest, "itl_so_far", 1)
-        )
-        self.query_one("#throughput", Chart).show(
-            state.history(lambda point: point.output_throughput), number(latest.output_throughput, "tok/s")
-        )
-
     def _fill(self, form: BenchForm) -> None:
         """Another form: what stands in the fields follows."""
         self._form, self._tried = form, False
@@ -147,9 +160,16 @@ class BenchPane(Pane[BenchState]):
                 field.value = form.texts[name]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer offers to start what does not run, and to stop what does."""
-        running = self.live is not None and self.live.running
-        return {"start": not running, "preset": not running, "edit": not running, "stop": running}.get(action, True)
+        """The footer offers to start what does not run, to stop what does, and the charts where there are some.
+
+        In a field, Tab goes to the next one.
+        """
+        running, charted = self.live is not None and self.live.running, self._footer[1]
+        if action == "chart":
+            return charted and self.has_focus
+        return {"start": not running, "preset": not running, "edit": not running, "stop": running, "zoom": charted}.get(
+            action, True
+        )
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A field was typed into, or filled."""
@@ -161,15 +181,30 @@ class BenchPane(Pane[BenchState]):
         """Enter in a field starts, as it does in the pane."""
         self.action_start()
 
+    def leave_field(self) -> None:
+        """Escape: out of a field, or back to all charts."""
+        if self._zoomed and self.has_focus:
+            self.action_zoom()
+        super().leave_field()
+
     def action_start(self) -> None:
         """Start, if the form is right and nothing runs."""
+        if self._is_right():
+            self.focus()
+            self.post_message(self.Start(self._form.shape))
+
+    def action_copy(self) -> None:
+        """Through the terminal's clipboard (OSC 52), which reaches through SSH."""
+        if self._is_right():
+            self.post_message(self.Copy(self._form.shape))
+
+    def _is_right(self) -> bool:
+        """Whether the form can be used; else what is wrong is said, and the cursor goes there."""
         self._tried = True
         self._draw_form()
         if self._form.wrong:
             self.query_one(f"#{next(iter(self._form.wrong))}").focus()
-            return
-        self.focus()
-        self.post_message(self.Start(self._form.shape))
+        return not self._form.wrong
 
     def action_preset(self) -> None:
         """The next preset."""
@@ -188,11 +223,16 @@ class BenchPane(Pane[BenchState]):
         self.notify("Stopping the run. What it has measured is kept.")
         self.post_message(self.Stop(self.live.run))
 
+    def action_chart(self, steps: int) -> None:
+        """Select another chart; those that have no room come when they are selected."""
+        self._selected = (self._selected + steps) % len(CHARTS)
+        self.draw()
+
+    def action_zoom(self) -> None:
+        """The selected chart alone, or all of them again."""
+        self._zoomed = not self._zoomed
+        self.draw()
+
     def action_scroll(self, lines: int) -> None:
         """Through a result that is longer than the window."""
         self.query_one("#report").scroll_relative(y=lines, animate=False)
-
-
-def _quantiles(point: TimelinePoint, name: str, digits: int) -> str:
-    so_far = getattr(point, name)
-    return f"p50 {number(so_far.p50_ms, digits=digits)} p99 {number(so_far.p99_ms, 'ms', digits)}"

@@ -1,4 +1,4 @@
-"""A history as columns of eighths: fixed scale, newest at the right, unknown left blank.
+"""A history as columns of eighths: fixed scale, oldest at the left, unknown left blank.
 
 Textual's own Sparkline scales itself to what it is given, so that a constant 100 % looks like a constant 0.
 """
@@ -6,14 +6,14 @@ Textual's own Sparkline scales itself to what it is given, so that a constant 10
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
-from rich.segment import Segment
-from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.content import Content
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 _STEPS = (1, 1.5, 2, 3, 5, 7.5, 10)
+
+Values = Sequence[float | None]
 
 
 def nice_top(highest: float) -> float:
@@ -30,43 +30,33 @@ def nice_top(highest: float) -> float:
 
 def column(value: float | None, top: float, height: int) -> list[str]:
     """One value as `height` characters from the top down. A known value shows at least a line, even 0."""
-    if value is None:
-        return [" "] * height
-    eighths = max(1, round(min(max(value / top, 0.0), 1.0) * height * 8))
+    eighths = _eighths(value, top, height)
     return [EIGHTHS[min(max(eighths - row * 8, 0), 8)] for row in reversed(range(height))]
 
 
-class History(Widget):
-    """The last values, one a column. `top` None: the scale is the next round figure above what is shown."""
+def band(low: Values, high: Values, top: float, height: int, style: str, light: str) -> list[Content]:
+    """Two figures of one scale as `height` lines: a column up to `low` in `style`, on it one up to `high` in `light`.
 
-    DEFAULT_CSS = """
-    History { height: 1; width: 1fr; color: $primary; }
+    Where `high` is below `low` or unknown there is only the first.
     """
+    lows = [_eighths(value, top, height) for value in low]
+    highs = [_eighths(value, top, height) for value in high]
+    lines = []
+    for row in reversed(range(height)):
+        cells = [_cell(a - row * 8, b - row * 8, style, light) for a, b in zip(lows, highs, strict=True)]
+        parts = [("".join(sign for sign, _ in run), how) for how, run in groupby(cells, key=lambda cell: cell[1])]
+        lines.append(Content.assemble(*parts))
+    return lines
 
-    values: reactive[tuple[float | None, ...]] = reactive(())
 
-    def __init__(self, *, top: float | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self._top = top
+def _eighths(value: float | None, top: float, height: int) -> int:
+    return 0 if value is None else max(1, round(min(max(value / top, 0.0), 1.0) * height * 8))
 
-    @property
-    def scale(self) -> float:
-        """What the full height stands for."""
-        return self._top if self._top is not None else nice_top(max(self._known, default=0.0))
 
-    def show(self, values: Sequence[float | None]) -> None:
-        """Show these, oldest first; only as many as there are columns are kept."""
-        self.values = tuple(values[-max(self.size.width, 400) :])
-
-    @property
-    def _shown(self) -> tuple[float | None, ...]:
-        return self.values[-self.size.width :] if self.size.width else ()
-
-    @property
-    def _known(self) -> list[float]:
-        return [value for value in self._shown if value is not None]
-
-    def render_line(self, y: int) -> Strip:
-        width, height, top = self.size.width, self.size.height, self.scale
-        cells = "".join(column(value, top, height)[y] for value in self._shown)
-        return Strip([Segment(cells.rjust(width), self.rich_style)], width)
+def _cell(low: int, high: int, style: str, light: str) -> tuple[str, str]:
+    """A cell's sign and style, given how many eighths from its bottom the two figures reach."""
+    if low <= 0:
+        return (EIGHTHS[min(high, 8)], light) if high > 0 else (" ", "")
+    if low >= 8:
+        return "█", style
+    return EIGHTHS[low], f"{style} on {light}" if high >= 8 else style
