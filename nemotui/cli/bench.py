@@ -11,27 +11,32 @@ from typing import Any, get_args
 
 import click
 
-from nemotui.cli.backends import backends, serving
-from nemotui.cli.output import Answer, table
+from nemotui.cli.backends import api_key, backends, serving
+from nemotui.cli.output import Answer, columns
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
     PRESETS,
     BenchEvent,
     BenchFailed,
     BenchFinished,
+    BenchObserved,
     BenchProgress,
     BenchSpec,
     BenchStarted,
+    Endpoint,
     TimelinePoint,
+    beside_others,
     check_lengths,
     follow_bench,
     run_bench,
 )
+from nemotui.core.bench_table import aligned, comparison, facts, latencies, totals
 from nemotui.core.chat import Mode
-from nemotui.core.environment import run_environment
+from nemotui.core.environment import measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
-from nemotui.core.ports import Backends, ModelServer, StoredRun
+from nemotui.core.ports import Backends, Container, ModelServer, ServedModel, StoredRun
 from nemotui.core.show import number
+from nemotui.core.vllm_bench import measure_with_vllm
 
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
 
@@ -81,6 +86,10 @@ class _Rate(click.ParamType[float]):
         ),
         click.option("--label", metavar="TEXT", help="Name of the run."),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
+        click.option(
+            "--endpoint", type=click.Choice(get_args(Endpoint)), default="chat", help="Which API (default chat)."
+        ),
+        click.option("--with-vllm", is_flag=True, help="Then `vllm bench serve` in the container, beside ours."),
         click.option("--detach", is_flag=True, help="Start it and return; --attach follows it."),
         click.option("--attach", metavar="RUN", help="Follow a run that was started before, or `latest`."),
         click.option("--stop", metavar="RUN", help="End a run, or `latest`; what it has measured is its result."),
@@ -92,6 +101,7 @@ async def bench(
     preset: str | None,
     request_rate: float,
     output: Path | None,
+    with_vllm: bool,
     detach: bool,
     attach: str | None,
     stop: str | None,
@@ -112,6 +122,9 @@ async def bench(
     if detach and pretend:
         fix = "Start one with `nemotui simulate` and name it with --base-url."
         raise UsageError("usage", "--detach would leave the run without its pretend server", fix)
+    if detach and with_vllm:
+        fix = "Leave out --detach, or --with-vllm."
+        raise UsageError("usage", "--with-vllm measures after the run, so it has to be waited for", fix)
     async with serving(inv, runs_dir=output) as (b, server, model):
         spec = BenchSpec(
             base_url=server.base_url,
@@ -119,14 +132,29 @@ async def bench(
             request_rate=None if request_rate == float("inf") else request_rate,
             time_scale=inv.speed if pretend else 1.0,
             **shape,
-            **{k: flags[k] for k in ("burstiness", "mode", "seed", "label")},
+            **{k: flags[k] for k in ("burstiness", "mode", "seed", "label", "endpoint")},
         )
-        check_lengths(spec, await _context(server, model))
+        served = await _served(server, model)
+        check_lengths(spec, served.max_model_len)
+        spec = await beside_others(spec, b.runs)
+        for other in spec.metadata.get("beside", ()):
+            inv.out.note(f"Another benchmark goes on at this server: {other}. Each will find it slower.")
+        container = await _container(b, server) if with_vllm else None
         environment = await run_environment(b, server)
+        if b.load.risk and not pretend:
+            inv.out.note(f"Note: {b.load.risk}")
         if detach:
             run = await b.load.start(spec, environment)
             return Answer({"run": run}, f"The run goes on by itself. Follow it: nemotui bench --attach {run}")
-        return await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
+        measured = await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
+        if container is None:
+            return measured
+        inv.out.say("Now the same with vllm bench serve, in the container …")
+        figures = await measure_with_vllm(
+            b.runtime, container, spec, served, api_key(inv.settings.api_key_file, inv.settings.base_url)
+        )
+        await b.load.keep_vllm_bench(measured.document["run"], figures)
+        return bench_answer(await b.load.result(measured.document["run"]))
 
 
 async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:
@@ -138,12 +166,22 @@ async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:
     return Answer(measured.document, measured.text)
 
 
-async def _context(server: ModelServer, model: str) -> int | None:
-    """The longest context that the server takes for a model, if it says so."""
+async def _served(server: ModelServer, model: str) -> ServedModel:
+    """What the server lists of a model; no more than its name where it serves the model without listing any."""
+    unlisted = ServedModel(id=model)
     try:
-        return next((entry.max_model_len for entry in await server.models() if entry.id == model), None)
+        return next((entry for entry in await server.models() if entry.id == model), unlisted)
     except FailedError:
-        return None  # it serves the model without listing any
+        return unlisted
+
+
+async def _container(b: Backends, server: ModelServer) -> Container:
+    """Our container that is measured: vLLM's own tool is in there."""
+    if (container := await measured_container(b, server)) is None:
+        raise UsageError(
+            "usage", "--with-vllm needs a server that nemotui deployed", "vllm bench serve runs in its container."
+        )
+    return container
 
 
 async def follow_run(
@@ -168,6 +206,8 @@ async def follow_run(
                     if not sys.stderr.isatty() and point.elapsed_s - shown_s >= _LOG_EVERY_S:
                         inv.out.note(progress_line(point))
                         shown_s = point.elapsed_s
+                case BenchObserved(observation=observation):
+                    inv.out.event("observed", asdict(observation))
                 case BenchFailed(error=error):
                     raise error
                 case BenchFinished(result=result):
@@ -203,40 +243,13 @@ def bench_answer(result: Mapping[str, Any]) -> Answer:
 
 
 def result_text(result: Mapping[str, Any]) -> str:
-    """The table that people know from `vllm bench serve`, and what to make of it."""
-    rows: list[tuple[str, ...]] = [("ms", "mean", "p50", "p90", "p95", "p99")]
-    for name in ("ttft", "tpot", "itl", "e2el"):
-        cells = [result[f"{stat}_{name}_ms"] for stat in ("mean", "p50", "p90", "p95", "p99")]
-        rows.append((name.upper(), *(number(value, digits=1) for value in cells)))
+    """The sentence, the tables that people know from `vllm bench serve`, and what to make of them."""
+    sentence = result["verdict"]
     parts = [
-        f"{result['completed']} requests in {number(result['duration'], 's', 1)}, {result['failed']} failed"
-        f" · {number(result['total_input_tokens'])} tokens in, {number(result['total_output_tokens'])} out",
-        f"{number(result['output_throughput'], 'output tok/s', 1)}"
-        f" · {number(result['total_token_throughput'], 'total tok/s', 1)}"
-        f" · {number(result['request_throughput'], 'requests/s', 2)}",
-        table(rows, right=range(1, 6)),
+        f"{sentence[:1].upper()}{sentence[1:]}.",
+        totals(result),
+        "\n".join(aligned(latencies(result), columns())),
+        "\n".join(aligned(comparison(result), columns())),
+        "\n".join(f"{word:<10}{sentence}" for word, sentence in facts(result)),
     ]
-    if samples := result.get("error_samples"):
-        parts.append("\n".join(f"{kind}: {words}" for kind, words in samples.items()))
-    if result["time_scaled"]:
-        parts.append("TIME SCALED: the pretend server ran faster than life; no figure here is a measurement.")
-    elif result["metadata"].get("server") == "pretend":
-        parts.append("PRETEND SERVER: no figure here is a measurement.")
-    published = result.get("published")
-    if published and published["comparable"]:
-        parts.append(f"Beside the published {published['row']}: " + _ratios(published))
-    prompts = result.get("approximate_prompts")
-    notes = [
-        *([f"prompts are of about that length: {prompts}"] if prompts else []),
-        *result.get("notes", ()),
-        *result["clock"]["notes"],
-    ]
-    if notes:
-        parts.append("\n".join(f"Note: {note}" for note in notes))
-    return "\n\n".join(filter(None, parts))
-
-
-def _ratios(published: Mapping[str, Any]) -> str:
-    names = ("output_throughput", "total_token_throughput", "mean_ttft_ms", "mean_itl_ms")
-    ratios = {name: published[f"{name}_ratio"] for name in names}
-    return ", ".join(f"{name} {ratio * 100:.0f} %" for name, ratio in ratios.items() if ratio is not None)
+    return "\n\n".join(parts)

@@ -18,7 +18,7 @@ async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
         machine: Machine | None = await b.probe.sample()
     except NemotuiError:
         machine = None
-    container = await _measured(b, server)
+    container = await measured_container(b, server)
     return {
         "nemotui_version": __version__,
         "pretend": b.pretend,
@@ -28,7 +28,8 @@ async def run_environment(b: Backends, server: ModelServer) -> dict[str, Any]:
     }
 
 
-async def _measured(b: Backends, server: ModelServer) -> Container | None:
+async def measured_container(b: Backends, server: ModelServer) -> Container | None:
+    """The container of ours that answers there, None where there is none."""
     try:
         containers = await b.runtime.containers()
     except NemotuiError:

@@ -63,7 +63,7 @@ class Trail:
         return max(x, y) if figure in self.peaks else (x * a.count + y * b.count) / (a.count + b.count)
 
 
-_AXIS_S: Sequence[float] = (30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
+_AXIS_S: Sequence[float] = (10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400, 28800, 57600, 86400)
 
 
 def axis_s(elapsed_s: float) -> float:

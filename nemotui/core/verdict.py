@@ -69,7 +69,7 @@ def cautions(result: Mapping[str, Any]) -> list[str]:
 
 
 def server_says(result: Mapping[str, Any]) -> str | None:
-    """`server says mean TTFT 101 ms, client 103 ms`; with a warning where they are far apart; None: it says nothing."""
+    """The server `says mean TTFT 101 ms, client 103 ms`, and whether they are far apart; None: it says nothing."""
     seen = result.get("server_side")
     if not seen:
         return None
@@ -82,5 +82,5 @@ def server_says(result: Mapping[str, Any]) -> str | None:
             far = far or abs(theirs - ours) > max(_FAR * ours, 1.0)
     if not parts:
         return None
-    said = f"server says {'; '.join(parts)}"
+    said = f"says {'; '.join(parts)}"
     return f"{said} (far apart: something lies between them, or others use the server)" if far else said

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from nemotui.core.bench import BenchSpec
@@ -14,9 +15,12 @@ from nemotui.core.errors import FailedError
 from nemotui.core.ports import Container, ContainerRuntime, ServedModel
 
 _PATHS = {"chat": ("openai-chat", "/v1/chat/completions"), "completions": ("openai", "/v1/completions")}
-_RESULT = "/tmp/nemotui-vllm-bench.json"
+_FILE = "nemotui-vllm-bench.json"
 # The key goes by environment. Standard output is left to the result alone, in lines of a length that is not cut.
-_SCRIPT = f'"$@" --save-result --result-dir /tmp --result-filename {_RESULT.rpartition("/")[2]} >&2 && python3 -m json.tool {_RESULT}'
+_SCRIPT = (
+    f'"$@" --save-result --result-dir /tmp --result-filename {_FILE} >&2'
+    f" && python3 -m json.tool /tmp/{_FILE} && rm /tmp/{_FILE}"
+)
 
 
 def vllm_bench_command(spec: BenchSpec, model: ServedModel, *, trust_remote_code: bool = False) -> list[str]:
@@ -72,7 +76,9 @@ async def measure_with_vllm(
         return figures(json.loads("".join(output)))
     except ValueError:
         raise FailedError(
-            "vllm_bench", f"vllm bench serve gave no result: {words or 'it said nothing'}", "Run it by hand: c copies it."
+            "vllm_bench",
+            f"vllm bench serve gave no result: {words or 'it said nothing'}",
+            "Run it by hand: c copies it.",
         ) from None
 
 
@@ -85,7 +91,7 @@ def figures(document: object) -> dict[str, Any]:
 
 def _port(args: Sequence[str]) -> int:
     """Where vLLM listens inside its container."""
-    for name, value in zip(args, args[1:], strict=False):
+    for name, value in pairwise(args):
         if name == "--port" and value.isdecimal():
             return int(value)
     return 8000

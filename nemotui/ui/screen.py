@@ -15,10 +15,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher, Footer, Input
 
-from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_lengths, follow_bench, run_bench
 from nemotui.core.chat import Sampling, reply
 from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
-from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed
 from nemotui.core.learn import learn
@@ -26,6 +24,7 @@ from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, local_url, watch_machine, watch_server
+from nemotui.ui.benching import Benching
 from nemotui.ui.keys import Action
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.options import Options
@@ -42,9 +41,7 @@ from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import LogsState
-from nemotui.ui.states.server import ServerState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
-from nemotui.ui.workers import WorkingScreen
 
 PANES: Mapping[str, type[Pane[Any]]] = {
     "gpus": GpusPane,
@@ -55,10 +52,9 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 _TAIL = 2000  # lines of an older log to begin with
 _GRACE_S = 30
-_RUNS_EVERY_S = 3.0
 
 
-class MainScreen(WorkingScreen, inherit_bindings=False):
+class MainScreen(Benching, inherit_bindings=False):
     """The console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,11 +81,8 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
     ]
 
     def __init__(self, backends: Backends, options: Options) -> None:
-        super().__init__()
-        self.b = backends
-        self.options = options
-        self.server = ServerState()
-        self.states: dict[str, Any] = {
+        super().__init__(backends, options)
+        self.states = {
             "gpus": GpusState(),
             "deploy": DeployState(catalog=backends.catalog, request=options.request, cpu=options.cpu),
             "logs": LogsState(),
@@ -198,37 +191,6 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
         else:
             self.notify(f"{container.name} has stopped.")
 
-    async def _watch_runs(self) -> None:
-        """A run that an earlier console left going, or that is begun elsewhere, is shown too."""
-        while True:
-            with suppress(NemotuiError):  # there is none yet
-                await self._find_run()
-            await self.b.clock.sleep(_RUNS_EVERY_S)
-
-    async def _find_run(self) -> None:
-        if self.states["bench"].running:
-            return
-        run = await self.b.runs.find("latest")
-        if run.status == "running" and run.path != self.states["bench"].run:
-            self._next("bench", run)
-            self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
-
-    async def _measure(self, spec: BenchSpec) -> None:
-        server = self.b.server(spec.base_url)
-        try:
-            environment = await run_environment(self.b, server)
-            spec = await beside_others(spec, self.b.runs)
-        except NemotuiError as error:
-            self._next("bench", BenchFailed(error))
-            return
-        finally:
-            await server.close()
-        await self._bench(run_bench(self.b.load, spec, environment))
-
-    async def _bench(self, events: AsyncGenerator[Any, None]) -> None:
-        async for event in self._each(events):
-            self._next("bench", event)
-
     async def _ask(self, state: ChatState, url: str, model: str) -> None:
         server = self.b.server(url)
         try:
@@ -270,34 +232,6 @@ class MainScreen(WorkingScreen, inherit_bindings=False):
                 self._work("stop", self._stop(container))
 
         self.app.push_screen(Ask(question, "Stop it"), answered)
-
-    def on_bench_pane_start(self, message: BenchPane.Start) -> None:
-        if self.states["bench"].running:
-            self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
-            return
-        sample = self.server.sample
-        if sample is None or not sample.serving:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
-            return
-        try:
-            spec = BenchSpec(
-                base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **message.shape
-            )
-            check_lengths(spec, sample.models[0].max_model_len)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._next("bench", spec)
-        self._work("bench", self._measure(spec))
-
-    def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
-        self._work("stop-bench", self._stop_bench(message.run))
-
-    async def _stop_bench(self, run: str) -> None:
-        try:
-            await self.b.load.stop(run)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
 
     def on_chat_pane_asked(self, message: ChatPane.Asked) -> None:
         sample = self.server.sample

@@ -138,6 +138,11 @@ class Runtime(Unasked):
         finally:
             self.log_closed += 1
 
+    def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        raise AssertionError("nothing is run in a container here")
+
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         self.calls.append("stop")
 

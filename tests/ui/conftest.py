@@ -17,6 +17,7 @@ from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.ending import end_process
 from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.load import LoadProcess
+from nemotui.adapters.observer import TaskObserver
 from nemotui.adapters.runs import RunsFolder
 from nemotui.adapters.vllm import VllmServer
 from nemotui.catalog import load_catalog
@@ -100,11 +101,13 @@ async def pretend_console(
     port = free_port()
     clock, catalog = SystemClock(), load_catalog()
     engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
+    probe = PretendProbe(profile, clock, engine)
+    observe = TaskObserver(probe, VllmServer, clock)
     backends = Backends(
         clock=clock,
-        probe=PretendProbe(profile, clock, engine),
+        probe=probe,
         runtime=engine,
-        load=LoadProcess(runs, clock, catalog),
+        load=LoadProcess(runs, clock, catalog, observe=observe),
         runs=RunsFolder(runs),
         catalog=catalog,
         cache=engine.hub,
@@ -122,6 +125,7 @@ async def pretend_console(
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Console(app, pilot, port)
     finally:
+        await observe.close()
         await engine.close()
         await backends.probe.close()
 

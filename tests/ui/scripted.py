@@ -13,8 +13,10 @@ from typing import Any
 from nemotui.adapters.runs import RunsFolder
 from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec, TimelinePoint
+from nemotui.core.beside import beside
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
+from nemotui.core.observe import Observation
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import (
     Backends,
@@ -106,6 +108,11 @@ class Still(Unasked):
         yield tuple(LogLine(line[:2000], STARTED_AT + n) for n, line in enumerate(lines))
         await asyncio.Event().wait()
 
+    async def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        yield (LogLine("nothing is run here"),)
+
     async def stop(self, container_id: str, *, grace_s: int) -> None: ...
 
     async def remove(self, container_id: str) -> None: ...
@@ -140,13 +147,21 @@ class Still(Unasked):
         yield ChatChunk(at=at, finish_reason="stop", usage=usage)
 
     # LoadRunner: the recorded run
-    async def follow(self, run: str) -> AsyncGenerator[TimelinePoint, None]:
+    risk = None
+
+    async def follow(self, run: str) -> AsyncGenerator[TimelinePoint | Observation, None]:
         points, _ = RunDirectory(Path(run)).timeline()
+        observations, _ = RunDirectory(Path(run)).observations()
         for point in points:
             yield point
+        for observation in observations:
+            yield observation
 
     async def result(self, run: str) -> Mapping[str, Any]:
-        return RunDirectory(Path(run)).result()
+        observations, _ = RunDirectory(Path(run)).observations()
+        return beside({**RunDirectory(Path(run)).result(), "published": None}, observations, 9.98)
+
+    async def keep_vllm_bench(self, run: str, figures: Mapping[str, Any]) -> None: ...
 
 
 class StillRuns(Still):

@@ -11,6 +11,7 @@ import pytest
 from nemotui.core.bench import (
     BenchFailed,
     BenchFinished,
+    BenchObserved,
     BenchProgress,
     BenchSpec,
     BenchStarted,
@@ -18,9 +19,10 @@ from nemotui.core.bench import (
     TimelinePoint,
 )
 from nemotui.core.errors import FailedError
-from nemotui.core.ports import ServedModel, StoredRun
+from nemotui.core.observe import Observation
+from nemotui.core.ports import ServedModel, ServerMetrics, StoredRun
 from nemotui.core.watch import ServerSample
-from nemotui.ui.states.bench import KEPT, BenchState
+from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import FIELDS, BenchForm
 
 SPEC = BenchSpec(base_url="http://127.0.0.1:8000", num_prompts=40, max_concurrency=4)
@@ -61,7 +63,7 @@ def test_a_run_stage_by_stage() -> None:
         ("finished", False),
     ]
     assert state.run == "/runs/a"
-    assert state.served == "super"
+    assert state.served == ServedModel(id="super")
     assert state.result == {"completed": 40}
 
 
@@ -80,21 +82,43 @@ def test_the_end_is_computed_from_what_has_ended() -> None:
 
 
 def test_only_the_measured_phase_is_drawn_and_a_second_without_tokens_is_unknown() -> None:
+    warmup = BenchProgress(TimelinePoint(phase="warmup", elapsed_s=0, ttft=Quantiles(p50_ms=999)))
+    state = after(SPEC, warmup, point(at=0, ttft=20), point(at=10), point(at=20, ttft=30))
+    assert state.axis_s == 30
+    assert state.history("ttft_p50", 3) == [20, None, 30]
+    assert state.history("power", 3) == [None] * 3
+
+
+def test_when_a_run_has_ended_its_whole_time_is_the_axis() -> None:
+    state = after(SPEC, *(point(at=second, ttft=second) for second in range(41)))
+    assert state.axis_s == 60
+    state = state.after(BenchFinished({}))
+    assert state.axis_s == 40
+    assert state.history("ttft_p50", 4) == [4.5, 14.5, 24.5, 34.5]
+
+
+def observed(at: float, power: float | None, **metrics: float) -> BenchObserved:
+    server = ServerMetrics(**metrics)  # type: ignore[arg-type]
+    return BenchObserved(Observation(phase="run", elapsed_s=at, server=server, gpus=2, power_w=power))
+
+
+def test_what_stands_beside_the_run_is_on_the_same_axis() -> None:
     state = after(
-        SPEC, BenchProgress(TimelinePoint(phase="warmup", elapsed_s=0)), point(ttft=20), point(), point(ttft=30)
+        SPEC,
+        point(at=20, ttft=30),
+        observed(0, 700, running=8, waiting=2, kv_cache_usage=0.5, prefix_cache_queries=100, prefix_cache_hits=0),
+        observed(10, 900, running=8, waiting=0, kv_cache_usage=0.5, prefix_cache_queries=200, prefix_cache_hits=25),
+        observed(20, None),
     )
-    assert state.history(lambda p: p.ttft.p50_ms) == (20, None, 30)
-
-
-def test_the_history_is_bounded() -> None:
-    state = after(SPEC, *(point(i) for i in range(KEPT + 3)))
-    assert len(state.points) == KEPT
-    assert (state.points[0].done, state.points[-1].done) == (3, KEPT + 2)
+    assert state.history("power", 3) == [700, 900, None]
+    assert state.history("requests", 3) == [10, 8, None]
+    assert state.history("kv_cache", 3) == [50, 50, None]
+    assert state.history("prefix_hits", 3) == [None, 25, None]
 
 
 def test_a_new_run_forgets_the_one_before() -> None:
     state = after(SERVING, SPEC, BenchStarted("/runs/a"), point(40, ttft=9), BenchFinished({}), SPEC)
-    assert state == BenchState(served="super", spec=SPEC)
+    assert state == BenchState(served=ServedModel(id="super"), spec=SPEC)
 
 
 def test_a_run_of_an_earlier_console_goes_on() -> None:

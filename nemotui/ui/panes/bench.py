@@ -80,6 +80,7 @@ class BenchPane(Pane[BenchState]):
         self._formed_of: BenchSpec | None = None  # the run whose shape was put into the form
         self._tried = False  # Enter was pressed on a form that is wrong
         self._footer = (False, False)  # what it was last drawn for
+        self._drawn: tuple[str, dict[str, str]] | None = None  # what was last said of the form
         self._selected = 0
         self._zoomed = False
 
@@ -121,6 +122,8 @@ class BenchPane(Pane[BenchState]):
         self._draw_form()
         width = self.content_size.width
         said = progress(state, width)
+        if said and not self.has_class("low"):
+            said.append(Content(""))
         self.query_one("#progress", Canvas).show(said)
         room = self._room(state, len(said)) if charted else 0
         charts = grid(state, width, room, selected=self._selected, zoomed=self._zoomed) if room else []
@@ -140,11 +143,13 @@ class BenchPane(Pane[BenchState]):
         return min(spare, _CHART_LINES) if spare >= 4 else 0
 
     def _draw_form(self) -> None:
-        form = self._form
+        form, wrong = self._form, self._form.wrong if self._tried else {}
+        if self._drawn == (form.preset, wrong):
+            return
+        self._drawn = form.preset, wrong
         self.query_one("#preset", Static).update(
             Content.assemble(("preset ", "$muted"), (f"{form.preset:<10}", "bold $primary"))
         )
-        wrong = form.wrong if self._tried else {}
         for name in FIELDS:
             self.query_one(f"#{name}").set_class(name in wrong, "-invalid")
         self.query_one("#wrong", Static).update(

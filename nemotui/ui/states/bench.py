@@ -26,9 +26,9 @@ from nemotui.core.watch import ServerSample
 Stage = Literal["idle", "starting", "prepare", "warmup", "run", "finished", "failed"]
 
 # The figures of the two trails, in their order. Where several moments share a place, of some the highest is kept.
-POINTS = ("ttft_p50", "ttft_p99", "itl_p50", "itl_p99", "throughput", "waiting", "in_flight")
+POINTS = ("ttft_p50", "ttft_p99", "itl_p50", "itl_p99", "throughput", "waiting", "in_flight", "lag")
 OBSERVATIONS = ("running", "requests", "kv_cache", "prefix_hits", "power", "utilization")
-_PEAKS = ("ttft_p99", "itl_p99")
+_PEAKS = ("ttft_p99", "itl_p99", "lag")
 
 
 def _trail(figures: tuple[str, ...], bin_s: float) -> Trail:
@@ -42,8 +42,8 @@ _NO_POINTS, _NO_OBSERVATIONS = _trail(POINTS, 0.25), _trail(OBSERVATIONS, 1.0)
 class BenchState:
     """`latest` is the newest point of any phase, `seen` the newest look at the server and its GPUs.
 
-    `prefix_hits`: percent of the prompt tokens of the last second that came from the cache. The trails hold the measured phase. `spec` is what was asked, None before the first run. `served` is the model that
-    would be measured now.
+    `prefix_hits`: percent of the prompt tokens of the last second that came from the cache. The trails hold the
+    measured phase. `spec` is what was asked, None before the first run. `served` is the model that would be measured.
     """
 
     served: ServedModel | None = None
@@ -145,6 +145,7 @@ def _values_of(point: TimelinePoint) -> tuple[float | None, ...]:
         point.output_throughput,
         float(point.waiting),
         float(point.in_flight),
+        None if point.lag_p99_us is None else point.lag_p99_us / 1000,
     )
 
 

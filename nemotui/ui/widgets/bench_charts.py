@@ -74,6 +74,14 @@ def _load(state: BenchState) -> str:
     return number(state.seen.utilization_percent if state.seen else None, "%")
 
 
+def _lag(state: BenchState) -> str:
+    point = state.latest
+    if point is None or point.lag_p99_us is None:
+        return "n/a"
+    cpu = "" if point.worker_cpu is None else f", {number(point.worker_cpu * 100, '% CPU')}"
+    return f"p99 {number(point.lag_p99_us / 1000, 'ms', 2)}{cpu}"
+
+
 def _hits(state: BenchState) -> str:
     return number(state.prefix_hits, "%", 1)
 
@@ -89,6 +97,7 @@ CHARTS: Sequence[Chart] = (
     Chart(title="GPU load", unit="%", words=_load, low="utilization", top=100),
     Chart(title="TTFT so far", unit="", words=_quantiles("ttft", 0), low="ttft_histogram", histogram=True),
     Chart(title="ITL so far", unit="", words=_quantiles("itl", 1), low="itl_histogram", histogram=True),
+    Chart(title="Clock lag", unit="ms", words=_lag, low="lag"),
     Chart(title="Prefix hits", unit="%", words=_hits, low="prefix_hits", top=100),
 )
 

@@ -27,9 +27,10 @@ def idle(state: BenchState, form: BenchForm) -> list[Content]:
 
 def progress(state: BenchState, width: int) -> list[Content]:
     """How far the run is, and what has failed so far; each a line."""
-    if state.stage in _STAGES:
-        return [Content.styled(_STAGES[state.stage], "$warning")]
     point = state.latest
+    if state.stage in _STAGES:
+        ready = "" if point is None or point.prepared is None else f" {point.prepared:.0%}"
+        return [Content.styled(_STAGES[state.stage] + ready, "$warning")]
     if point is None or not state.running:
         return []
     failed = Content.styled(f" · {point.failed:,} failed", "bold $error") if point.failed else Content("")

@@ -1,0 +1,108 @@
+"""The main screen's benchmarks: begun, found, followed, stopped."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_lengths, follow_bench, run_bench
+from nemotui.core.environment import run_environment
+from nemotui.core.errors import NemotuiError
+from nemotui.core.ports import Backends, ServedModel
+from nemotui.core.vllm_bench import vllm_bench_command
+from nemotui.ui.options import Options
+from nemotui.ui.panes.bench import BenchPane
+from nemotui.ui.states.server import ServerState
+from nemotui.ui.workers import WorkingScreen
+
+_RUNS_EVERY_S = 3.0
+
+
+class Benching(WorkingScreen, inherit_bindings=False):
+    """`states` are the panes', `_next` brings one further by an event."""
+
+    states: dict[str, Any]
+
+    def __init__(self, backends: Backends, options: Options) -> None:
+        super().__init__()
+        self.b = backends
+        self.options = options
+        self.server = ServerState()
+
+    def _next(self, name: str, event: Any) -> None:
+        raise NotImplementedError
+
+    async def _watch_runs(self) -> None:
+        """A run that an earlier console left going, or that is begun elsewhere, is shown too."""
+        while True:
+            with suppress(NemotuiError):  # there is none yet
+                await self._find_run()
+            await self.b.clock.sleep(_RUNS_EVERY_S)
+
+    async def _find_run(self) -> None:
+        if self.states["bench"].running:
+            return
+        run = await self.b.runs.find("latest")
+        if run.status == "running" and run.path != self.states["bench"].run:
+            self._next("bench", run)
+            self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
+
+    async def _measure(self, spec: BenchSpec) -> None:
+        server = self.b.server(spec.base_url)
+        try:
+            environment = await run_environment(self.b, server)
+            spec = await beside_others(spec, self.b.runs)
+        except NemotuiError as error:
+            self._next("bench", BenchFailed(error))
+            return
+        finally:
+            await server.close()
+        await self._bench(run_bench(self.b.load, spec, environment))
+
+    async def _bench(self, events: AsyncGenerator[Any, None]) -> None:
+        async for event in self._each(events):
+            self._next("bench", event)
+
+    def on_bench_pane_start(self, message: BenchPane.Start) -> None:
+        if self.states["bench"].running:
+            self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
+            return
+        sample = self.server.sample
+        if sample is None or not sample.serving:
+            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+            return
+        try:
+            spec = BenchSpec(
+                base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **message.shape
+            )
+            check_lengths(spec, sample.models[0].max_model_len)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+            return
+        if self.b.load.risk and self.options.pretend is None:
+            self.notify(self.b.load.risk, severity="warning", timeout=15)
+        self._next("bench", spec)
+        self._work("bench", self._measure(spec))
+
+    def on_bench_pane_copy(self, message: BenchPane.Copy) -> None:
+        sample = self.server.sample
+        url = sample.base_url if sample else self.options.default_url
+        model = sample.models[0] if sample and sample.models else ServedModel(id="MODEL")
+        try:
+            spec = BenchSpec(base_url=url, **message.shape)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+            return
+        self.app.copy_to_clipboard(shlex.join(vllm_bench_command(spec, model)))
+        self.notify("The vllm bench serve command was sent to your terminal's clipboard.")
+
+    def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
+        self._work("stop-bench", self._stop_bench(message.run))
+
+    async def _stop_bench(self, run: str) -> None:
+        try:
+            await self.b.load.stop(run)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
