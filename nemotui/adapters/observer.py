@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nemotui.adapters import apart
-from nemotui.adapters.vllm import is_loopback
 from nemotui.core.bench import Phase
 from nemotui.core.observe import observe
 from nemotui.core.ports import Clock, MachineProbe, ModelServer
@@ -57,6 +56,8 @@ class TaskObserver:
 
 async def write_observations(directory: RunDirectory, server: ModelServer, probe: MachineProbe, clock: Clock) -> None:
     """Look at the server and, where it is on this machine, at its GPUs until the run has ended."""
+    from nemotui.adapters.vllm import is_loopback  # and with it the HTTP client, which few verbs need
+
     environment = directory.environment()
     container = environment.get("container")
     # Where there was no driver when the run began there is none to ask each second.

@@ -33,6 +33,8 @@ class Trail:
         while (index := int(max(at_s, 0.0) / trail.bin_s)) >= MOST:
             trail = trail._halved()
         bins = [*trail.bins, *[None] * (index + 1 - len(trail.bins))]
+        if index - len(trail.bins) == 1 and trail.bins:
+            bins[index - 1] = bins[index - 2]  # values at an even pace miss a bin now and then
         bins[index] = trail._joined(bins[index], _Bin(1, values))
         return replace(trail, bins=tuple(bins))
 

@@ -16,8 +16,13 @@ def filled(seconds: int) -> Trail:
 
 
 def test_a_short_run_is_kept_as_it_came() -> None:
-    trail = Trail(bin_s=1.0).after(0.2, (5.0,)).after(2.9, (7.0,))
+    trail = Trail(bin_s=1.0).after(0.2, (5.0,)).after(1.5, (None,)).after(2.9, (7.0,))
     assert trail.series(0, 3.0, 3) == [5.0, None, 7.0]
+
+
+def test_one_missed_bin_is_jitter_and_more_are_a_gap() -> None:
+    trail = Trail(bin_s=1.0).after(0.9, (5.0,)).after(2.1, (6.0,)).after(5.1, (7.0,))
+    assert trail.series(0, 6.0, 6) == [5.0, 5.0, 6.0, None, None, 7.0]
 
 
 @pytest.mark.parametrize("seconds", [100, 1000, 5000])

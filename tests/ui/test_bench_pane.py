@@ -43,7 +43,7 @@ async def test_a_quick_benchmark_by_keys(console: ConsoleFactory, tmp_path: Path
         assert "preset quick" in c.text
         await c.press("enter")
         await c.until("32 requests in")
-        for words in ("TIME SCALED × 50", "TTFT", "TPOT", "ITL", "E2EL", "p99", "output tok/s", "32 of 32", "clock"):
+        for words in ("TIME SCALED × 50", "TTFT", "TPOT", "ITL", "E2EL", "p99", "output tok/s", "clock"):
             assert words in c.text
         assert str(tmp_path)[:60] in c.text.replace("\n ", "")
 

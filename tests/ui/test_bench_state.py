@@ -83,7 +83,7 @@ def test_the_end_is_computed_from_what_has_ended() -> None:
 
 def test_only_the_measured_phase_is_drawn_and_a_second_without_tokens_is_unknown() -> None:
     warmup = BenchProgress(TimelinePoint(phase="warmup", elapsed_s=0, ttft=Quantiles(p50_ms=999)))
-    state = after(SPEC, warmup, point(at=0, ttft=20), point(at=10), point(at=20, ttft=30))
+    state = after(SPEC, warmup, point(at=0, ttft=20), point(at=10), point(at=20.1, ttft=30))
     assert state.axis_s == 30
     assert state.history("ttft_p50", 3) == [20, None, 30]
     assert state.history("power", 3) == [None] * 3
@@ -105,7 +105,7 @@ def observed(at: float, power: float | None, **metrics: float) -> BenchObserved:
 def test_what_stands_beside_the_run_is_on_the_same_axis() -> None:
     state = after(
         SPEC,
-        point(at=20, ttft=30),
+        point(at=20.1, ttft=30),
         observed(0, 700, running=8, waiting=2, kv_cache_usage=0.5, prefix_cache_queries=100, prefix_cache_hits=0),
         observed(10, 900, running=8, waiting=0, kv_cache_usage=0.5, prefix_cache_queries=200, prefix_cache_hits=25),
         observed(20, None),

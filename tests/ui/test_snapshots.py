@@ -9,13 +9,15 @@ import os
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"  # read when Textual is imported
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from nemotui.adapters.runs import RunsFolder
-from nemotui.core.bench import follow_bench
+from nemotui.core.bench import BenchFinished, BenchObserved, BenchProgress, follow_bench
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
@@ -55,13 +57,27 @@ def keys(*names: str) -> Prepare:
     return press
 
 
-async def recorded_run(pilot: Pilot[None]) -> None:
-    """The bench pane with a run that was recorded on the pretend 2×H100."""
-    screen = pilot.app.screen
-    assert isinstance(screen, MainScreen)
-    await pilot.press("f5")
-    screen._next("bench", await RunsFolder(RUN.parent).find(RUN.name))
-    screen._work("bench", screen._bench(follow_bench(screen.b.load, str(RUN))))
+def recorded_run(*, until_s: float | None = None, change: Mapping[str, Any] | None = None) -> Prepare:
+    """The bench pane with a run that was recorded on the pretend 2×H100: up to a moment, or to its (changed) result."""
+
+    async def follow(pilot: Pilot[None]) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        await pilot.press("f5")
+        screen._next("bench", await RunsFolder(RUN.parent).find(RUN.name))
+        async with aclosing(follow_bench(screen.b.load, str(RUN))) as events:
+            async for event in events:
+                match event:
+                    case BenchProgress(point=moment) | BenchObserved(observation=moment) if until_s is not None:
+                        if moment.elapsed_s <= until_s:
+                            screen._next("bench", event)
+                    case BenchFinished(result=result):
+                        if until_s is None:
+                            screen._next("bench", BenchFinished({**result, **(change or {})}))
+                    case _:
+                        screen._next("bench", event)
+
+    return follow
 
 
 async def conversation(pilot: Pilot[None]) -> None:
@@ -85,8 +101,21 @@ def test_logs(snap_compare: Snap) -> None:
     assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
 
 
-def test_bench(snap_compare: Snap) -> None:
-    run = shows("TTFT", "E2EL", "661.5 output tok/s", prepare=recorded_run)
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_bench(snap_compare: Snap, size: tuple[int, int]) -> None:
+    run = shows("TTFT", "E2EL", "661 output tok/s; clock trusted", prepare=recorded_run())
+    assert snap_compare(still_app(), terminal_size=size, run_before=run)
+
+
+def test_bench_live(snap_compare: Snap) -> None:
+    run = shows("16 of 32", "8 running, 0 waiting", "868 W, 2 GPUs", prepare=recorded_run(until_s=4.2))
+    assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
+
+
+def test_bench_with_failures(snap_compare: Snap) -> None:
+    failed = {"failed": 3, "errors": {"http_5xx": 1, "timeout": 2}, "completed": 29}
+    failed |= {"error_samples": {"http_5xx": "HTTP 500: out of memory", "timeout": "no answer in 60 s"}}
+    run = shows("3 of 32 requests failed (1 http_5xx, 2 timeout)", prepare=recorded_run(change=failed))
     assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
 
 

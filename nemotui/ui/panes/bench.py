@@ -46,7 +46,7 @@ class BenchPane(Pane[BenchState]):
         Binding("p", "preset", "Preset", tooltip="Quick, published, or your own figures", id="bench-preset"),
         Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="bench-edit"),
         Binding("x", "stop", "Stop", tooltip="End the run; what it has measured is kept", id="bench-stop"),
-        Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart"),
+        Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart", show=False),
         Binding(
             "shift+tab", "chart(-1)", "Chart before", tooltip="Select the one before", id="bench-chart-back", show=False
         ),
@@ -130,7 +130,7 @@ class BenchPane(Pane[BenchState]):
         self.query_one("#charts", Canvas).show(charts)
         self.query_one("#report").display = not state.running
         if not state.running:
-            words = idle(state, self._form) if state.stage == "idle" else report(state, width - 1)
+            words = idle(state, self._form, width) if state.stage == "idle" else report(state, width - 1)
             self.query_one("#result", Canvas).show(words)
 
     def _room(self, state: BenchState, said: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.content import Content
 
 from nemotui.core.show import duration
@@ -9,19 +11,18 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import BenchForm
 from nemotui.ui.widgets.bar import bar
 
+_KEYS = "p switches the preset, e goes into the fields. The run goes on without this console."
 _STAGES = {"starting": "Starting …", "prepare": "Preparing prompts …", "warmup": "Warming up …"}
 
 
-def idle(state: BenchState, form: BenchForm) -> list[Content]:
+def idle(state: BenchState, form: BenchForm, width: int) -> list[Content]:
     """Before the first run: what to do."""
     if state.served is None:
         return [Content.styled("No server yet.", "bold"), Content.styled("Press 2 to deploy one.", "$muted")]
     what = "your own figures" if form.preset == "own" else f"the {form.preset} preset"
     return [
         Content.assemble(("Enter", "bold $primary"), " measures ", (state.served.id, "bold"), f" with {what}."),
-        Content.styled(
-            "p switches the preset, e goes into the fields. The run goes on without this console.", "$muted"
-        ),
+        *(Content.styled(line, "$muted") for line in textwrap.wrap(_KEYS, max(20, width))),
     ]
 
 
