@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from nemotui.adapters import apart
 from nemotui.core.bench import Phase
 from nemotui.core.observe import observe
+from nemotui.core.plan import ALL_GPUS
 from nemotui.core.ports import Clock, MachineProbe, ModelServer
 from nemotui.rundir import RunDirectory
 
@@ -71,7 +72,8 @@ async def write_observations(directory: RunDirectory, server: ModelServer, probe
 
 
 def _gpus(container: Mapping[str, Any] | None) -> frozenset[str]:
-    return frozenset((container or {}).get("gpus") or ())
+    """UUIDs of those that the container was given; empty where it was given all, or nothing is known."""
+    return frozenset((container or {}).get("gpus") or ()) - frozenset(ALL_GPUS)
 
 
 class _Progress:
