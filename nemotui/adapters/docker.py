@@ -12,6 +12,7 @@ import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nemotui.adapters import threads
@@ -23,7 +24,7 @@ from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, Us
 from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine
-from nemotui.core.plan import ALL_GPUS, ContainerSpec
+from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.text import plain_line
 
@@ -107,7 +108,10 @@ class DockerEngine:
 
     async def start(self, spec: ContainerSpec) -> Container:
         def run(client: DockerClient) -> Container:
-            created = client.containers.create(**create_arguments(spec, self._environ))
+            image = client.images.get(spec.image)  # which one a tag means changes: the container says which it was
+            digest = next(iter(image.attrs.get("RepoDigests") or ()), image.id or "")
+            labels = (*spec.labels, (IMAGE_LABEL, plain_line(digest)))
+            created = client.containers.create(**create_arguments(replace(spec, labels=labels), self._environ))
             try:
                 created.start()
             except Exception:
@@ -340,12 +344,20 @@ class _Stream(Iterator[T]):
 def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[str, Any]:
     """A spec as the arguments of docker-py's `containers.create`; the same container as `core.plan.docker_run`.
 
-    The values of its secret variables come from `environ`; one that is not set there is left out, as `docker run -e
-    NAME` leaves it out.
+    The values of its secret variables come from `environ`, one that is not set there is left out, as `docker run -e
+    NAME` leaves it out; and from its env file, which must be there: without its key the server would be open.
     """
+    from docker.errors import DockerException
     from docker.types import DeviceRequest, LogConfig
+    from docker.utils import parse_env_file
 
     secrets = {name: environ[name] for name in spec.secret_environment if name in environ}
+    if spec.env_file:
+        try:
+            secrets |= parse_env_file(spec.env_file)
+        except (OSError, DockerException) as error:
+            message = f"the file with the server's key, {spec.env_file}, cannot be read"
+            raise FailedError("key_file", message, "Remove it: the next start makes another.") from error
     arguments: dict[str, Any] = {
         "image": spec.image,
         "command": list(spec.args),

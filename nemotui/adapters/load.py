@@ -27,7 +27,7 @@ _LAST_LOOK_S = 3.0  # so long after a run's end its observer may still be lookin
 
 
 class LoadProcess:
-    """`core.ports.LoadRunner` over `python -m nemotui.load`. `api_key` reaches the process by its environment only.
+    """`core.ports.LoadRunner` over `python -m nemotui.load`. What `api_key` returns reaches it in its environment.
 
     `observe` is told of each run that starts, to write down what stands beside it; it returns the process, if any,
     that does so. `price_per_hour` is that of the machine, in dollars.
@@ -39,12 +39,11 @@ class LoadProcess:
         clock: Clock,
         catalog: Catalog,
         *,
-        api_key: str | None = None,
+        api_key: Callable[[], str | None] = lambda: None,
         observe: Callable[[str], int | None] | None = None,
         price_per_hour: float | None = None,
     ) -> None:
-        self._folder, self._clock, self._catalog = folder, clock, catalog
-        self._secrets = {"NEMOTUI_API_KEY": api_key} if api_key else {}
+        self._folder, self._clock, self._catalog, self._api_key = folder, clock, catalog, api_key
         self._observe, self._price_per_hour = observe, price_per_hour
         self._children: set[int] = set()
 
@@ -62,7 +61,9 @@ class LoadProcess:
         return run
 
     def _spawn(self, directory: RunDirectory) -> int:
-        pid = apart.spawn("nemotui.load", [str(directory.path)], self._secrets, directory.log)
+        key = self._api_key()
+        secrets = {"NEMOTUI_API_KEY": key} if key else {}
+        pid = apart.spawn("nemotui.load", [str(directory.path)], secrets, directory.log)
         # It does so itself too; now nobody can find the directory without its process.
         directory.claim(pid)
         return pid

@@ -20,12 +20,14 @@ from nemotui.rundir import RunDirectory
 class ApartObserver:
     """A process for each run (`python -m nemotui.cli.observe RUN`) that ends with it and outlives us."""
 
-    def __init__(self, api_key: str | None) -> None:
-        self._secrets = {"NEMOTUI_API_KEY": api_key} if api_key else {}
+    def __init__(self, api_key: Callable[[], str | None]) -> None:
+        self._api_key = api_key
 
     def __call__(self, run: str) -> int:
         """Begin to look; the process id."""
-        return apart.spawn("nemotui.cli.observe", [run], self._secrets, RunDirectory(Path(run)).observer_log)
+        key = self._api_key()
+        secrets = {"NEMOTUI_API_KEY": key} if key else {}
+        return apart.spawn("nemotui.cli.observe", [run], secrets, RunDirectory(Path(run)).observer_log)
 
 
 class TaskObserver:

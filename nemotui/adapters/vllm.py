@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,10 +83,22 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-class VllmServer:
-    """`core.ports.ModelServer` over httpx. `api_key` goes out as a Bearer token and nowhere else."""
+def _bearer(api_key: Callable[[], str | None]) -> Callable[[httpx.Request], httpx.Request]:
+    def sign(request: httpx.Request) -> httpx.Request:
+        if key := api_key():
+            request.headers["Authorization"] = f"Bearer {key}"
+        return request
 
-    def __init__(self, base_url: str, *, api_key: str | None = None) -> None:
+    return sign
+
+
+class VllmServer:
+    """`core.ports.ModelServer` over httpx. What `api_key` returns goes out as a Bearer token and nowhere else.
+
+    It is asked at each request: the key of a server of ours may be made while we look for that server.
+    """
+
+    def __init__(self, base_url: str, *, api_key: Callable[[], str | None] = lambda: None) -> None:
         try:
             parts = urlsplit(base_url)
             known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -105,7 +117,7 @@ class VllmServer:
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self._client = httpx.AsyncClient(
             base_url=self.base_url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            auth=_bearer(api_key),
             timeout=httpx.Timeout(_PATIENCE_S),
             trust_env=not is_loopback(parts.hostname),  # HTTP_PROXY is not for a server on this machine
         )

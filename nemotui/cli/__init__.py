@@ -22,6 +22,7 @@ VERBS = {
     "console": "console",
     "gpus": "gpus",
     "recommend": "recommend",
+    "check": "check",
     "up": "up",
     "pull": "pull",
     "deploy": "deploy",

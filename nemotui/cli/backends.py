@@ -16,7 +16,16 @@ from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan, container_spec
-from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelCache, ModelServer
+from nemotui.core.ports import (
+    Backends,
+    Clock,
+    Container,
+    ContainerRuntime,
+    MachineProbe,
+    ModelCache,
+    ModelServer,
+    Surroundings,
+)
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.text import plain_line
 from nemotui.settings import Settings
@@ -36,14 +45,19 @@ async def backends(
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.ending import end_process
+    from nemotui.adapters.keyfile import KeyFile
     from nemotui.adapters.load import LoadProcess
     from nemotui.adapters.measured import StartsFile
     from nemotui.adapters.observer import ApartObserver, TaskObserver
     from nemotui.adapters.runs import RunsFolder
 
-    settings, clock = _own(inv), SystemClock()
+    settings, clock = kept_settings(inv), SystemClock()
     runs, catalog = runs_dir or settings.runs_dir, known(inv, runs_dir)
-    key = api_key(settings.api_key_file, settings.base_url)
+    given = api_key(settings.api_key_file, settings.base_url)
+    keys, own = KeyFile(settings.key_file, given), _is_own(settings.base_url)
+
+    def key() -> str | None:
+        return given or (keys.key() if own else None)
 
     def server(base_url: str) -> ModelServer:
         from nemotui.adapters.vllm import VllmServer
@@ -51,7 +65,7 @@ async def backends(
         return VllmServer(base_url, api_key=key)
 
     async with AsyncExitStack() as stack:
-        probe, runtime, cache = _box(inv, clock, stack, start_s)
+        probe, runtime, cache, surroundings = _box(inv, clock, stack, start_s)
         stack.push_async_callback(probe.close)
         observe: TaskObserver | ApartObserver = ApartObserver(key)
         if inv.demo is not None:
@@ -68,8 +82,10 @@ async def backends(
             catalog=catalog,
             cache=cache,
             server=server,
+            keys=keys,
+            surroundings=surroundings,
             starts=StartsFile(settings.starts_file),
-            incidents=incident_store(settings, key),
+            incidents=incident_store(settings, key()),
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
             pretend=inv.demo is not None,
@@ -83,7 +99,7 @@ async def looking(inv: Invocation) -> AsyncGenerator[tuple[MachineProbe, Catalog
 
     async with AsyncExitStack() as stack:
         if inv.demo is None:
-            probe, _, _ = _box(inv, SystemClock(), stack, _DEMO_START_S)
+            probe, *_ = _box(inv, SystemClock(), stack, _DEMO_START_S)
         else:
             from nemotui.sim.probe import PretendProbe
 
@@ -96,13 +112,13 @@ def known(inv: Invocation, runs_dir: Path | None = None) -> Catalog:
     """The catalogue, and what was measured here."""
     from nemotui.adapters.measured import StartsFile, stored_benchmarks
 
-    settings = _own(inv)
+    settings = kept_settings(inv)
     benchmarks = stored_benchmarks(runs_dir or settings.runs_dir, pretend=inv.demo is not None)
     catalog = load_catalog(settings.catalog)
     return replace(catalog, starts=StartsFile(settings.starts_file).all(), benchmarks=benchmarks)
 
 
-def _own(inv: Invocation) -> Settings:
+def kept_settings(inv: Invocation) -> Settings:
     """The settings; what is pretended has a state directory of its own, lest it be taken for measured."""
     if inv.demo is None:
         return inv.settings
@@ -111,31 +127,34 @@ def _own(inv: Invocation) -> Settings:
 
 def _box(
     inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float
-) -> tuple[MachineProbe, ContainerRuntime, ModelCache]:
-    """The machine, its engine and model cache: pretend ones, or this machine's (or a file's) and the local Docker's."""
+) -> tuple[MachineProbe, ContainerRuntime, ModelCache, Surroundings]:
+    """The machine, its engine, model cache and what is around them: pretend ones, or this machine's (or a file's)."""
     if inv.demo is not None:
         from nemotui.sim.engine import PretendEngine
         from nemotui.sim.probe import PretendProbe
+        from nemotui.sim.surroundings import PretendSurroundings
 
         engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
         stack.push_async_callback(engine.close)
-        return PretendProbe(inv.demo, clock, engine), engine, engine.hub
+        surroundings = PretendSurroundings(inv.demo, engine)
+        return PretendProbe(inv.demo, clock, engine), engine, engine.hub, surroundings
     from nemotui.adapters.model_cache import HubCache
+    from nemotui.adapters.surroundings import LocalSurroundings
 
+    docker, around = docker_engine(inv.settings), LocalSurroundings(inv.settings.hf_cache)
     cache = HubCache(inv.settings.hf_cache)
     if inv.machine is not None:
         from nemotui.adapters.machine_file import FileProbe, read_machine
 
-        return FileProbe(read_machine(inv.machine)), docker_engine(inv.settings), cache
+        return FileProbe(read_machine(inv.machine)), docker, cache, around
     from nemotui.adapters.host import DiskProbe, HostProbe
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
 
-    docker = docker_engine(inv.settings)
     visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
     disk, processes = DiskProbe(inv.settings.hf_cache), Processes(docker.container_name)
     probe = NvmlProbe(HostProbe(), processes, clock, disk=disk, visible_devices=visible, device_order=order)
-    return probe, docker, cache
+    return probe, docker, cache, around
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends, deployed
-from nemotui.cli.explain import explained
+from nemotui.cli.check import cleared, tunnel
+from nemotui.cli.explain import explained, faults_text
 from nemotui.cli.output import Answer, columns, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.pull import pulling_json, pulling_line
@@ -26,9 +27,10 @@ from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.learn import learn
 from nemotui.core.lookout import Lookout
 from nemotui.core.measured import MeasuredStart
-from nemotui.core.plan import ContainerSpec, container_spec, docker_run
+from nemotui.core.plan import IMAGE_LABEL, ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
 from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.reach import FIREWALL
 from nemotui.core.secret_args import is_secret_name
 from nemotui.core.show import duration
 from nemotui.core.swap import Swapping, plan_swap, swap
@@ -43,6 +45,8 @@ from nemotui.core.watch import local_url
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
         click.option("--dry-run", is_flag=True, help="Print the exact `docker run` and start nothing."),
+        click.option("--anyway", is_flag=True, help="Start though an estimate of the preflight says no."),
+        click.option("--yes", is_flag=True, help="With --as-published: start it, faults and all."),
         click.option(
             "--explain", is_flag=True, help="With --dry-run: why each flag is there, and the guide's instead."
         ),
@@ -57,6 +61,8 @@ async def deploy(
     inv: Invocation,
     extra: tuple[str, ...],
     dry_run: bool,
+    anyway: bool,
+    yes: bool,
     explain: bool,
     replace: bool,
     variables: tuple[str, ...],
@@ -72,11 +78,17 @@ async def deploy(
         plan = await chosen(b, plan_request(inv, flags, extra))
         spec = with_variables(container_spec(plan), variables)
         if dry_run:
+            await keep_key(inv, b, spec)
             command = docker_run(spec)
             text = shlex.join(command)
             return Answer(
                 {"command": command, **reasons_json(plan)}, f"{text}\n\n{explained(plan)}" if explain else text
             )
+        if plan.as_published and not yes:
+            inv.out.say(f"{shell(docker_run(spec))}\n\n{faults_text()}\n")
+            raise UsageError("usage", "the published command has these faults", "Start it all the same with --yes.")
+        if stopped := await cleared(inv, b, plan, anyway=anyway, replaces=replace):
+            return stopped
         answer = await follow_deployment(inv, b, spec, replaces=replace)
         if inv.demo is not None and answer.exit_code == 0:
             await serve_on(inv, b, answer)
@@ -108,11 +120,21 @@ def with_variables(spec: ContainerSpec, variables: tuple[str, ...]) -> Container
     return spec
 
 
+async def keep_key(inv: Invocation, b: Backends, spec: ContainerSpec) -> None:
+    """A server that listens to the network has a key: one that is made now is shown now, and never again."""
+    if spec.env_file is None:
+        return
+    if made := await b.keys.ensure():
+        inv.out.note(f"The server's key, shown this once: {made}")
+    inv.out.note(f"The key is kept in {spec.env_file}, which only you can read. {FIREWALL}.")
+
+
 async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *, replaces: bool = False) -> Answer:
     """Deploy and show each step: the phases as they begin, in JSON every event."""
+    inv.out.afterwards = "Nothing was started."
+    await keep_key(inv, b, spec)
     server = b.server(local_url(spec.bind, spec.port))
     phase = ""
-    inv.out.afterwards = "Nothing was started."
     try:
         async with aclosing(await _events(inv, b, server, spec, replaces)) as events:
             async for event in events:
@@ -199,6 +221,8 @@ def _ready_json(event: Ready, start: MeasuredStart | None) -> dict[str, Any]:
     return {
         "container": event.container.name,
         "base_url": event.base_url,
+        "image": event.container.labels.get(IMAGE_LABEL),
+        "ssh": tunnel(event.container),
         "elapsed_s": event.elapsed_s,
         "phases_s": event.tracker.durations(),
         "figures": asdict(event.tracker.figures),
@@ -212,4 +236,7 @@ def _ready_json(event: Ready, start: MeasuredStart | None) -> dict[str, Any]:
 def _ready_text(event: Ready, start: MeasuredStart | None) -> str:
     said = event.reply.content or event.reply.reasoning or "(nothing)"
     blocks = f" with {start.blocks:,} blocks, which later plans reckon with" if start and start.blocks else ""
-    return f"Ready after {duration(event.elapsed_s)} at {event.base_url}{blocks}\n$ {event.curl}\n{said}"
+    return (
+        f"Ready after {duration(event.elapsed_s)} at {event.base_url}{blocks}\n"
+        f"From a laptop: {tunnel(event.container)}\n$ {event.curl}\n{said}"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from shlex import join
 
 from nemotui.cli.output import wrapped
-from nemotui.core.guide import differences
+from nemotui.core.guide import FAULTS, differences
 from nemotui.core.models import Fact
 from nemotui.core.plan import Plan, plan_flags
 
@@ -21,6 +21,11 @@ def explained(plan: Plan) -> str:
         lines.append(f"  {difference.published or '(not there)'}  ->  {difference.here or '(left out)'}")
         lines.append(wrapped(difference.why, "      "))
     return "\n".join(lines)
+
+
+def faults_text() -> str:
+    """What is wrong with the published command."""
+    return "\n".join(["What is wrong with the published command", *(wrapped(f"- {fault}", "  ") for fault in FAULTS)])
 
 
 def card_text(facts: Iterable[Fact]) -> str:

@@ -19,7 +19,7 @@ from nemotui.rundir import RunDirectory
 async def watch(directory: RunDirectory) -> None:
     """Look at the server and this machine's GPUs."""
     clock = SystemClock()
-    server = VllmServer(directory.spec().server, api_key=os.environ.get("NEMOTUI_API_KEY"))
+    server = VllmServer(directory.spec().server, api_key=lambda: os.environ.get("NEMOTUI_API_KEY"))
     probe = NvmlProbe(HostProbe(), Processes(lambda _: None), clock)
     try:
         await write_observations(directory, server, probe, clock)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from nemotui.cli.backends import best, pretend_port
+from nemotui.cli.backends import best, kept_settings, pretend_port
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import UsageError
 from nemotui.core.plan import Plan
 from nemotui.core.ports import Backends
+from nemotui.core.reach import is_open
 from nemotui.core.recommend import PlanRequest, plan_without_gpu, recommend
 from nemotui.core.secret_args import secret_flags
 from nemotui.core.text import plain_line
+
+# What decides how the container reaches the network, where it is set here.
+_NETWORK = (
+    "HF_ENDPOINT",
+    *(f(name) for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for f in (str.upper, str.lower)),
+)
 
 
 def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[str, ...] = ()) -> PlanRequest:
@@ -50,6 +59,8 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
         as_published=flags["as_published"],
         hf_cache=str(settings.hf_cache),
         vllm_cache=str(settings.vllm_cache),
+        key_file=None if os.environ.get("VLLM_API_KEY") else str(kept_settings(inv).key_file.absolute()),
+        inherited=tuple(name for name in _NETWORK if _reaches_a_container(os.environ.get(name))),
         extra_args=extra_args,
     )
 
@@ -61,3 +72,14 @@ async def chosen(b: Backends, request: PlanRequest) -> Plan:
             raise UsageError("usage", "--no-gpu needs a model that a CPU can run", "Name it with --model-path.")
         return plan_without_gpu(request, b.catalog)
     return best(recommend(await b.probe.sample(), b.catalog, request))
+
+
+def _reaches_a_container(value: str | None) -> bool:
+    """It is set, and is not a proxy on this machine's loopback, which is another one inside a container."""
+    if not value:
+        return False
+    try:
+        host = urlsplit(value).hostname
+    except ValueError:
+        return False
+    return host is None or is_open(host)

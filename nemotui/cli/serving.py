@@ -10,6 +10,7 @@ import click
 
 from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends, deployed, local_url, start_pretend
+from nemotui.cli.check import tunnel
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.errors import NemotuiError, NothingThereError, UsageError
@@ -72,7 +73,7 @@ async def _served(server: ModelServer) -> tuple[dict[str, Any] | None, NemotuiEr
 
 def _container(container: Container) -> dict[str, Any]:
     known = {**asdict(container), "labels": dict(container.labels), "ours": container.ours}
-    return {**known, "base_url": container_url(container) if container.port else None}
+    return {**known, "base_url": container_url(container) if container.port else None, "ssh": tunnel(container)}
 
 
 def _whose(container: Container) -> str:
@@ -89,6 +90,7 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
         parts.append(table([("CONTAINER", "STATE", "EXIT", "WHOSE", "URL", "IMAGE"), *rows]))
         if others := [c.name for c in containers if not c.ours]:
             parts.append(f"{others[0]} was started by hand: `nemotui adopt --name {others[0]}` makes it ours.")
+        parts += [f"From a laptop: {tunnel(c)}" for c in containers if c.state == "running" and c.port]
     if server:
         metrics = ServerMetrics(**server["metrics"])
         usage = None if metrics.kv_cache_usage is None else metrics.kv_cache_usage * 100

@@ -9,6 +9,7 @@ import click
 from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends
 from nemotui.cli.bench import follow_run
+from nemotui.cli.check import cleared
 from nemotui.cli.deploy import follow_deployment
 from nemotui.cli.gpus import machine_text
 from nemotui.cli.output import Answer, wrapped
@@ -32,9 +33,13 @@ _QUESTION = "In one sentence: what is a Mamba layer good for?"
     example="nemotui up --yes --json > up.jsonl",
     lines=True,
     machine=True,
-    flags=(click.option("--yes", is_flag=True, help="Do not ask before the server is started."), plan_flags),
+    flags=(
+        click.option("--yes", is_flag=True, help="Do not ask before the server is started."),
+        click.option("--anyway", is_flag=True, help="Start though an estimate of the preflight says no."),
+        plan_flags,
+    ),
 )
-async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
+async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
     """Discover, recommend, deploy, wait until ready, benchmark, chat: the whole loop.
 
     The server goes on afterwards; with --demo it ends with the loop.
@@ -50,11 +55,14 @@ async def up(inv: Invocation, yes: bool, **flags: Any) -> Answer:
             _step(inv, "Plans, best first")
             plans = recommend(machine, b.catalog, request)
             inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
-        spec = container_spec(await chosen(b, request))
+        plan = await chosen(b, request)
+        _step(inv, "Preflight")
+        if stopped := await cleared(inv, b, plan, anyway=anyway):
+            return stopped
         if not (yes or inv.demo is not None or await agreed(inv, "Start the first plan?")):
             return Answer({}, "Nothing was started.")
         _step(inv, "Deployment")
-        deployed = await follow_deployment(inv, b, spec)
+        deployed = await follow_deployment(inv, b, container_spec(plan))
         if deployed.exit_code:
             return deployed
         inv.out.say(deployed.text)

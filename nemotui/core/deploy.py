@@ -25,6 +25,7 @@ from nemotui.core.phases import Expectation, Phase
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
 from nemotui.core.rate import Rate
+from nemotui.core.reach import is_open
 from nemotui.core.startup import StartupTracker
 
 POLL_S: Final = 1.0
@@ -334,7 +335,7 @@ async def _first_reply(
         elapsed_s=elapsed_s,
         request=request,
         reply=answer,
-        curl=curl(server.base_url, request),
+        curl=curl(server.base_url, request, with_key=is_open(container.bind or "127.0.0.1")),
         tracker=tracker,
         metrics=metrics,
     )
@@ -363,11 +364,15 @@ def served_name(args: tuple[str, ...]) -> str | None:
     return args[0] if args and not args[0].startswith("-") else None
 
 
-def curl(base_url: str, request: Mapping[str, Any]) -> str:
-    """The same request, for a shell; one answer instead of a stream, which reads better there."""
+def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -> str:
+    """The same request, for a shell; one answer instead of a stream, which reads better there.
+
+    `with_key` sends the key that the shell has in VLLM_API_KEY.
+    """
     body = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
     url = shlex.quote(f"{base_url.removesuffix('/')}/v1/chat/completions")
-    return f"curl {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
+    key = ' -H "Authorization: Bearer $VLLM_API_KEY"' if with_key else ""
+    return f"curl {url}{key} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
 
 
 def _starting(tracker: StartupTracker, now: float, began: float, sight: Sight) -> Starting:

@@ -11,6 +11,19 @@ from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, plan_flags
 _OURS_ALONE = ("--name", "--label")  # how nemotui knows a container: nothing that the server does
 
 
+# What those who paste the published command run into.
+FAULTS = (
+    "no --max-num-seqs: vLLM's own 1024 ends the start where the Mamba cache has fewer blocks, after the weights were"
+    " loaded (2×H100 FP8: about 520)",
+    "no reasoning parser: the thinking lands in the answer",
+    'no tool parser: tool_choice "auto" is answered by HTTP 400',
+    "it listens on every address without a key, and Docker publishes past ufw",
+    "the image is `latest`: not the same one tomorrow",
+    "vLLM's compile cache goes with the container: every start compiles again",
+    "all GPUs, whoever uses them; --tensor-parallel-size decides how many are used",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One flag. `published` and `here` are what stands there; None: nothing does. `why` is a phrase."""
@@ -31,6 +44,7 @@ def as_published(plan: Plan) -> Plan:
         bind="0.0.0.0",
         port=8000,
         vllm_cache=None,
+        inherited=(),
         model_mount=None,
         extra_args=(),
     )

@@ -200,7 +200,9 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
         port=request.port,
         model_mount=request.model_mount,
         hf_cache=request.hf_cache,
-        vllm_cache=request.vllm_cache,
+        vllm_cache=None if published else request.vllm_cache,
+        key_file=request.key_file,
+        inherited=() if published else request.inherited,
         as_published=published,
         extra_args=request.extra_args,
     )

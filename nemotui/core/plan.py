@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nemotui.core.flags import Flag, vllm_flags
+from nemotui.core.reach import is_open
 from nemotui.core.secret_args import redacted
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
 FETCH_LABEL = f"{LABEL}-fetch"  # a container that fetches weights and serves nothing; its value is the repository
+IMAGE_LABEL = f"{LABEL}.image"  # the image that a tag meant at the start: NAME@sha256:…, or its id
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
 GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image pins another
 _ENVIRONMENT = {
@@ -20,6 +22,7 @@ _ENVIRONMENT = {
     "VLLM_ENGINE_READY_TIMEOUT_S": ("a first start may compile for longer than the default 600 s", "vLLM: envs.py"),
 }
 _AS_GIVEN = ("as the container was given it", "the container")
+_INHERITED = {"HF_TOKEN": "Hugging Face's token", "VLLM_API_KEY": "the server's key"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,9 @@ class Plan:
     `model` is a Hugging Face id, or a path inside the container; `model_mount` is a host folder to mount read-only
     there. `derived_max_model_len` is the model's own longest context, None where nobody knows it. `gpus` are UUIDs in
     PCI order, or `ALL_GPUS`; none means a CPU image. `kv_cache_dtype` None leaves it to vLLM. `hf_cache` and
-    `vllm_cache` are host folders. `extra_args` go to `vllm serve` unchanged, last.
+    `vllm_cache` are host folders. `key_file` is an env file with the server's key, for a plan that listens to the
+    network; None: VLLM_API_KEY of our own environment is the key. `inherited` names variables of our environment that
+    the container needs too, such as HF_ENDPOINT. `extra_args` go to `vllm serve` unchanged, last.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Plan:
     model_mount: str | None = None
     hf_cache: str | None = None
     vllm_cache: str | None = None
+    key_file: str | None = None
+    inherited: tuple[str, ...] = ()
     as_published: bool = False
     extra_args: tuple[str, ...] = ()
 
@@ -71,8 +78,9 @@ class ContainerSpec:
     """A container as both docker-py and `docker run` can make it.
 
     `secret_environment` names variables whose values are taken from our own environment at the last moment and never
-    printed. `args` are those of `vllm serve`, the image's entry point, or of `entrypoint` in its place. `gpus` are
-    UUIDs, or `ALL_GPUS`; empty means that none is asked for. `container_port` None: nothing is published.
+    printed; `env_file` is a file of such, with mode 0600. `args` are those of `vllm serve`, the image's entry point, or
+    of `entrypoint` in its place. `gpus` are UUIDs, or `ALL_GPUS`; empty means that none is asked for. `container_port`
+    None: nothing is published.
     """
 
     name: str
@@ -85,6 +93,7 @@ class ContainerSpec:
     volumes: tuple[Volume, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     secret_environment: tuple[str, ...] = ()
+    env_file: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     ipc_host: bool = True
     entrypoint: str | None = None
@@ -101,6 +110,8 @@ def container_spec(plan: Plan) -> ContainerSpec:
         f"{LABEL}.tensor-parallel-size": str(plan.tensor_parallel_size),
         f"{LABEL}.port": str(plan.port),
     }
+    env_file = plan.key_file if is_open(plan.bind) and not plan.as_published else None
+    secrets = ("HF_TOKEN",) if env_file or plan.as_published else ("HF_TOKEN", "VLLM_API_KEY")
     return ContainerSpec(
         name=plan.name,
         image=plan.image,
@@ -110,7 +121,8 @@ def container_spec(plan: Plan) -> ContainerSpec:
         port=plan.port,
         volumes=_volumes(plan),
         environment=() if plan.as_published else tuple(environment),
-        secret_environment=("HF_TOKEN", "VLLM_API_KEY"),
+        secret_environment=(*secrets, *plan.inherited),
+        env_file=env_file,
         labels=tuple(labels.items()),
     )
 
@@ -145,8 +157,11 @@ def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:
             Flag(words=("--entrypoint", spec.entrypoint), why="another program of the image", source="nemotui")
         )
     for name in spec.secret_environment:
-        why = "taken from your environment, never written down"
-        flags.append(Flag(words=("-e", name), why=why, source="Hugging Face's token, the server's key"))
+        why = f"the value of your ${name}, where it is set; never written down"
+        flags.append(Flag(words=("-e", name), why=why, source=_INHERITED.get(name, "your network")))
+    if spec.env_file:
+        why = "the server's key, which only you can read; without one the network could use the server"
+        flags.append(Flag(words=("--env-file", spec.env_file), why=why, source="made by nemotui for --bind"))
     for name, value in spec.environment:
         why, source = _ENVIRONMENT.get(name, _AS_GIVEN)
         flags.append(Flag(words=("-e", f"{name}={value}"), why=why, source=source))

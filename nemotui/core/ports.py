@@ -13,7 +13,8 @@ from nemotui.core.hardware import Machine
 from nemotui.core.leavings import Leavings
 from nemotui.core.logs import LogLine
 from nemotui.core.models import Catalog
-from nemotui.core.plan import LABEL, ContainerSpec
+from nemotui.core.plan import LABEL, ContainerSpec, Plan
+from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
@@ -356,6 +357,47 @@ class IncidentStore(Protocol):
         """
 
 
+class Surroundings(Protocol):
+    """What a preflight asks beside the machine's GPUs; it changes nothing."""
+
+    async def engine(self) -> EngineFacts:
+        """Raises `NothingThereError` when there is no engine or no permission."""
+
+    async def image(self, image: str) -> ImageFacts | None:
+        """The image, if the engine has it."""
+
+    async def holder(self, name: str) -> Holder | None:
+        """The container that has this name, whosever it is."""
+
+    async def try_arguments(self, spec: ContainerSpec) -> Trial:
+        """Let the image, which is there, parse the arguments of its `vllm serve`: seconds, and bounded."""
+
+    async def host(self, plan: Plan | None, data_root: str | None) -> HostFacts: ...
+
+    async def tag(self, image: str) -> Tag:
+        """Ask the image's registry; bounded, and an answer in every case."""
+
+    async def hub(self, repo: str) -> Hub:
+        """Ask the model hub; bounded, and an answer in every case."""
+
+
+class KeyStore(Protocol):
+    """The key of our own servers that listen to the network; clients of ours send it, nobody else sees it."""
+
+    @property
+    def path(self) -> str:
+        """The env file that holds it, with mode 0600."""
+
+    def key(self) -> str | None:
+        """The key that is kept; None where there is none."""
+
+    async def ensure(self) -> str | None:
+        """Keep one from now on; returned is a key that was made just now, to be shown once.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
@@ -375,5 +417,7 @@ class Backends:
     incidents: IncidentStore
     leavings: Leavings
     end_process: Callable[[int, str], Awaitable[None]]
+    keys: KeyStore
+    surroundings: Surroundings
     starts: StartStore | None = None
     pretend: bool = False

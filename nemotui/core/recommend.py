@@ -85,6 +85,8 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
         port=request.port,
         model_mount=request.model_mount,
         hf_cache=request.hf_cache,
+        key_file=request.key_file,
+        inherited=request.inherited,
         extra_args=request.extra_args,
     )
 

@@ -25,7 +25,8 @@ class PlanRequest:
     """The plan flags, as typed; None where nothing was said and we choose.
 
     `gpus` are indices or UUIDs (or beginnings of UUIDs that fit one GPU). `model_mount` is the host folder that
-    `model_path` names, where it is one. `hf_cache` and `vllm_cache` are host folders. `goal` orders the plans of one
+    `model_path` names, where it is one. `hf_cache` and `vllm_cache` are host folders; `key_file` and `inherited` are
+    those of `Plan`. `goal` orders the plans of one
     verdict: most tokens/s, the shortest time between tokens (ITL), or most requests of the full context at once.
     """
 
@@ -51,6 +52,8 @@ class PlanRequest:
     as_published: bool = False
     hf_cache: str | None = None
     vllm_cache: str | None = None
+    key_file: str | None = None
+    inherited: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -21,16 +22,17 @@ from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.phases import TYPICAL
-from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, ContainerSpec
+from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, IMAGE_LABEL, LABEL, ContainerSpec
 from nemotui.core.ports import Clock, Container, EngineInfo, Layer, LayerStep, PullProgress
 from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
 from nemotui.sim.arguments import ServeArguments, parse
 from nemotui.sim.hub import PretendHub
-from nemotui.sim.machines import load_machine
+from nemotui.sim.machines import load_machine, load_profile
 
 # About what vllm/vllm-openai weighs compressed, most of it in a few layers.
 _LAYERS_BYTES = (29_000_000, 92_000_000, 640_000_000, 4_900_000_000, 3_700_000_000, 210_000_000, 29_000_000)
+IMAGE_BYTES = sum(_LAYERS_BYTES)
 _PULL_STEPS = 20
 _UNLISTED_BYTES = 80_000_000_000  # of a model that the catalogue does not have
 _FETCH_SHARE = 0.4  # of a start: the download of its weights, on top
@@ -85,7 +87,11 @@ class PretendEngine:
 
     async def info(self) -> EngineInfo:
         """An engine is always there; an NVIDIA runtime only where there are GPUs."""
-        return EngineInfo(version="28.5.1", api_version="1.51", nvidia_runtime=bool(self._machine.gpus))
+        return EngineInfo(
+            version="28.5.1",
+            api_version="1.51",
+            nvidia_runtime=bool(self._machine.gpus) and load_profile(self._profile).toolkit,
+        )
 
     async def has_image(self, image: str) -> bool:
         """Nothing is, until it was pulled."""
@@ -99,7 +105,7 @@ class PretendEngine:
             layers = tuple(_layer(number, size, step / _PULL_STEPS) for number, size in enumerate(_LAYERS_BYTES))
             yield PullProgress(
                 current_bytes=sum(layer.current_bytes for layer in layers),
-                total_bytes=sum(_LAYERS_BYTES),
+                total_bytes=IMAGE_BYTES,
                 status="Downloading",
                 layers=layers,
             )
@@ -112,14 +118,14 @@ class PretendEngine:
         if any(child.container.name == spec.name for child in self._children.values()):
             raise _refused(f'Conflict. The container name "/{spec.name}" is already in use by container "…"')
         gpus = self._gpus(spec)
-        _check_port(spec)
+        check_port(spec.bind, spec.port, spec.name)
         argv = [
             *spec.args,
             *("--host", spec.bind, "--port", str(spec.port), "--profile", self._profile),
             *("--speed", str(self._speed), "--start-seconds", str(self._start_seconds), "--exit-with-parent"),
             *("--visible-gpus", ",".join(gpus)),
         ]
-        environment = {**os.environ, **dict(spec.environment)}
+        environment = {**os.environ, **dict(spec.environment), **_env_file(spec.env_file)}
         arguments = parse(argv, environment)  # the child reads them again; here a wrong one is told at once
         fetch_s = self._fetch_seconds(arguments)
         argv += ("--fetch-seconds", str(fetch_s))
@@ -141,7 +147,7 @@ class PretendEngine:
             started_at=started_at,
             bind=spec.bind,
             port=spec.port,
-            labels=dict(spec.labels),
+            labels={**dict(spec.labels), IMAGE_LABEL: image_digest(spec.image)},
             args=redacted(spec.args),
             gpus=spec.gpus,
         )
@@ -299,7 +305,7 @@ class PretendEngine:
         usable = {gpu.uuid for gpu in self._machine.gpus if gpu.state == "ok"}
         if not spec.gpus:
             return ()
-        if not usable:
+        if not usable or not load_profile(self._profile).toolkit:
             raise _refused('could not select device driver "" with capabilities: [[gpu]]')
         if spec.gpus == ALL_GPUS:
             return tuple(gpu.uuid for gpu in self._machine.gpus if gpu.uuid in usable)
@@ -352,19 +358,28 @@ def _layer(number: int, size: int, share: float) -> Layer:
     )
 
 
-def _check_port(spec: ContainerSpec) -> None:
-    family = socket.AF_INET6 if ":" in spec.bind else socket.AF_INET
+def _env_file(path: str | None) -> dict[str, str]:
+    """NAME=VALUE a line, as `docker run --env-file` reads it."""
+    if path is None:
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return dict(line.strip().split("=", 1) for line in file if "=" in line)
+
+
+def check_port(bind: str, port: int, name: str) -> None:
+    """Raise what the real engine would say of a port that cannot be had."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((spec.bind, spec.port))
+            probe.bind((bind, port))
         except OSError as error:
             words = (
                 "address already in use" if error.errno == errno.EADDRINUSE else (error.strerror or "failed").lower()
             )
             raise _refused(
-                f"driver failed programming external connectivity on endpoint {spec.name}: Error starting userland "
-                f"proxy: listen tcp4 {spec.bind}:{spec.port}: bind: {words}"
+                f"driver failed programming external connectivity on endpoint {name}: Error starting userland "
+                f"proxy: listen tcp4 {bind}:{port}: bind: {words}"
             ) from error
 
 
@@ -374,3 +389,10 @@ def _refused(words: str) -> NemotuiError:
     if known is not None:
         return KnownFailure(known)
     return FailedError("engine_refused", f"Docker refused: {words}")
+
+
+def image_digest(image: str) -> str:
+    """The digest that the pretend registry has for this image."""
+    repository = image.partition("@")[0]
+    name = repository.rpartition(":")[0] if ":" in repository.rpartition("/")[2] else repository
+    return f"{name}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"

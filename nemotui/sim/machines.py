@@ -22,6 +22,10 @@ from nemotui.core.models import Catalog, Chip
 DEFAULT_PROFILE = "2xh100"
 _CPU_ONLY_CHIP = "H100 80GB SXM"  # what the pretend server's speed is taken from on a machine without a GPU
 
+_AS_WRITTEN = (
+    *("cpu_count", "memory_total_bytes", "disk_free_bytes", "driver_version", "cuda_version"),
+    *("toolkit", "offline", "kills_at_logout"),
+)
 _NO_NEWS = ("state_reason", "fabric", "xid", "age_s", "detail")  # None says that there is nothing to say
 
 
@@ -30,7 +34,8 @@ class Profile:
     """One machine of profiles.toml. `busy_bytes` is memory that somebody else holds, by GPU index.
 
     `gpus`: fields of `Gpu` that differ from a sound one's, by index. `loses_after_s`, `hangs_after_s`: when a GPU falls
-    off the bus or stops answering, in seconds after the first look.
+    off the bus or stops answering, in seconds after the first look. `toolkit`: the engine can give GPUs to a container;
+    `offline`: neither registry nor model hub is reached; `kills_at_logout`: as systemd-logind can.
     """
 
     name: str
@@ -44,6 +49,11 @@ class Profile:
     cpu_count: int = 192
     memory_total_bytes: int = 2_000_000_000_000
     disk_free_bytes: int = 3_000_000_000_000
+    driver_version: str = ""
+    cuda_version: str = ""
+    toolkit: bool = True
+    offline: bool = False
+    kills_at_logout: bool = False
 
     def chip(self, catalog: Catalog) -> Chip:
         """The chip that the pretend server runs on."""
@@ -77,7 +87,7 @@ def load_profile(name: str) -> Profile:
         loses_after_s=_by_index(table, "loses_after_s"),
         hangs_after_s=_by_index(table, "hangs_after_s"),
         lost=tuple(table.get("lost", ())),
-        **{key: table[key] for key in ("cpu_count", "memory_total_bytes") if key in table},
+        **{key: table[key] for key in _AS_WRITTEN if key in table},
     )
 
 
@@ -115,8 +125,8 @@ def load_machine(name: str) -> Machine:
         for (a, chip), (b, _) in combinations(zip(gpus, profile.chips, strict=True), 2)
     )
     return Machine(
-        driver_version=document["driver_version"] if gpus else None,
-        cuda_version=document["cuda_version"] if gpus else None,
+        driver_version=(profile.driver_version or document["driver_version"]) if gpus else None,
+        cuda_version=(profile.cuda_version or document["cuda_version"]) if gpus else None,
         gpus=gpus,
         links=links,
         host=Host(

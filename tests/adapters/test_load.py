@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def load(tmp_path: Path) -> LoadProcess:
-    return LoadProcess(tmp_path / "runs", SystemClock(), load_catalog(), api_key="sk-secret")
+    return LoadProcess(tmp_path / "runs", SystemClock(), load_catalog(), api_key=lambda: "sk-secret")
 
 
 def spec(server: KnownServer, **asked: Any) -> BenchSpec:

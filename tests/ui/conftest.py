@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.ending import end_process
 from nemotui.adapters.incidents import IncidentFolder
+from nemotui.adapters.keyfile import KeyFile
 from nemotui.adapters.load import LoadProcess
 from nemotui.adapters.observer import TaskObserver
 from nemotui.adapters.runs import RunsFolder
@@ -26,6 +27,7 @@ from nemotui.core.ports import Backends
 from nemotui.core.recommend import PlanRequest, recommend
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.probe import PretendProbe
+from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
@@ -115,6 +117,8 @@ async def pretend_console(
         incidents=IncidentFolder(runs.parent / "incidents", ()),
         leavings=Tidy(),
         end_process=end_process,
+        surroundings=PretendSurroundings(profile, engine),
+        keys=KeyFile(runs.parent / "server.env"),
     )
     options = Options(
         request=PlanRequest(port=port), default_url=f"http://127.0.0.1:{port}", pretend=profile, time_scale=speed

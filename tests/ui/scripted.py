@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nemotui.adapters.keyfile import KeyFile
 from nemotui.adapters.runs import RunsFolder
 from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec, TimelinePoint
@@ -30,7 +31,9 @@ from nemotui.core.ports import (
 )
 from nemotui.core.recommend import PlanRequest
 from nemotui.rundir import RunDirectory
+from nemotui.sim.engine import PretendEngine
 from nemotui.sim.machines import load_machine
+from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
 from tests.unasked import Tidy, Unasked
@@ -189,6 +192,8 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
         incidents=tidy,
         leavings=tidy,
         end_process=tidy.end_process,
+        surroundings=PretendSurroundings(profile, PretendEngine(profile, world)),
+        keys=KeyFile(FIXTURES / "no-key-here"),
     )
     options = Options(request=PlanRequest(), default_url=world.base_url, pretend=profile)
     app = NemotuiApp(backends, options)

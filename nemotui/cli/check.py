@@ -1,0 +1,117 @@
+"""`nemotui check`: the preflight, which `deploy` and `up` also run before they start anything."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nemotui.cli.backends import backends
+from nemotui.cli.output import Answer, Output, wrapped
+from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.core.errors import FailedError, NothingThereError, Problem
+from nemotui.core.plan import Plan
+from nemotui.core.ports import Backends, Container
+from nemotui.core.preflight import failed, in_the_way, preflight
+from nemotui.core.preflight_checks import Check
+from nemotui.core.reach import Login, login
+from nemotui.core.text import plain_line
+
+_SAID = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "skipped": "-"}
+_INDENT = 22
+
+
+@verb(
+    example="nemotui check --variant FP8 --port 8001",
+    machine=True,
+    empty={"ok": False, "checks": []},
+    flags=(click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"), plan_flags),
+)
+async def check(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answer:
+    """Everything that would make this deployment fail, each with the command that mends it. Starts nothing."""
+    request = plan_request(inv, flags, extra)
+    async with backends(inv) as b:
+        plan, no_plan = None, None
+        try:
+            plan = await chosen(b, request)
+        except (FailedError, NothingThereError) as error:
+            no_plan = error.problem
+        found = await examined(inv.out, b, plan, no_plan)
+    bad = failed(found)
+    document = {"ok": not bad, "checks": checks_json(found)}
+    if not bad:
+        return Answer(document, "Nothing stands in the way of this deployment.")
+    return Answer(document, exit_code=1, error=summary(bad))
+
+
+async def examined(out: Output, b: Backends, plan: Plan | None, no_plan: Problem | None = None) -> list[Check]:
+    """The checks, each said as it comes."""
+    found = []
+    async with aclosing(preflight(b, plan, way_in(), no_plan=no_plan)) as checks:
+        async for each in checks:
+            found.append(each)
+            out.say(check_text(each))
+    return found
+
+
+async def cleared(inv: Invocation, b: Backends, plan: Plan, *, anyway: bool, replaces: bool = False) -> Answer | None:
+    """The preflight before a start; the answer that ends the verb where something stands in the way.
+
+    With `replaces` the server of the plan's name gives way, and with it its port and its GPUs.
+    """
+    found = await examined(inv.out, b, plan)
+    inv.out.event("checked", {"checks": checks_json(found)})
+    standing = in_the_way(found, anyway=anyway, replaces=replaces)
+    if not standing:
+        return None
+    nothing_there = standing[0].name == "engine"
+    return Answer(
+        {"checks": checks_json(found)}, exit_code=3 if nothing_there else 1, error=summary(standing, offer=not anyway)
+    )
+
+
+def summary(bad: Sequence[Check], *, offer: bool = False) -> Problem:
+    """What stands in the way in one sentence, and its first fix. `offer`: say where it could be overruled."""
+    first = bad[0]
+    others = f" (and {len(bad) - 1} more: {', '.join(check.name for check in bad[1:])})" if len(bad) > 1 else ""
+    anyway = (
+        " Or start all the same with --anyway: it is an estimate." if offer and all(c.estimate for c in bad) else ""
+    )
+    fix = first.fix if first.fix.endswith((".", "…")) or not anyway else f"{first.fix}."
+    return Problem(first.kind or first.name.replace("-", "_"), f"{first.found}{others}", f"{fix}{anyway}")
+
+
+def check_text(check: Check) -> str:
+    """A line, and for what is not well what is needed and the fix."""
+    parts = [check.found]
+    if check.status in ("warn", "fail"):
+        parts += [f"needed: {check.needed}"] if check.needed else []
+        parts += [f"fix: {check.fix}"] if check.fix else []
+    head = f"{_SAID[check.status]:<6}{check.name:<{_INDENT - 6}}"
+    return head + "\n".join(wrapped(part, " " * _INDENT) for part in parts)[_INDENT:]
+
+
+def checks_json(found: Sequence[Check]) -> list[dict[str, Any]]:
+    """As COMMANDS has them."""
+    return [asdict(check) for check in found]
+
+
+def way_in() -> Login:
+    """How a laptop reaches this machine by SSH."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "$USER"
+    return login(os.environ, user=plain_line(user), hostname=plain_line(socket.gethostname()))
+
+
+def tunnel(container: Container) -> str | None:
+    """The line for a laptop; None where the container publishes no port."""
+    return way_in().tunnel(container.port, container.bind) if container.port else None
