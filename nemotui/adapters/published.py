@@ -19,7 +19,7 @@ from nemotui.rundir import RunDirectory
 
 def beside_published(result: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
     """The result with `published`: the comparison with the row of the same hardware and plan, None without one."""
-    row = _row(result["run"], catalog)
+    row = row_of(result["run"], catalog)
     return {**result, "published": published_comparison(result, row) if row else None}
 
 
@@ -33,7 +33,7 @@ def measured_on(run: Path) -> tuple[Machine, Container] | None:
         return None
 
 
-def _row(run: str, catalog: Catalog) -> PublishedRow | None:
+def row_of(run: str, catalog: Catalog) -> PublishedRow | None:
     """The row of the run's hardware and plan; None where anything of them is unknown."""
     on = measured_on(Path(run))
     if on is None:

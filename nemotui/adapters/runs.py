@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from nemotui.core.errors import UsageError
+from nemotui.core.compare import Noise, noise
+from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.ports import StoredRun
-from nemotui.core.text import plain_line
+from nemotui.core.report import ReportRun
+from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
 
 _NEWEST = 100  # one that goes on is among them
+_REPEATS_AMONG = 500  # runs, newest first: older ones were measured on another day
 
 
 class RunsFolder:
@@ -22,6 +29,67 @@ class RunsFolder:
     async def runs(self) -> list[StoredRun]:
         """All of them, newest first. What cannot be read is listed as broken."""
         return [stored(path) for path in self._paths()]
+
+    async def listed(self, limit: int, containing: str = "") -> tuple[list[StoredRun], int]:
+        """The newest `limit` whose name or model contains a text, and how many more there are; only those are read."""
+        paths = self._paths()
+        if containing:
+            paths = [path for path in paths if containing in path.name or containing in _model(path)]
+        return [stored(path) for path in paths[:limit]], max(len(paths) - limit, 0)
+
+    async def label(self, run: StoredRun, label: str) -> StoredRun:
+        """Give it another label; its name stays, since others may have noted it."""
+        directory = RunDirectory(Path(run.path))
+        if run.status == "running":
+            raise FailedError("run_goes_on", f"{run.name} goes on", "Label it when it has ended.")
+        try:
+            directory.write_spec(replace(directory.spec(), label=label))
+        except (OSError, ValueError) as error:
+            raise FailedError("not_labelled", f"{run.name} cannot be labelled: {plain_line(str(error))}") from None
+        return stored(directory.path)
+
+    async def delete(self, run: StoredRun) -> None:
+        """Delete its directory; one that goes on and one that is no run are refused."""
+        path = Path(run.path)
+        if run.status == "running":
+            raise FailedError("run_goes_on", f"{run.name} goes on", f"End it first: nemotui bench --stop {run.name}")
+        if not RunDirectory(path).exists():
+            raise FailedError("no_run", f"{run.name} is no run directory", f"Remove {plain_line(run.path)} yourself.")
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            raise FailedError("not_deleted", f"{run.name} cannot be deleted: {plain_line(str(error))}") from None
+
+    async def noise(self, run: StoredRun) -> dict[str, Noise]:
+        """The noise of its figures, from its own requests."""
+        if run.spec is None or run.result is None:
+            return {}
+        return noise(run.spec, RunDirectory(Path(run.path)).requests(), run.result.get("completed") or 0)
+
+    async def repeats(self, run: StoredRun) -> list[Mapping[str, Any]]:
+        """The results of all finished runs of the same setup, this one too: same load, server, flags and GPUs."""
+        if run.spec is None:
+            return []
+        setup = _setup(run)
+        return [
+            one.result
+            for one in (stored(path) for path in self._paths()[:_REPEATS_AMONG])
+            if one.result is not None and _clean(one.result) and _setup(one) == setup
+        ]
+
+    async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
+        """What a report says of it; `result` as `LoadRunner.result` tells it."""
+        directory = RunDirectory(Path(run.path))
+        try:
+            environment = directory.environment()
+        except (OSError, ValueError):
+            environment = {}
+        return ReportRun(
+            name=run.name,
+            result=result,
+            environment=plain_values(environment),
+            timeline=tuple(directory.timeline()[0]),
+        )
 
     async def running(self) -> list[StoredRun]:
         """Those that go on now, newest first."""
@@ -77,3 +145,32 @@ def stored(path: Path) -> StoredRun:
     except (OSError, ValueError, RecursionError) as error:
         return StoredRun(name=name, path=str(path), status="broken", problem=plain_line(str(error)))
     return StoredRun(name=name, path=str(path), status=status, spec=spec, result=result)
+
+
+def _model(path: Path) -> str:
+    try:
+        return RunDirectory(path).spec().model or ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _clean(result: Mapping[str, Any]) -> bool:
+    return (
+        bool(result.get("complete")) and not result.get("failed") and bool((result.get("clock") or {}).get("trusted"))
+    )
+
+
+def _setup(run: StoredRun) -> tuple[object, ...]:
+    """What makes two runs repetitions of each other; a label and a seed do not tell them apart."""
+    try:
+        environment = RunDirectory(Path(run.path)).environment()
+    except (OSError, ValueError):
+        environment = {}
+    machine, container = environment.get("machine") or {}, environment.get("container") or {}
+    return (
+        replace(run.spec, label=None, seed=0, metadata={}) if run.spec else None,
+        environment.get("server_version"),
+        container.get("args"),
+        container.get("image"),
+        sorted(str(gpu.get("uuid")) for gpu in machine.get("gpus") or ()),
+    )

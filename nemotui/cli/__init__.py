@@ -33,6 +33,9 @@ VERBS = {
     "bundle": "serving",
     "clean": "clean",
     "bench": "bench",
+    "runs": "runs",
+    "compare": "compare",
+    "report": "report",
     "chat": "chat",
     "simulate": "simulate",
 }

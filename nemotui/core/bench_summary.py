@@ -33,6 +33,10 @@ class _Quantities:
             k: v for name in ("ttft", "tpot", "itl", "e2el") for k, v in _statistics(name, getattr(self, name)).items()
         }
 
+    def merge(self, other: _Quantities) -> None:
+        for name in ("ttft", "tpot", "itl", "e2el"):
+            getattr(self, name).merge(getattr(other, name))
+
 
 def _ms(us: float | None) -> float | None:
     return None if us is None else us / 1000
@@ -109,6 +113,15 @@ class Summary:
             self._ours.tpot.add(round((record.token_us[-1] - record.token_us[0]) / gaps))
             self._vllm.tpot.add(round((record.end_us - chunks[0]) / gaps))
 
+    def merge(self, other: Summary) -> None:
+        """Count all the times that `other` has counted."""
+        self._ours.merge(other._ours)
+        self._ttfa.merge(other._ttfa)
+
+    def times(self) -> dict[str, float | None]:
+        """The statistics of TTFT, TPOT, ITL, E2EL and TTFA in milliseconds, by their names in the result."""
+        return {**self._ours.fields(), **_statistics("ttfa", self._ttfa)}
+
     def result(self, duration_s: float, *, lag: Histogram | None = None) -> dict[str, Any]:
         """The fields of `vllm bench serve --save-result` and ours, all None-able; `lag` is the generator's own."""
         spec = self.spec
@@ -151,8 +164,7 @@ class Summary:
             "notes": self._notes(tokens_in, tokens_out),
             "total_reasoning_tokens": self.total("reasoning_tokens"),
             "total_cached_tokens": self.total("cached_tokens"),
-            **self._ours.fields(),
-            **_statistics("ttfa", self._ttfa),
+            **self.times(),
             "tokens_per_chunk": self.tokens_per_chunk,
             "as_vllm": {**totals, **self._vllm.fields()},
             "clock": self._clock(lag or Histogram()),

@@ -18,8 +18,10 @@ from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, Image
 
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
+    from nemotui.core.compare import Noise
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.observe import Observation
+    from nemotui.core.report import ReportRun
 
 
 class Clock(Protocol):
@@ -323,11 +325,29 @@ class RunStore(Protocol):
     async def runs(self) -> Sequence[StoredRun]:
         """All of them, newest first."""
 
+    async def listed(self, limit: int, containing: str = "") -> tuple[Sequence[StoredRun], int]:
+        """The newest `limit` whose name or model contains a text, and how many more there are."""
+
     async def running(self) -> Sequence[StoredRun]:
         """Those that go on now, newest first."""
 
     async def find(self, name: str) -> StoredRun:
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
+
+    async def label(self, run: StoredRun, label: str) -> StoredRun:
+        """Give it another label. Raises `FailedError` where that cannot be."""
+
+    async def delete(self, run: StoredRun) -> None:
+        """Delete all that it measured. Raises `FailedError` for one that goes on."""
+
+    async def noise(self, run: StoredRun) -> Mapping[str, Noise]:
+        """The noise of its figures, from its own requests; empty where they do not tell."""
+
+    async def repeats(self, run: StoredRun) -> Sequence[Mapping[str, Any]]:
+        """The results of the finished runs of the same setup, this one too."""
+
+    async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
+        """What a report says of it; `result` as `LoadRunner.result` tells it."""
 
 
 class StartStore(Protocol):

@@ -1,0 +1,129 @@
+"""`nemotui runs`: the stored benchmarks, newest first; label or delete one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nemotui.cli.backends import backends
+from nemotui.cli.output import Answer, table
+from nemotui.cli.verb import Invocation, verb
+from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.ports import RunStore, StoredRun
+from nemotui.core.show import number
+
+_SHOWN = 50  # of a list that nobody asked to be longer
+_FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "failed", "duration")
+
+
+@verb(
+    example="nemotui runs --containing fp8",
+    flags=(
+        click.argument("run", required=False),
+        click.option("--containing", metavar="TEXT", default="", help="Only those with this in their name or model."),
+        click.option("--limit", type=click.IntRange(1), default=_SHOWN, metavar="N", help=f"Default {_SHOWN}."),
+        click.option("--label", metavar="TEXT", help="Give RUN this label."),
+        click.option("--delete", is_flag=True, help="Delete RUN and all that it measured."),
+        click.option("--yes", is_flag=True, help="Delete without asking."),
+        click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
+    ),
+)
+async def runs(
+    inv: Invocation,
+    run: str | None,
+    containing: str,
+    limit: int,
+    label: str | None,
+    delete: bool,
+    yes: bool,
+    output: Path | None,
+) -> Answer:
+    """List the stored benchmarks; with RUN, label or delete one.
+
+    RUN is a name, the beginning of one, a directory, or `latest`.
+    """
+    if (label is not None or delete) and run is None:
+        raise UsageError("usage", "--label and --delete need a RUN", "Name one: nemotui runs RUN --label TEXT")
+    if label is not None and delete:
+        raise UsageError("usage", "--label and --delete exclude each other", "Leave out one of them.")
+    async with backends(inv, runs_dir=output) as b:
+        if run is None:
+            found, left = await b.runs.listed(limit, containing)
+            text = _table(found) if found else _nothing(containing)
+            more = f"\n{left:,} older runs are not shown: --limit N" if left else ""
+            return Answer({"runs": [run_json(one) for one in found], "not_shown": left}, text + more)
+        one = await b.runs.find(run)
+        if delete:
+            return await _deleted(inv, b.runs, one, yes)
+        if label is not None:
+            one = await b.runs.label(one, label)
+        return Answer({"runs": [run_json(one)], "not_shown": 0}, _table([one]))
+
+
+async def _deleted(inv: Invocation, store: RunStore, run: StoredRun, yes: bool) -> Answer:
+    if not yes:
+        if not sys.stdin.isatty() or inv.out.as_json:
+            raise UsageError("usage", f"{run.name} would be deleted for good", "Say --yes.")
+        inv.out.ask(f"Delete {run.name} and all that it measured? [y/N] ")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise FailedError("not_deleted", "nothing was deleted")
+    await store.delete(run)
+    return Answer({"deleted": run.name}, f"Deleted {run.name}")
+
+
+def run_json(run: StoredRun) -> dict[str, Any]:
+    """A run as a list tells it."""
+    spec, result = run.spec, run.result or {}
+    return {
+        "name": run.name,
+        "run": run.path,
+        "status": run.status,
+        "problem": run.problem,
+        "label": spec.label if spec else None,
+        "model_id": (spec.model if spec else None) or result.get("model_id"),
+        "input_len": spec.input_len if spec else None,
+        "output_len": spec.output_len if spec else None,
+        "num_prompts": spec.num_prompts if spec else None,
+        "max_concurrency": spec.max_concurrency if spec else None,
+        "request_rate": (spec.request_rate or "inf") if spec else None,
+        **{name: result.get(name) for name in _FIGURES},
+        "clock_trusted": (result.get("clock") or {}).get("trusted"),
+    }
+
+
+def _table(found: Sequence[StoredRun]) -> str:
+    rows: list[tuple[str, ...]] = [("run", "status", "shape", "at once", "tok/s", "TTFT ms", "ITL ms", "failed")]
+    for run in found:
+        result = run.result or {}
+        rows.append(
+            (
+                run.name,
+                run.status,
+                f"{run.spec.input_len}/{run.spec.output_len}×{run.spec.num_prompts}" if run.spec else "n/a",
+                _at_once(run),
+                number(result.get("output_throughput")),
+                number(result.get("mean_ttft_ms")),
+                number(result.get("mean_itl_ms"), digits=1),
+                number(result.get("failed")),
+            )
+        )
+    # What is not known of any run has no column on a narrow screen.
+    return table(rows, right=range(3, 8))
+
+
+def _at_once(run: StoredRun) -> str:
+    if run.spec is None:
+        return "n/a"
+    if run.spec.request_rate is not None:
+        return f"{run.spec.request_rate:g}/s"
+    return "all" if run.spec.max_concurrency is None else str(run.spec.max_concurrency)
+
+
+def _nothing(containing: str) -> str:
+    if containing:
+        return f"No stored run has {containing!r} in its name or model."
+    return "No run is stored yet. Measure one: nemotui bench --preset quick"

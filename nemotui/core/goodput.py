@@ -1,0 +1,148 @@
+"""Goodput: the highest load that a server carries while it keeps what was promised of TTFT, ITL and E2EL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nemotui.core.errors import UsageError
+
+QUANTITIES: Final = ("ttft", "tpot", "itl", "e2el")
+QUANTILE: Final = "p95"  # what must keep the limit, of all requests (of all gaps for ITL)
+PRECISION: Final = 1.1  # the search ends when the first load that fails is at most this much above the best that holds
+MOST_PROBES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A quantity's p95 at most `limit_ms`."""
+
+    quantity: str
+    limit_ms: float
+
+    @property
+    def figure(self) -> str:
+        """The field of result.json that it is about."""
+        return f"{QUANTILE}_{self.quantity}_ms"
+
+    def __str__(self) -> str:
+        return f"{self.quantity.upper()} {QUANTILE} < {self.limit_ms:g} ms"
+
+
+def parse_objectives(text: str) -> tuple[Objective, ...]:
+    """`ttft:500,itl:40` (milliseconds); raises `UsageError`."""
+    found: dict[str, Objective] = {}
+    for part in text.split(","):
+        name, _, limit = part.strip().partition(":")
+        try:
+            limit_ms = float(limit)
+        except ValueError:
+            limit_ms = math.nan
+        if name not in QUANTITIES or not 0 < limit_ms < math.inf or name in found:
+            fix = f"Write it as ttft:500,itl:40, in milliseconds, each of {', '.join(QUANTITIES)} once at most."
+            raise UsageError("usage", f"--goodput {text!r}: {part!r} is not an objective", fix)
+        found[name] = Objective(quantity=name, limit_ms=limit_ms)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A load that was tried: whether all was kept, and if not why. `limit` is the quantity that was broken most."""
+
+    load: float
+    good: bool
+    reason: str
+    limit: str | None
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The end of a search. `best` None: not even the least load holds. `beyond` None: the most that was asked holds."""
+
+    best: Probe | None
+    beyond: Probe | None
+    probes: tuple[Probe, ...]
+
+
+def judged(load: float, objectives: Sequence[Objective], result: Mapping[str, Any]) -> Probe:
+    """A run at some load against the objectives. Failures and a clock that is not trusted are never good."""
+    if result["failed"] or not result["complete"]:
+        errors = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items()) or "the run is not complete"
+        return Probe(load=load, good=False, reason=f"requests failed: {errors}", limit=None, result=result)
+    if not result["clock"]["trusted"]:
+        notes = "; ".join(result["clock"]["notes"]) or "no request was measured"
+        return Probe(load=load, good=False, reason=f"the clock is not trusted: {notes}", limit=None, result=result)
+    shares = {o: result[o.figure] / o.limit_ms for o in objectives if result[o.figure] is not None}
+    if len(shares) < len(objectives):
+        missing = next(o for o in objectives if o not in shares)
+        return Probe(load=load, good=False, reason=f"{missing.figure} is not known", limit=None, result=result)
+    worst = max(objectives, key=lambda o: shares[o])
+    told = f"{worst.quantity.upper()} {QUANTILE} {result[worst.figure]:,.0f} of {worst.limit_ms:,.0f} ms"
+    return Probe(load=load, good=shares[worst] < 1, reason=told, limit=worst.quantity, result=result)
+
+
+async def search(
+    measure: Callable[[float], Awaitable[Mapping[str, Any]]],
+    objectives: Sequence[Objective],
+    *,
+    least: float,
+    most: float,
+    whole: bool,
+) -> AsyncGenerator[Probe | Found]:
+    """Probes as they end, then `Found`: the highest load between `least` and `most` that holds, within `PRECISION`.
+
+    `measure` runs one benchmark at a load: concurrency where `whole`, else a rate. The logarithm of the load is
+    bisected, so seven probes tell 1 from 1,024 within 10 %, and an eighth asks an end that was never tried. The
+    quantities grow with the load; where they do not, the best is still a load that was measured and held.
+    """
+    probes: list[Probe] = []
+    low, high = least, most  # `low` is held to be good and `high` to be bad until one of them is all that is left
+    best: Probe | None = None
+    beyond: Probe | None = None
+
+    async def probe(load: float) -> Probe:
+        nonlocal best, beyond
+        tried = judged(load, objectives, await measure(load))
+        probes.append(tried)
+        if tried.good:
+            best = tried
+        else:
+            beyond = tried
+        return tried
+
+    while len(probes) < MOST_PROBES - 1 and high / low > PRECISION and not (whole and high - low <= 1):
+        middle = math.sqrt(low * high)
+        if whole:
+            middle = min(max(round(middle), low + 1), high - 1)
+        tried = await probe(middle)
+        low, high = (middle, high) if tried.good else (low, middle)
+        yield tried
+    # Nothing that was tried held, or everything did: then the answer is at an end of the range.
+    if best is None:
+        yield await probe(least)
+    elif beyond is None:
+        yield await probe(most)
+    yield Found(best=best, beyond=beyond, probes=tuple(probes))
+
+
+def sentence(found: Found, *, whole: bool) -> str:
+    """The outcome for people: "serves 24 users at 40 tok/s each; the limit is TTFT"."""
+    if found.best is None:
+        first = found.probes[-1]
+        return f"does not serve even {_load(first.load, whole)}: {first.reason}"
+    best = found.best
+    per_user = best.result.get("mean_tpot_ms")
+    each = f" at {1000 / per_user:,.0f} tok/s each" if per_user else ""
+    text = f"serves {_load(best.load, whole)}{each}"
+    if found.beyond is None:
+        return f"{text}, the most that was asked"
+    if found.beyond.limit is None:
+        return f"{text}; at {_load(found.beyond.load, whole)} {found.beyond.reason}"
+    return f"{text}; the limit is {found.beyond.limit.upper()}"
+
+
+def _load(load: float, whole: bool) -> str:
+    return f"{load:,.0f} {'user' if load == 1 else 'users'}" if whole else f"{load:.3g} requests/s"
