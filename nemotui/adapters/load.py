@@ -12,7 +12,7 @@ from typing import Any
 from nemotui.adapters import apart
 from nemotui.adapters.published import beside_published
 from nemotui.core.bench import BenchSpec, TimelinePoint
-from nemotui.core.bench_summary import summarise
+from nemotui.core.bench_summary import Summary, summarise
 from nemotui.core.beside import beside
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
@@ -101,7 +101,9 @@ class LoadProcess:
         directory = RunDirectory(Path(run))
         try:
             read = _of_the_dead if _status(directory) == "interrupted" else RunDirectory.result
-            result = {**plain_values(read(directory)), "run": run}
+            # A version before or after this one may not have written every field.
+            unknown = {**Summary(directory.spec()).result(0.0), "complete": True, "reason": None}
+            result = {**unknown, **plain_values(read(directory)), "run": run}
         except (OSError, ValueError) as error:
             raise FailedError("no_result", f"{run} has no readable result: {plain_line(str(error))}") from None
         if problem := result.get("error"):

@@ -1,8 +1,9 @@
 """Runs beside each other, figure by figure, with the noise of each taken into account: no winner by chance.
 
 A run's noise is the delete-a-group jackknife over its requests in the order in which they finished: whatever moves in
-one part of a run and not in another counts. Where the same setup was measured several times, the spread of those runs
-counts too, since it holds what a single run cannot see.
+one part of a run and not in another counts. Requests that run at once share the engine's steps and so its luck, hence
+a group is never smaller than what runs at once. Where the same setup was measured several times, the spread of those
+runs counts too, since it holds what a single run cannot see.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ HEADLINES: Final = ("output_throughput", "mean_ttft_ms", "p99_ttft_ms", "mean_it
 
 GROUPS: Final = 16
 _FEWEST = 4  # groups; below that there is no spread to speak of
+_BY_RATE = 8  # requests of a group in an open loop, where nobody says how many run at once
+_BEYOND = 5  # samples of independent luck that must lie above a percentile, else it is the fate of one or two
 # Two-sided, a figure: with six headlines at most 3 % of pairs of equal runs show any difference.
 _ALPHA = 0.005
 # Runs of one server on one machine differ by this much for no reason that either of them can see (its clocks, its
@@ -96,7 +99,8 @@ def noise(spec: BenchSpec, records: Iterable[RequestRecord], completed: int) -> 
     A throughput's noise is that of the mean E2EL in a closed loop, where one is the inverse of the other; in an open
     loop it is what the arrivals make it, and unknown.
     """
-    groups = min(GROUPS, completed // 2)
+    at_once = _BY_RATE if spec.open_loop else spec.max_concurrency or completed
+    groups = min(GROUPS, completed // at_once)
     if groups < _FEWEST:
         return {}
     summaries = [Summary(spec) for _ in range(groups)]
@@ -114,10 +118,21 @@ def noise(spec: BenchSpec, records: Iterable[RequestRecord], completed: int) -> 
             if summary is not left_out:
                 rest.merge(summary)
         without.append(rest.times())
-    found = {name: _jackknife([figures.get(name) for figures in without]) for name in TIMES}
+    samples = {"itl": completed * (spec.output_len - 1) // at_once}
+    found = {
+        name: _jackknife([figures.get(name) for figures in without])
+        for name in TIMES
+        if _tells(name, samples.get(name.split("_")[1], completed))
+    }
     if not spec.open_loop:
         found |= dict.fromkeys(THROUGHPUTS, found["mean_e2el_ms"])
     return {name: known for name, known in found.items() if known is not None}
+
+
+def _tells(name: str, samples: int) -> bool:
+    """Whether enough of so many independent samples lie beyond a percentile to speak of its noise."""
+    statistic = name.split("_")[0]
+    return statistic == "mean" or samples * (1 - int(statistic[1:]) / 100) >= _BEYOND
 
 
 def _jackknife(estimates: Sequence[float | None]) -> Noise | None:

@@ -1,0 +1,120 @@
+"""Stored runs from the command line: the list, the comparison and its gate, the reports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+
+RECORDED = Path(__file__).parents[1] / "fixtures/run-2xh100"
+
+
+@pytest.fixture
+def folder(state: Path) -> Path:
+    """Two runs of the same figures, the second 6 % slower, and what else may lie in a runs folder."""
+    runs = state / "runs"
+    for name, slower in (("20261101T100000Z-before", 1.0), ("20261102T100000Z-after", 1.06)):
+        shutil.copytree(RECORDED, runs / name)
+        _rewrite(
+            runs / name / "result.json", lambda r, s=slower: {**r, "output_throughput": r["output_throughput"] / s}
+        )
+    (runs / "notes").mkdir()
+    truncated = runs / "20261103T100000Z-truncated"
+    shutil.copytree(RECORDED, truncated)
+    (truncated / "result.json").write_bytes((truncated / "result.json").read_bytes()[:200])
+    older = runs / "20250101T100000Z-older"
+    shutil.copytree(RECORDED, older)
+    _rewrite(
+        older / "spec.json", lambda s: {k: v for k, v in s.items() if k in ("base_url", "input_len", "output_len")}
+    )
+    _rewrite(older / "result.json", lambda r: {k: v for k, v in r.items() if k != "clock"})
+    return runs
+
+
+def _rewrite(path: Path, change: Any) -> None:
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def test_the_list_has_all_that_lies_there_newest_first(nemotui: Run, folder: Path) -> None:
+    listed = nemotui("runs", "--json").document
+    assert [run["status"] for run in listed["runs"]] == ["broken", "broken", "finished", "finished", "finished"]
+    assert listed["runs"][2]["name"].endswith("after")
+    assert listed["runs"][2]["mean_ttft_ms"] == pytest.approx(250.5, abs=0.1)
+    assert listed["runs"][4]["clock_trusted"] is None
+    assert nemotui("runs", "--limit", "2").out.splitlines()[-1] == "3 older runs are not shown: --limit N"
+    assert [run["name"] for run in nemotui("runs", "--containing", "fter", "--json").document["runs"]] == [
+        "20261102T100000Z-after"
+    ]
+
+
+def test_an_empty_folder_says_what_to_do(nemotui: Run) -> None:
+    ran = nemotui("runs")
+    assert ran.code == 0
+    assert "nemotui bench" in ran.out
+
+
+def test_a_run_gets_another_label_and_is_deleted_when_that_is_said(nemotui: Run, folder: Path) -> None:
+    labelled = nemotui("runs", "20261102", "--label", "the slow one", "--json").document
+    assert labelled["runs"][0]["label"] == "the slow one"
+    assert nemotui("runs", "20261102", "--delete").code == 2
+    assert (folder / "20261102T100000Z-after").exists()
+    assert nemotui("runs", "20261102", "--delete", "--yes").code == 0
+    assert not (folder / "20261102T100000Z-after").exists()
+    assert nemotui("runs", str(folder / "notes"), "--delete", "--yes").code == 2
+    assert (folder / "notes").exists()
+
+
+def test_the_gate_passes_and_fails_by_exit_code(nemotui: Run, folder: Path) -> None:
+    passed = nemotui("compare", "20261101", "20261102", "--fail-if", "output_throughput<-10%")
+    assert passed.code == 0
+    assert "ok    output_throughput<-10%: -5.7%" in passed.out
+    failed = nemotui("compare", "20261101", "20261102", "--fail-if", "output_throughput<-5%", "--json")
+    assert failed.code == 1
+    document = failed.document
+    assert document["error"]["kind"] == "gate"
+    assert document["gate"][0]["broken"] is True
+    (comparison,) = document["comparisons"]
+    figures = {figure["name"]: figure for figure in comparison["figures"]}
+    assert figures["output_throughput"]["verdict"] == "worse"
+    assert figures["mean_ttft_ms"]["verdict"] == "within noise"
+
+
+def test_what_cannot_be_compared_is_said(nemotui: Run, folder: Path) -> None:
+    assert nemotui("compare", "20261101").code == 2
+    assert nemotui("compare", "20261101", "nobody").code == 2
+    assert nemotui("compare", "20261101", "20261102", "--fail-if", "speed<1").code == 2
+    broken = nemotui("compare", "20261101", "20261103", "--json")
+    assert broken.code == 1
+    assert broken.document["error"]["kind"] == "broken_run"
+    published = nemotui("compare", "published", "20261101")
+    assert published.code == 0
+    assert "cannot be ranked: input_len" in published.out
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("r.html", "<!doctype html>"), ("r.md", "# nemotui"), ("r.csv", "run,date,"), ("r.json", "{\n  ")],
+)
+def test_a_report_is_written_in_the_form_of_its_ending(
+    nemotui: Run, folder: Path, tmp_path: Path, name: str, begins: str
+) -> None:
+    ran = nemotui("report", "20261101", "--file", name)
+    assert ran.code == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def test_a_report_goes_to_standard_output_and_says_where_it_cannot_be_written(nemotui: Run, folder: Path) -> None:
+    assert nemotui("report", "20261101", "20261102").out.startswith("# nemotui benchmark report")
+    assert nemotui("report", "20261101", "--file", "nowhere/r.md").code == 1
+    assert nemotui("report", "20261101", "20261102", "--format", "vllm-json").code == 2
+
+
+def test_an_older_runs_report_has_what_it_knows(nemotui: Run, folder: Path) -> None:
+    ran = nemotui("report", "20250101")
+    assert ran.code == 0
+    assert "| TTFT | 250.5 |" in ran.out
