@@ -27,7 +27,8 @@ class Settings:
     """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>.
 
     `hf_cache` follows HF_HOME where nothing else says it. `image` None means the plan's own. `base_url` None means:
-    the server that nemotui deployed, else the one on `port`. `price_per_hour` is the machine's, in dollars.
+    the server that nemotui deployed, else the one on `port`. `price_per_hour` is the machine's, in dollars. `on_ready`
+    is run when a start has ended, by no shell.
     """
 
     image: str | None = None
@@ -41,6 +42,7 @@ class Settings:
     api_key_file: Path | None = None
     catalog: Path | None = None
     price_per_hour: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
+    on_ready: str | None = None
 
     @property
     def runs_dir(self) -> Path:

@@ -45,6 +45,7 @@ async def backends(
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.ending import end_process
+    from nemotui.adapters.hook import Hook
     from nemotui.adapters.keyfile import KeyFile
     from nemotui.adapters.load import LoadProcess
     from nemotui.adapters.measured import StartsFile
@@ -64,6 +65,7 @@ async def backends(
 
         return VllmServer(base_url, api_key=key)
 
+    announcer = Hook(settings.on_ready) if settings.on_ready else None
     async with AsyncExitStack() as stack:
         probe, runtime, cache, surroundings = _box(inv, clock, stack, start_s)
         stack.push_async_callback(probe.close)
@@ -85,6 +87,7 @@ async def backends(
             keys=keys,
             surroundings=surroundings,
             starts=StartsFile(settings.starts_file),
+            announcer=announcer,
             incidents=incident_store(settings, key()),
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,

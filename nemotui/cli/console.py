@@ -11,7 +11,7 @@ import click
 from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer
 from nemotui.cli.plans import plan_request
-from nemotui.cli.verb import Invocation, plan_flags, server_flags, verb
+from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
 from nemotui.core.errors import UsageError
 from nemotui.core.plan import container_spec
 from nemotui.core.recommend import plan_without_gpu
@@ -22,6 +22,7 @@ from nemotui.core.recommend import plan_without_gpu
     machine=True,
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
+        on_ready,
         plan_flags,
         server_flags,
     ),

@@ -15,11 +15,13 @@ import click
 from nemotui.cli.backends import backends, deployed
 from nemotui.cli.check import cleared, tunnel
 from nemotui.cli.explain import explained, faults_text
-from nemotui.cli.output import Answer, columns, shell
+from nemotui.cli.output import Answer, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.pull import pulling_json, pulling_line
 from nemotui.cli.retry import cure_json
-from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.cli.starting import starting_json, starting_line
+from nemotui.cli.verb import Invocation, on_ready, plan_flags, verb
+from nemotui.core.announce import announce
 from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
@@ -33,6 +35,7 @@ from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.reach import FIREWALL
 from nemotui.core.secret_args import is_secret_name
 from nemotui.core.show import duration
+from nemotui.core.silence import silence
 from nemotui.core.swap import Swapping, plan_swap, swap
 from nemotui.core.text import plain_line
 from nemotui.core.watch import local_url
@@ -54,6 +57,7 @@ from nemotui.core.watch import local_url
         click.option(
             "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable of the container; no secret."
         ),
+        on_ready,
         plan_flags,
     ),
 )
@@ -134,7 +138,7 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *
     inv.out.afterwards = "Nothing was started."
     await keep_key(inv, b, spec)
     server = b.server(local_url(spec.bind, spec.port))
-    phase = ""
+    phase, warned = "", False
     try:
         async with aclosing(await _events(inv, b, server, spec, replaces)) as events:
             async for event in events:
@@ -160,20 +164,32 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *
                     case LogBatch(lines=lines):
                         inv.out.event("log", {"lines": [line.text for line in lines]})
                     case Starting():
-                        inv.out.event("starting", _starting_json(event))
+                        inv.out.event("starting", starting_json(event))
+                        if (trouble := silence(event, spec.name)) and not warned:
+                            inv.out.note(f"{trouble[0]}.\n{trouble[1]}")
+                        warned = trouble is not None
                         if event.phase != phase:
-                            inv.out.say(_starting_line(event))
+                            inv.out.say(starting_line(event))
                             phase = event.phase
                         else:
-                            inv.out.progress(_starting_line(event))
+                            inv.out.progress(starting_line(event))
                     case Failed():
+                        await _told(inv, b, event)
                         return failure(inv, await with_idle_gpus(event, b.probe))
                     case Ready():
+                        await _told(inv, b, event)
                         start = await learn(b, event)
                         return Answer(_ready_json(event, start), _ready_text(event, start))
     finally:
         await server.close()
     raise AssertionError("a deployment ends with Ready or Failed")
+
+
+async def _told(inv: Invocation, b: Backends, event: Ready | Failed) -> None:
+    """A bell for whoever looks elsewhere, and the command of --on-ready."""
+    inv.out.bell()
+    if trouble := await announce(b, event):
+        inv.out.note(trouble)
 
 
 async def _events(
@@ -203,18 +219,6 @@ def failure(inv: Invocation, failed: Failed) -> Answer:
     elif failed.unknown and failed.container is not None:
         inv.out.note(f"To keep what is known of it: `nemotui bundle --name {failed.container.name}`.")
     return Answer({"evidence": list(failed.evidence), "cure": cure}, exit_code=1, error=problem)
-
-
-def _starting_line(event: Starting) -> str:
-    eta = f"ready in about {duration(event.eta_s)}" if event.eta_s is not None else "no estimate"
-    share = event.fraction * 100
-    line = f"{duration(event.elapsed_s):>6}  {event.phase:<8} {share:3.0f} %  {eta}  {event.detail}".rstrip()
-    return plain_line(line, limit=columns())
-
-
-def _starting_json(event: Starting) -> dict[str, Any]:
-    fields = ("phase", "fraction", "eta_s", "elapsed_s", "detail")
-    return {name: getattr(event, name) for name in fields}
 
 
 def _ready_json(event: Ready, start: MeasuredStart | None) -> dict[str, Any]:

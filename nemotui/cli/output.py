@@ -57,6 +57,11 @@ class Output:
             self._pending = True
             self._write(sys.stderr, f"\r\x1b[2K{text[:width]}", keep=True)
 
+    def bell(self) -> None:
+        """For whoever looks elsewhere; only on a terminal."""
+        if sys.stderr.isatty():
+            self._write(sys.stderr, "\a")
+
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """One JSON line of a verb that prints lines; nothing without `--json`."""
         if self.as_json:

@@ -61,7 +61,12 @@ async def pull(inv: Invocation, **flags: Any) -> Answer:
 
 def pulling_json(event: Pulling) -> dict[str, Any]:
     """An image's progress, with its rate."""
-    return {**asdict(event.progress), "bytes_per_s": event.bytes_per_s, "eta_s": event.eta_s}
+    return {
+        **asdict(event.progress),
+        "bytes_per_s": event.bytes_per_s,
+        "eta_s": event.eta_s,
+        "elapsed_s": event.elapsed_s,
+    }
 
 
 def pulling_line(event: Pulling) -> str:

@@ -15,7 +15,7 @@ from nemotui.cli.gpus import machine_text
 from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.recommend import plan_text, plans_table
-from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.cli.verb import Invocation, on_ready, plan_flags, verb
 from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
 from nemotui.core.environment import run_environment
@@ -36,6 +36,7 @@ _QUESTION = "In one sentence: what is a Mamba layer good for?"
     flags=(
         click.option("--yes", is_flag=True, help="Do not ask before the server is started."),
         click.option("--anyway", is_flag=True, help="Start though an estimate of the preflight says no."),
+        on_ready,
         plan_flags,
     ),
 )

@@ -154,6 +154,13 @@ def server_flags(command: F) -> F:
     return command
 
 
+on_ready = click.option(
+    "--on-ready",
+    metavar="CMD",
+    help="Run CMD, without a shell, when it is ready or has failed; NEMOTUI_STATE and NEMOTUI_URL tell it which.",
+)
+
+
 class Gpus(click.ParamType[tuple[str, ...]]):
     """Indices or UUIDs, separated by commas."""
 

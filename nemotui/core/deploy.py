@@ -47,6 +47,7 @@ class Pulling:
     progress: PullProgress
     bytes_per_s: float | None = None
     eta_s: float | None = None
+    elapsed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +104,17 @@ DeployEvent = Pulling | Created | Starting | LogBatch | Ready | Failed
 
 async def pull_image(runtime: ContainerRuntime, image: str, clock: Clock) -> AsyncGenerator[Pulling, None]:
     """Fetch an image, or what is new of it. Raises `FailedError`."""
-    rate = Rate()
+    rate, began = Rate(), clock.monotonic()
     async with aclosing(runtime.pull(image)) as pull:
         async for progress in pull:
-            rate = rate.after(clock.monotonic(), progress.current_bytes)
-            yield Pulling(progress=progress, bytes_per_s=rate.bytes_per_s, eta_s=rate.eta_s(progress.total_bytes))
+            now = clock.monotonic()
+            rate = rate.after(now, progress.current_bytes)
+            yield Pulling(
+                progress=progress,
+                bytes_per_s=rate.bytes_per_s,
+                eta_s=rate.eta_s(progress.total_bytes),
+                elapsed_s=now - began,
+            )
 
 
 async def deploy(

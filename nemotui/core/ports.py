@@ -418,6 +418,9 @@ class KeyStore(Protocol):
         """
 
 
+Announcer = Callable[[Mapping[str, str]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
@@ -440,4 +443,5 @@ class Backends:
     keys: KeyStore
     surroundings: Surroundings
     starts: StartStore | None = None
+    announcer: Announcer | None = None
     pretend: bool = False

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher, Footer, Input
 
+from nemotui.core.announce import announce
 from nemotui.core.chat import Sampling, reply
 from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
 from nemotui.core.errors import NemotuiError
@@ -172,6 +173,10 @@ class MainScreen(Benching, inherit_bindings=False):
         async for event in self._each(events):
             self._server(event)
             self._next("deploy", event)
+            if isinstance(event, Ready | Failed):
+                self.app.bell()
+                if trouble := await announce(self.b, event):
+                    self.notify(trouble, severity="warning")
             if isinstance(event, Ready) and (start := await learn(self.b, event)):
                 self._next("deploy", start)
 

@@ -140,11 +140,11 @@ def test_for_a_cpu_image_there_is_one_choice_whatever_the_machine_says() -> None
 
 
 def test_a_start_goes_on_from_its_order_to_its_end() -> None:
-    pull = PullProgress(current_bytes=5, total_bytes=10, status="Downloading")
+    pull = Pulling(progress=PullProgress(current_bytes=5, total_bytes=10, status="Downloading"), elapsed_s=12.0)
     state = NEW
     for event in (
         Begun(),
-        Pulling(progress=pull),
+        pull,
         Created(container=CONTAINER, command="docker run"),
         starting(TRACKER, 3.0),
         LogBatch(lines=(LogLine("hello"),)),

@@ -8,7 +8,7 @@ from typing import Literal
 from nemotui.core.deploy import Created, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.phases import PHASES, Phase
-from nemotui.core.ports import Container, PullProgress
+from nemotui.core.ports import Container
 from nemotui.core.startup import StartupTracker
 
 _NOT_WHEN_EAGER = ("compile", "graphs")
@@ -21,9 +21,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class PhaseLine:
-    """One phase: over, going on, to come, or the one that the start failed in; `seconds` None where unknown."""
+    """One phase: over, going on, to come, or the one that the start failed in; `seconds` None where unknown.
 
-    phase: Phase
+    Of one to come they are what is expected.
+    """
+
+    phase: Phase | Literal["pull"]
     when: Literal["past", "now", "next", "failed"]
     seconds: float | None = None
 
@@ -32,7 +35,7 @@ class PhaseLine:
 class Launch:
     """`pull` is the image's, while and after it is fetched; `ended` None while the start goes on."""
 
-    pull: PullProgress | None = None
+    pull: Pulling | None = None
     container: Container | None = None
     starting: Starting | None = None
     ended: Ready | Failed | None = None
@@ -44,7 +47,7 @@ class Launch:
             case Begun():
                 return Launch()
             case Pulling():
-                return replace(begun, pull=event.progress)
+                return replace(begun, pull=event)
             case Created():
                 return replace(begun, container=event.container)
             case Starting():
@@ -70,13 +73,21 @@ class Launch:
         tracker = event.tracker
         now = PHASES.index(tracker.phase)
         durations = tracker.durations()
-        lines = [PhaseLine(phase, "past", durations[phase]) for phase in PHASES[:now] if phase in durations]
+        lines = [PhaseLine("pull", "past", self.pull.elapsed_s)] if self.pull else []
+        lines += [PhaseLine(phase, "past", durations[phase]) for phase in PHASES[:now] if phase in durations]
         if tracker.phase != "ready":
             lines.append(PhaseLine(tracker.phase, self._now, self._in_phase(tracker)))
         if self.ended is None:
             skipped = _NOT_WHEN_EAGER if tracker.eager else ()
-            lines += [PhaseLine(phase, "next") for phase in PHASES[now + 1 : -1] if phase not in skipped]
+            to_come = [phase for phase in PHASES[now + 1 : -1] if phase not in skipped and self._may_come(phase, event)]
+            lines += [PhaseLine(phase, "next", tracker.expected.seconds[phase] or None) for phase in to_come]
         return tuple(lines)
+
+    @staticmethod
+    def _may_come(phase: Phase, event: Starting | Ready) -> bool:
+        """A download does not, where the weights are here."""
+        fetch = event.sight.fetch if isinstance(event, Starting) else None
+        return phase != "download" or fetch is None or not fetch.whole
 
     def served_by(self, container: Container) -> bool:
         """This container is the one that became ready here."""

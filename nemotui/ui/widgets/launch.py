@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Literal
 
 from textual.content import Content
 
@@ -11,11 +12,12 @@ from nemotui.core.failed import Failed
 from nemotui.core.phases import Phase
 from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
-from nemotui.core.show import duration, gib
+from nemotui.core.show import duration
 from nemotui.ui.states.launch import Launch, PhaseLine
-from nemotui.ui.widgets.bar import bar
+from nemotui.ui.widgets.starting import cut, going_on
 
-_NAMES: dict[Phase, str] = {
+_NAMES: dict[Phase | Literal["pull"], str] = {
+    "pull": "fetch image",
     "boot": "boot",
     "config": "configuration",
     "engine": "engine",
@@ -29,7 +31,6 @@ _NAMES: dict[Phase, str] = {
 }
 _SIGNS = {"past": ("✓", "$success"), "now": ("▶", "$accent"), "next": ("·", "$muted"), "failed": ("✖", "$error")}
 _CELL = 26  # a phase: sign, name, time
-_BAR = 60  # cells, at most
 
 
 def launch_words(launch: Launch, width: int) -> Content:
@@ -40,7 +41,7 @@ def launch_words(launch: Launch, width: int) -> Content:
         case Failed():
             parts = _failed(launch.ended, width, log=launch.container is not None or launch.starting is not None)
         case None:
-            parts = _going_on(launch, width)
+            parts = going_on(launch, width)
     return Content("\n").join([*parts, *_phases(launch.phases, width)])
 
 
@@ -54,30 +55,6 @@ def running_words(container: Container) -> Content:
         f" runs: {', '.join(fact for fact in facts if fact)}  ",
         ("s stops it, 3 shows its log", "$muted"),
     )
-
-
-def _going_on(launch: Launch, width: int) -> list[Content]:
-    starting, pull = launch.starting, launch.pull
-    room = min(_BAR, max(10, width - 40))
-    if starting is not None:
-        eta = "no estimate" if starting.eta_s is None else f"ready in about {duration(starting.eta_s)}"
-        return [
-            Content.assemble(("Starting  ", "bold"), duration(starting.elapsed_s)),
-            Content.assemble(bar(starting.fraction, room, "$accent"), f" {starting.fraction * 100:3.0f} %  {eta}"),
-            Content.styled(_cut(starting.detail, width), "$muted"),
-            Content(""),
-        ]
-    if launch.container is None and pull is not None:
-        total = pull.total_bytes
-        share = pull.current_bytes / total if total else None
-        figures = f" {share * 100:3.0f} %  {gib(pull.current_bytes)} of {gib(total)}" if share is not None else ""
-        return [
-            Content.styled("Fetching the image", "bold"),
-            Content.assemble(bar(share, room, "$accent"), figures),
-            Content.styled(_cut(pull.status, width), "$muted"),
-        ]
-    step = "Asking the engine …" if launch.container is None else "The container runs; it has written nothing yet."
-    return [Content.styled("Starting", "bold"), Content.styled(step, "$muted")]
 
 
 def _ready(ready: Ready, width: int) -> list[Content]:
@@ -95,7 +72,7 @@ def _ready(ready: Ready, width: int) -> list[Content]:
 def _failed(failed: Failed, width: int, *, log: bool) -> list[Content]:
     return [
         Content.assemble(("✖ The start failed: ", "bold $error"), (failed.cause, "bold")),
-        *(Content.styled("  " + _cut(line, width - 2), "$muted") for line in failed.evidence),
+        *(Content.styled("  " + cut(line, width - 2), "$muted") for line in failed.evidence),
         *([Content.assemble(("→ ", "bold $accent"), failed.remedy)] if failed.remedy else []),
         *([Content.styled("3 shows the whole log.", "$muted")] if log else []),
         Content(""),
@@ -111,10 +88,6 @@ def _phases(lines: tuple[PhaseLine, ...], width: int) -> list[Content]:
 
 def _phase(line: PhaseLine) -> Content:
     sign, style = _SIGNS[line.when]
-    time = "" if line.seconds is None else duration(line.seconds)
+    time = "" if line.seconds is None else ("~" if line.when == "next" else "") + duration(line.seconds)
     name_style = "$muted" if line.when == "next" else "bold" if line.when == "now" else ""
     return Content.assemble((f"{sign} ", style), (f"{_NAMES[line.phase]:<15}", name_style), f"{time:>6}   ")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(1, width - 1)] + "…"

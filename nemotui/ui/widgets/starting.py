@@ -1,0 +1,93 @@
+"""A start that goes on, in words: what arrives, how far it is, and when it should be ready."""
+
+from __future__ import annotations
+
+import textwrap
+
+from textual.content import Content
+
+from nemotui.core.deploy import Pulling, Starting
+from nemotui.core.ports import Layer
+from nemotui.core.show import arriving, duration, gib
+from nemotui.core.silence import silence
+from nemotui.ui.states.launch import Launch
+from nemotui.ui.widgets.bar import bar
+
+_BAR = 60  # cells, at most
+_LAYERS = 6  # rows, at most
+_LABEL = 12
+
+
+def going_on(launch: Launch, width: int) -> list[Content]:
+    """The lines above the phases."""
+    if launch.starting is not None:
+        return _starting(launch.starting, launch.container.name if launch.container else "NAME", width)
+    if launch.container is None and launch.pull is not None:
+        return _pulling(launch.pull, width)
+    step = "Asking the engine …" if launch.container is None else "The container runs; it has written nothing yet."
+    return [Content.styled("Starting", "bold"), Content.styled(step, "$muted")]
+
+
+def _starting(event: Starting, name: str, width: int) -> list[Content]:
+    source = "as the last start here" if event.tracker.expected.measured else "typical, not measured here"
+    eta = Content.styled("no estimate", "$muted")
+    if event.eta_s is not None:
+        eta = Content.assemble((f"ready in about {duration(event.eta_s)}", "bold"), (f"  ({source})", "$muted"))
+    head = Content.assemble(("Starting  ", "bold"), duration(event.elapsed_s), "  ", eta)
+    lines = [head, _bar("start", event.fraction, f"{event.fraction * 100:.0f} %", width)]
+    sight = event.sight
+    if sight.gpu_used_bytes is not None and sight.gpu_total_bytes:
+        gpus = f" on {sight.gpus} GPUs" if sight.gpus > 1 else ""
+        figures = f"{sight.gpu_used_bytes / 2**30:.1f} of {gib(sight.gpu_total_bytes)}{gpus}"
+        lines.append(_bar("GPU memory", sight.gpu_used_bytes / sight.gpu_total_bytes, figures, width))
+    fetch = sight.fetch
+    if fetch is not None and not fetch.whole and (fetch.growing or event.phase == "download"):
+        share = fetch.held_bytes / fetch.total_bytes if fetch.total_bytes else None
+        figures = arriving(fetch.held_bytes, fetch.total_bytes, fetch.bytes_per_s, fetch.eta_s)
+        lines.append(_bar("weights", share, figures, width))
+    lines.append(Content.styled(cut(event.detail, width), "$muted"))
+    if trouble := silence(event, name):
+        what, to_try = trouble
+        lines += [
+            Content.styled(line, "bold $warning") for line in textwrap.wrap(f"▲ {what}", width, subsequent_indent="  ")
+        ]
+        lines += [Content(line) for line in textwrap.wrap(f"→ {to_try}", width, subsequent_indent="  ")]
+    return [*lines, Content("")]
+
+
+def _pulling(event: Pulling, width: int) -> list[Content]:
+    progress = event.progress
+    share = progress.current_bytes / progress.total_bytes if progress.total_bytes else None
+    figures = arriving(progress.current_bytes, progress.total_bytes, event.bytes_per_s, event.eta_s)
+    done = sum(layer.step == "done" for layer in progress.layers)
+    unpacked = f"{done} of {len(progress.layers)} layers unpacked" if progress.layers else progress.status
+    shown = [layer for layer in progress.layers if layer.step in ("downloading", "extracting")]
+    shown += [layer for layer in progress.layers if layer.step == "waiting"]
+    rows = [_layer(layer, width) for layer in shown[:_LAYERS]]
+    more = [Content.styled(f"and {len(shown) - _LAYERS} more", "$muted")] if len(shown) > _LAYERS else []
+    head = Content.assemble(
+        ("Fetching the image  ", "bold"), duration(event.elapsed_s), (f"  {cut(unpacked, width - 28)}", "$muted")
+    )
+    return [head, _bar("image", share, figures, width), *rows, *more]
+
+
+def _layer(layer: Layer, width: int) -> Content:
+    share = layer.current_bytes / layer.total_bytes if layer.total_bytes else None
+    words = {
+        "waiting": "waits",
+        "downloading": arriving(layer.current_bytes, layer.total_bytes, None, None),
+        "extracting": f"{gib(layer.total_bytes)}, unpacking",
+        "done": "done",
+    }[layer.step]
+    return _bar(layer.id[:_LABEL], share, words, width)
+
+
+def _bar(label: str, share: float | None, figures: str, width: int) -> Content:
+    room = min(_BAR, max(10, width - _LABEL - 1 - 49))
+    text = cut(figures, max(10, width - _LABEL - 2 - room))
+    return Content.assemble((f"{label:<{_LABEL}} ", "$muted"), bar(share, room, "$accent"), f" {text}")
+
+
+def cut(text: str, width: int) -> str:
+    """What fits; an ellipsis for the rest."""
+    return text if len(text) <= width else text[: max(1, width - 1)] + "…"
