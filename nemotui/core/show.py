@@ -35,7 +35,8 @@ def duration(seconds: float | None) -> str:
 
 def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: float | None) -> str:
     """Bytes on their way: `12.0 of 114.2 GiB, 10 %, 1.2 GiB/s, 1:25 left`; what is unknown is left out."""
-    facts = [f"{current / 2**30:.1f} of {gib(total)}" if total else gib(current)]
+    unit, name = (2**20, "MiB") if (total or current) < 2**30 else (2**30, "GiB")
+    facts = [f"{current / unit:.1f} of {total / unit:.1f} {name}" if total else f"{current / unit:.1f} {name}"]
     if total:
         facts.append(f"{min(100.0, current / total * 100):.0f} %")
     if bytes_per_s is not None:

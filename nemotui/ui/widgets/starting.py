@@ -16,6 +16,7 @@ from nemotui.ui.widgets.bar import bar
 _BAR = 60  # cells, at most
 _LAYERS = 6  # rows, at most
 _LABEL = 12
+_ROOMY = 100  # cells: a smaller screen has no line to spare
 
 
 def going_on(launch: Launch, width: int) -> list[Content]:
@@ -52,7 +53,7 @@ def _starting(event: Starting, name: str, width: int) -> list[Content]:
             Content.styled(line, "bold $warning") for line in textwrap.wrap(f"▲ {what}", width, subsequent_indent="  ")
         ]
         lines += [Content(line) for line in textwrap.wrap(f"→ {to_try}", width, subsequent_indent="  ")]
-    return [*lines, Content("")]
+    return [*lines, Content("")] if width >= _ROOMY else lines
 
 
 def _pulling(event: Pulling, width: int) -> list[Content]:
@@ -76,7 +77,7 @@ def _layer(layer: Layer, width: int) -> Content:
     words = {
         "waiting": "waits",
         "downloading": arriving(layer.current_bytes, layer.total_bytes, None, None),
-        "extracting": f"{gib(layer.total_bytes)}, unpacking",
+        "extracting": f"{arriving(layer.current_bytes, None, None, None)}, unpacking",
         "done": "done",
     }[layer.step]
     return _bar(layer.id[:_LABEL], share, words, width)
