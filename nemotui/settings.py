@@ -50,6 +50,11 @@ class Settings:
         return self.state_dir / "runs"
 
     @property
+    def logs_dir(self) -> Path:
+        """Where logs are saved."""
+        return self.state_dir / "logs"
+
+    @property
     def starts_file(self) -> Path:
         """Where it is kept what starts have taught."""
         return self.state_dir / "starts.json"

@@ -6,22 +6,20 @@ Each call has a client of its own, so that a restarted engine and several thread
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
-import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nemotui.adapters import threads
+from nemotui.adapters.docker_calls import SHORT_S, Stream, json_lines, knock, translated
 from nemotui.adapters.docker_leftovers import leftovers, remove_leftover
 from nemotui.adapters.docker_read import concerns_us, container_of, spec_of
-from nemotui.adapters.docker_streams import log_lines, pull_progress
+from nemotui.adapters.docker_streams import log_lines, payloads, pull_progress
 from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
-from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
@@ -33,12 +31,8 @@ if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes 
 
 T = TypeVar("T")
 
-_SHORT_S = 10  # the engine answers questions at once
 _START_S = 60  # a start may wait for the NVIDIA hook
 _LINES_AHEAD = 4096
-
-_NO_ENGINE = "Start it with `sudo systemctl start docker`, or install it: https://docs.docker.com/engine/install."
-_NO_PERMISSION = "Run `sudo usermod -aG docker $USER` and log in again, or point DOCKER_HOST to a rootless engine."
 
 
 class DockerEngine:
@@ -83,23 +77,23 @@ class DockerEngine:
     async def pull(self, image: str) -> AsyncGenerator[PullProgress, None]:
         """A broken line is the engine's to mend. Cancelling it ends the pull; a classic engine begins it anew then."""
 
-        def opened() -> _Stream[PullProgress]:
+        def opened() -> Stream[PullProgress]:
             from docker import auth
             from docker.utils import parse_repository_tag
 
             repository, tag = parse_repository_tag(image)
-            client = self._client(_SHORT_S)
+            client = self._client(SHORT_S)
             header = auth.get_config_header(client.api, auth.resolve_repository_name(repository)[0])
-            return _Stream(
+            return Stream(
                 client,
-                lambda chunks: pull_progress(_json_lines(chunks)),
+                lambda chunks: pull_progress(json_lines(chunks)),
                 "POST",
                 "/images/create",
                 params={"fromImage": repository, "tag": tag or "latest"},
                 headers={"X-Registry-Auth": header} if header else {},
             )
 
-        async with aclosing(threads.iterate(opened, maxsize=64, close=_Stream.close)) as batches:
+        async with aclosing(threads.iterate(opened, maxsize=64, close=Stream.close)) as batches:
             async for batch in batches:
                 yield batch[-1]
         if self._fetched is not None:
@@ -204,10 +198,10 @@ class DockerEngine:
         params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
         params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.9f}"})
 
-        def opened() -> _Stream[LogLine]:
-            return _Stream(self._client(_SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
+        def opened() -> Stream[LogLine]:
+            return Stream(self._client(SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
 
-        return threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)
+        return threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)
 
     async def execute(
         self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
@@ -215,16 +209,16 @@ class DockerEngine:
         pid_file = f"/tmp/nemotui-{secrets.token_hex(8)}.pid"  # the engine cannot end what it has begun in a container
         command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file}', "sh", *argv]
 
-        def opened() -> _Stream[LogLine]:
-            client = self._client(_SHORT_S)
-            with _translated():
+        def opened() -> Stream[LogLine]:
+            client = self._client(SHORT_S)
+            with translated():
                 begun = client.api.exec_create(container_id, command, environment=dict(environment))
             path, start = f"/exec/{begun['Id']}/start", {"Detach": False, "Tty": False}
-            return _Stream(client, log_lines, "POST", path, json=start)
+            return Stream(client, log_lines, "POST", path, json=start)
 
         ended = False
         try:
-            async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=_Stream.close)) as batches:
+            async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)) as batches:
                 async for batch in batches:
                     yield batch
             ended = True
@@ -233,6 +227,16 @@ class DockerEngine:
                 kill = ["sh", "-c", f"kill -TERM -$(cat {pid_file}); rm -f {pid_file}"]  # a session of its own
                 with contextlib.suppress(NemotuiError):
                     await self._call(lambda client: client.containers.get(container_id).exec_run(kill))
+
+    async def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        path, params = f"/containers/{container_id}/logs", {"stdout": 1, "stderr": 1, "follow": 0, "tail": "all"}
+
+        def opened() -> Stream[bytes]:
+            return Stream(self._client(SHORT_S), payloads, "GET", path, params=params)
+
+        async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)) as batches:
+            async for batch in batches:
+                yield b"".join(batch)
 
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         # docker-py waits for the grace period on top of its own timeout.
@@ -258,9 +262,9 @@ class DockerEngine:
     def _container(self, attrs: Mapping[str, Any]) -> Container:
         return container_of(attrs, self._adopted.all() if self._adopted else frozenset())
 
-    async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = _SHORT_S) -> T:
+    async def _call(self, ask: Callable[[DockerClient], T], timeout_s: int = SHORT_S) -> T:
         def run() -> T:
-            with _translated(), closing(self._client(timeout_s)) as client:
+            with translated(), closing(self._client(timeout_s)) as client:
                 return ask(client)
 
         return await threads.call(run)
@@ -270,75 +274,16 @@ class DockerEngine:
         from docker.context import ContextAPI
 
         if host := self._environ.get("DOCKER_HOST"):
-            _knock(host)
-            with _translated():
+            knock(host)
+            with translated():
                 return docker.from_env(environment=dict(self._environ), timeout=timeout_s)
         name = self._environ.get("DOCKER_CONTEXT")  # as the docker command, which docker-py does not copy
         context = ContextAPI.get_context(name)
         if context is None:
             raise UsageError("unknown_context", f"There is no docker context {name}", "See `docker context ls`.")
-        _knock(context.Host or "unix:///var/run/docker.sock")
-        with _translated():
+        knock(context.Host or "unix:///var/run/docker.sock")
+        with translated():
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
-
-
-def _knock(host: str) -> None:
-    """Whether somebody listens on a Unix socket, and to us: docker-py hides the reason, and leaks the socket."""
-    scheme, _, path = host.partition("://")
-    if scheme != "unix":
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(_SHORT_S)
-        try:
-            probe.connect(path)
-        except PermissionError as error:
-            raise NothingThereError(
-                "no_permission", f"You may not use Docker's socket {path}", _NO_PERMISSION
-            ) from error
-        except OSError as error:
-            raise NothingThereError("no_engine", f"No Docker engine answers on {path}", _NO_ENGINE) from error
-
-
-class _Stream(Iterator[T]):
-    """A streaming reply as items; `close` may come from another thread and wakes the one that reads."""
-
-    def __init__(
-        self,
-        client: DockerClient,
-        items: Callable[[Iterable[bytes]], Iterator[T]],
-        method: Literal["GET", "POST"],
-        path: str,
-        **request: Any,
-    ) -> None:
-        from docker.errors import create_api_error_from_http_exception
-        from docker.types import CancellableStream
-        from requests.exceptions import HTTPError
-
-        self._client = client
-        api = client.api
-        try:
-            with _translated():
-                # docker-py's own readers join stdout and stderr, or cannot be cancelled.
-                url = f"{api.base_url}/v{api.api_version}{path}"
-                self._response = api.request(method, url, stream=True, timeout=None, **request)
-                try:
-                    self._response.raise_for_status()
-                except HTTPError as error:
-                    create_api_error_from_http_exception(error)
-        except BaseException:
-            client.close()
-            raise
-        self._bytes = CancellableStream(self._response.iter_content(None), self._response)
-        self._items = items(self._bytes)
-
-    def __next__(self) -> T:
-        return next(self._items)
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._bytes.close()
-        self._response.close()
-        self._client.close()
 
 
 def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -379,39 +324,3 @@ def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[st
     elif spec.gpus:
         arguments["device_requests"] = [DeviceRequest(device_ids=list(spec.gpus), capabilities=[["gpu"]])]
     return arguments
-
-
-def _json_lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (json.loads(line) for line in lines if line.strip())
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """What docker-py and requests raise, as our errors."""
-    from docker.errors import APIError, DockerException
-    from requests.exceptions import ConnectionError as NoConnection
-    from requests.exceptions import Timeout
-
-    try:
-        yield
-    except APIError as error:
-        raise _refused(error) from error
-    except Timeout as error:
-        raise FailedError(
-            "engine_slow", "Docker does not answer", "See what it does: `journalctl -u docker`."
-        ) from error
-    except (DockerException, NoConnection) as error:
-        raise NothingThereError("no_engine", "No Docker engine answers", _NO_ENGINE) from error
-
-
-def _refused(error: Any) -> NemotuiError:
-    """An error reply of the engine: a known one explained, else in its own words."""
-    words = plain_line(str(error.explanation or error))
-    if known := explain(words):
-        return KnownFailure(known)
-    if words.startswith("No such container") or "dead or marked for removal" in words:
-        return NothingThereError("no_container", words, "See `nemotui status` for what runs.")
-    return FailedError("engine_refused", f"Docker refused: {words}")

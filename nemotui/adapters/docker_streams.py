@@ -60,6 +60,11 @@ def log_lines(chunks: Iterable[bytes]) -> Iterator[LogLine]:
         yield LogLine(plain_line(words), time, stream)
 
 
+def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes that a container wrote, out of a multiplexed log without timestamps."""
+    return (payload for _, payload in _frames(chunks))
+
+
 def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[Stream, bytes]]:
     buffer = bytearray()
     for chunk in chunks:

@@ -27,7 +27,7 @@ VERBS = {
     "pull": "pull",
     "deploy": "deploy",
     "status": "serving",
-    "logs": "serving",
+    "logs": "logs",
     "stop": "serving",
     "adopt": "serving",
     "bundle": "serving",

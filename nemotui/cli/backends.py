@@ -48,6 +48,7 @@ async def backends(
     from nemotui.adapters.hook import Hook
     from nemotui.adapters.keyfile import KeyFile
     from nemotui.adapters.load import LoadProcess
+    from nemotui.adapters.log_files import LogsFolder
     from nemotui.adapters.measured import StartsFile
     from nemotui.adapters.observer import ApartObserver, TaskObserver
     from nemotui.adapters.runs import RunsFolder
@@ -92,6 +93,7 @@ async def backends(
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
             pretend=inv.demo is not None,
+            log_files=LogsFolder(settings.logs_dir, clock),
         )
 
 

@@ -1,4 +1,4 @@
-"""`nemotui status`, `logs`, `stop`, `adopt`, `bundle`: what runs, what it says, its end, and what is kept of it."""
+"""`nemotui status`, `stop`, `adopt`, `bundle`: what runs, its end, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -101,39 +101,6 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
             f" · waiting {number(metrics.waiting)} · KV cache {number(usage, '%', 1)}"
         )
     return "\n\n".join(parts)
-
-
-@verb(
-    example="nemotui logs -f",
-    lines=True,
-    flags=(
-        click.option("-f", "--follow", is_flag=True, help="Go on until the container ends or Ctrl+C."),
-        click.option("--tail", type=click.IntRange(1, 1_000_000), metavar="N", help="Only the last N lines."),
-        click.option("--name", metavar="NAME", help="Which container (default: the newest of ours)."),
-    ),
-)
-async def logs(inv: Invocation, follow: bool, tail: int | None, name: str | None) -> Answer:
-    """The log of a container of ours.
-
-    With --json one document, or with -f a line of JSON for each line of the log.
-    """
-    inv.out.lines = follow
-    count, kept = 0, []
-    async with backends(inv, start_s=0.5) as b:
-        if inv.demo is not None:
-            await start_pretend(inv, b)
-        container = await deployed(b.runtime, name)
-        async with aclosing(b.runtime.logs(container.id, follow=follow, tail=tail)) as batches:
-            async for batch in batches:
-                count += len(batch)
-                for line in batch:
-                    if not inv.as_json:
-                        inv.out.say(line.text)
-                    elif follow:
-                        inv.out.event("line", asdict(line))
-                    else:
-                        kept.append(asdict(line))
-    return Answer({"container": container.name, "count": count, **({} if follow else {"lines": kept})})
 
 
 @verb(

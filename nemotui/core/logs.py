@@ -1,11 +1,33 @@
-"""Log lines as the rest of nemotui sees them: plain text, with the time the engine stamped."""
+"""Log lines as the rest of nemotui sees them: plain text, with the time the engine stamped, a level, and a kind."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Stream = Literal["stdout", "stderr"]
+Level = Literal["debug", "info", "warning", "error"]
+
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")  # the gravest last
+_LEVELS: dict[str, Level] = {"DEBUG": "debug", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
+# vLLM's own head, with the process in front of it, and uvicorn's, which has the level alone.
+_HEAD = re.compile(
+    r"(?:\((\S{1,64}) pid=\d+\) ?)?"
+    r"(?:(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b(?:: *|(?: +\d\d-\d\d \d\d:\d\d:\d\d)?(?: +\[[^\]]{1,80}\])? ?))?"
+)
+# What Python itself prints of an exception carries no level.
+_RAISED = re.compile(r"Traceback \(most recent call last\)|(?:\w+\.)*\w*(?:Error|Exception): ")
+
+# Every ten seconds while there is traffic; the second one only where tokens are speculated.
+_THROUGHPUT = re.compile(
+    r"Avg prompt throughput: (?P<prompt>[\d.]+) tokens/s, Avg generation throughput: (?P<generation>[\d.]+) tokens/s, "
+    r"Running: (?P<running>\d+) reqs, Waiting: (?P<waiting>\d+) reqs, "
+    r"(?:GPU|CPU) KV cache usage: (?P<kv>[\d.]+)%(?:, Prefix cache hit rate: (?P<hits>[\d.]+)%)?"
+)
+_SPECULATION = re.compile(r"SpecDecoding metrics: .*?Mean acceptance length: (?P<length>[\d.]+)")
+# Whoever watches a server asks it these every few seconds: uvicorn writes a line for each.
+_ASKED = re.compile(r'"GET /(?:metrics|health|ping|load|version|v1/models) HTTP/[\d.]+" 200')
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +37,70 @@ class LogLine:
     text: str
     time: float | None = None
     stream: Stream = "stdout"
+
+
+class Head(NamedTuple):
+    """What comes before a line's words: its level, "info" where it names none; its length; whose line it is."""
+
+    level: Level
+    length: int
+    process: str
+
+
+def head(text: str) -> Head:
+    """The head of a line, of length 0 where it has none."""
+    match = _HEAD.match(text)
+    process, level, end = (match[1] or "", match[2], match.end()) if match else ("", None, 0)
+    if level:
+        return Head(_LEVELS.get(level, "info"), end, process)
+    return Head("error" if _RAISED.match(text, end) else "info", end, process)
+
+
+def routine(text: str) -> bool:
+    """A line that only says that time goes on: the engine's periodic figures, and that somebody watches it."""
+    return "throughput: " in text or "SpecDecoding metrics" in text or bool(_ASKED.search(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFigures:
+    """What the engine's periodic line said last, at unix time `at`. Rates are tokens/s, shares 0..1.
+
+    `acceptance_length`: mean tokens a step with speculation; None without.
+    """
+
+    at: float | None
+    prompt_throughput: float
+    generation_throughput: float
+    running: int
+    waiting: int
+    kv_cache_usage: float
+    prefix_hit_rate: float | None = None
+    acceptance_length: float | None = None
+
+
+def figures(lines: tuple[LogLine, ...], before: EngineFigures | None) -> EngineFigures | None:
+    """The newest figures among these lines, else those from before."""
+    length: float | None = None
+    for line in reversed(lines):
+        if length is None and (found := _SPECULATION.search(line.text)):
+            length = _number(found["length"])
+        if found := _THROUGHPUT.search(line.text):
+            hits = found["hits"]
+            return EngineFigures(
+                at=line.time,
+                prompt_throughput=_number(found["prompt"]),
+                generation_throughput=_number(found["generation"]),
+                running=int(found["running"][:9]),
+                waiting=int(found["waiting"][:9]),
+                kv_cache_usage=_number(found["kv"]) / 100,
+                prefix_hit_rate=None if hits is None else _number(hits) / 100,
+                acceptance_length=length if length is not None else before.acceptance_length if before else None,
+            )
+    return before
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:  # such as 1.2.3
+        return 0.0

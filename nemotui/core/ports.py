@@ -167,6 +167,9 @@ class ContainerRuntime(Protocol):
         Raises `FailedError` where the container has no such program. How it ended is for its output to say.
         """
 
+    def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        """The whole log that the engine keeps, byte for byte, both streams in the order of their times."""
+
     async def stop(self, container_id: str, *, grace_s: int) -> None: ...
 
     async def remove(self, container_id: str) -> None: ...
@@ -350,6 +353,16 @@ class RunStore(Protocol):
         """What a report says of it; `result` as `LoadRunner.result` tells it."""
 
 
+class LogFiles(Protocol):
+    """Where logs are saved."""
+
+    async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
+        """Save a container's log under a new name: the file's path and size in bytes. It is complete or not there.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
 class StartStore(Protocol):
     """What starts on this machine have taught, kept from one session to the next."""
 
@@ -425,8 +438,8 @@ Announcer = Callable[[Mapping[str, str]], Awaitable[None]]
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
-    `starts` None: what a start teaches is not kept. `end_process` ends a process (PID) that a container (id) left.
-    `pretend`: what is measured says nothing of a real machine.
+    `starts` None: what a start teaches is not kept. `log_files` None: no log is saved. `end_process` ends a process
+    (PID) that a container (id) left. `pretend`: what is measured says nothing of a real machine.
     """
 
     clock: Clock
@@ -445,3 +458,4 @@ class Backends:
     starts: StartStore | None = None
     announcer: Announcer | None = None
     pretend: bool = False
+    log_files: LogFiles | None = None

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 MAX_LINE = 2000
+_PARTS = 64  # of a line with `\r`, from its end, that are looked at for one with text
 
 # CSI, OSC/DCS/SOS/PM/APC (ended by BEL or ST, else by the end of the line: one that never ends must not take the rest
 # of an answer with it), then any other escape of two or three bytes; the 8-bit C1 introducers of the same are matched
@@ -34,8 +35,11 @@ def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
+    text = text.rstrip("\r\n")
+    if text.isprintable():  # nearly every line of a log, and a flood has fifty thousand a second
+        return text if len(text) <= limit else text[: limit - 1] + "…"
     line = ""
-    for part in reversed(text.rstrip("\r\n").split("\r")):
+    for part in reversed(text.rsplit("\r", _PARTS)):
         # Cut before the regular expressions run, with room for what they take away: a line can be megabytes long.
         line = plain(part[: limit * 8].replace("\n", " "))
         if line:

@@ -61,6 +61,7 @@ class _Child:
     occupancy: Occupancy | None  # None: it uses no GPU
     process: asyncio.subprocess.Process
     lines: list[LogLine] = field(default_factory=list)
+    raw: bytearray = field(default_factory=bytearray)  # what those were made of
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
 
@@ -256,6 +257,10 @@ class PretendEngine:
         """A pretend container holds no programs; in the words of a real one."""
         yield (LogLine(f"sh: 1: {shlex.join(argv[4:7]) or argv[0]}: not found", None, "stderr"),)
 
+    async def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        """As it was read, in one piece."""
+        yield bytes(self._child(container_id).raw)
+
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         """SIGTERM, and SIGKILL when the grace is over."""
         child = self._child(container_id)
@@ -336,6 +341,7 @@ class PretendEngine:
     async def _read(self, child: _Child, source: asyncio.StreamReader, stream: Stream) -> None:
         rest = b""
         while chunk := await source.read(65536):
+            child.raw += chunk
             *whole, rest = _LINE_END.split(rest + chunk)
             self._append(child, whole, stream)
         self._append(child, [rest], stream)

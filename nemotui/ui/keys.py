@@ -11,6 +11,7 @@ from textual.binding import Binding
 _NAMES = {
     "question_mark": "?",
     "slash": "/",
+    "ampersand": "&",
     "space": "Space",
     "enter": "Enter",
     "escape": "Esc",

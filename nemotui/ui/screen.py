@@ -20,6 +20,7 @@ from nemotui.core.chat import Sampling, reply
 from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
 from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed
+from nemotui.core.follow_log import follow_log
 from nemotui.core.learn import learn
 from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec
@@ -41,7 +42,7 @@ from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.leaving import what_would_be_lost
-from nemotui.ui.states.logs import LogsState
+from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
 
 PANES: Mapping[str, type[Pane[Any]]] = {
@@ -51,7 +52,6 @@ PANES: Mapping[str, type[Pane[Any]]] = {
     "bench": BenchPane,
     "chat": ChatPane,
 }
-_TAIL = 2000  # lines of an older log to begin with
 _GRACE_S = 30
 
 
@@ -86,12 +86,12 @@ class MainScreen(Benching, inherit_bindings=False):
         self.states = {
             "gpus": GpusState(),
             "deploy": DeployState(catalog=backends.catalog, request=options.request, cpu=options.cpu),
-            "logs": LogsState(),
+            "logs": LogsState(now=backends.clock.now),
             "bench": BenchState(),
             "chat": ChatState(),
         }
         self.paused = False
-        self._followed: str | None = None  # id of the container whose log is followed
+        self._followed: tuple[str, float | None] | None = None  # the container whose log is followed, and its start
 
     def compose(self) -> ComposeResult:
         yield StatusLine()
@@ -137,19 +137,25 @@ class MainScreen(Benching, inherit_bindings=False):
         if container is None:
             return
         self._next("logs", container)
-        if container.id == self._followed:
+        if (container.id, container.started_at) == self._followed:
             return
-        self._followed = container.id
+        self._followed = container.id, container.started_at
         self._work("logs", self._follow_logs(container))
         if container.state == "running" and not sample.serving and not self._working("deploy"):
             self._work("deploy", self._follow_start(container, sample.base_url))
 
     async def _follow_logs(self, container: Container) -> None:
-        try:
-            async for batch in self._each(self.b.runtime.logs(container.id, follow=True, tail=_TAIL)):
-                self._next("logs", batch)
-        except NemotuiError as error:
-            self._next("logs", error.problem)
+        """From its newest lines on, or from the last that is known where it was started again."""
+        lines = self.states["logs"].lines
+        since = lines[-1].time if lines else None
+        async for event in self._each(follow_log(self.b.runtime, container.id, self.b.clock, tail=KEPT, since=since)):
+            self._next("logs", event)
+
+    async def _save_log(self, container: Container) -> None:
+        assert self.b.log_files is not None
+        with self._troubles_told():
+            path, size = await self.b.log_files.write(container.name, self.b.runtime.raw_log(container.id))
+            self.notify(f"{size:,} bytes saved: {path}")
 
     async def _deploy(self, spec: ContainerSpec) -> None:
         server = self.b.server(local_url(spec.bind, spec.port))
@@ -189,11 +195,8 @@ class MainScreen(Benching, inherit_bindings=False):
 
     async def _stop(self, container: Container) -> None:
         self.notify(f"Stopping {container.name}, up to {_GRACE_S} s …")
-        try:
+        with self._troubles_told():
             await self.b.runtime.stop(container.id, grace_s=_GRACE_S)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-        else:
             self.notify(f"{container.name} has stopped.")
 
     async def _ask(self, state: ChatState, url: str, model: str) -> None:
@@ -237,6 +240,9 @@ class MainScreen(Benching, inherit_bindings=False):
                 self._work("stop", self._stop(container))
 
         self.app.push_screen(Ask(question, "Stop it"), answered)
+
+    def on_logs_pane_save(self, message: LogsPane.Save) -> None:
+        self._work("save-log", self._save_log(message.container))
 
     def on_chat_pane_asked(self, message: ChatPane.Asked) -> None:
         sample = self.server.sample

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
 from textual.screen import Screen
+
+from nemotui.core.errors import NemotuiError
 
 E = TypeVar("E")
 
@@ -19,6 +21,13 @@ class WorkingScreen(Screen[None], inherit_bindings=False):
 
     def _working(self, group: str) -> bool:
         return any(worker.group == group and not worker.is_finished for worker in self.workers)
+
+    @contextmanager
+    def _troubles_told(self) -> Iterator[None]:
+        try:
+            yield
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
 
     @staticmethod
     async def _each(events: AsyncGenerator[E, None]) -> AsyncGenerator[E, None]:

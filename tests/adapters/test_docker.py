@@ -165,7 +165,7 @@ async def test_a_socket_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("nemotui.adapters.docker.socket.socket.connect", refuse)  # root may use every real one
+    monkeypatch.setattr("nemotui.adapters.docker_calls.socket.socket.connect", refuse)  # root may use every real one
     with pytest.raises(NothingThereError) as forbidden:
         await DockerEngine({"DOCKER_HOST": "unix:///run/docker.sock"}).info()
 

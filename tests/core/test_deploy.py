@@ -143,6 +143,9 @@ class Runtime(Unasked):
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         raise AssertionError("nothing is run in a container here")
 
+    async def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        yield b""
+
     async def stop(self, container_id: str, *, grace_s: int) -> None:
         self.calls.append("stop")
 

@@ -233,6 +233,7 @@ out.write("one\x1b[31m red\x1b[0m \x1b]0;title\x07\u202e\u2588\n".encode()); out
 err.write(b"\rLoading:  10%\rLoading:  50%\rLoading: 100%\n"); err.flush()
 out.write(b"broken \xff utf-8\r\n"); out.flush()
 out.write(b"x" * 40000 + b"\n"); out.flush()
+out.write(b"y" * 1500000 + b"\n"); out.flush()
 err.write(b"no newline"); err.flush()
 """
     container = await engine.start(spec(name, script_image(script), port))
@@ -243,8 +244,15 @@ err.write(b"no newline"); err.flush()
 
     assert stdout[:2] == ["one red █", "broken \ufffd utf-8"]
     assert stdout[2] == "x" * 1999 + "…"  # three frames of the engine's, one line
+    assert [line[0] for line in stdout[3:]] == ["y", "y"]  # over a megabyte: cut for the screen
     assert stderr == ["Loading: 100%", "no newline"]
     assert all(line.time is not None and line.time >= (container.started_at or 0) for line in lines)
+    raw = b"".join([chunk async for chunk in engine.raw_log(container.id)])  # nothing of it is lost
+    # What is not UTF-8 the engine itself has replaced: it keeps its logs as JSON.
+    broken = "broken \ufffd utf-8\r\n".encode()
+    pieces = (b"one\x1b[31m red", b"\rLoading:  10%\rLoading:  50%\r", broken, b"no newline")
+    assert all(piece in raw for piece in pieces)
+    assert (raw.count(b"x"), raw.count(b"y")) == (40000, 1500000)
 
 
 async def test_the_end_of_a_log_and_a_log_from_a_time_on(

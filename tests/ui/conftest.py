@@ -18,6 +18,7 @@ from nemotui.adapters.ending import end_process
 from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.keyfile import KeyFile
 from nemotui.adapters.load import LoadProcess
+from nemotui.adapters.log_files import LogsFolder
 from nemotui.adapters.observer import TaskObserver
 from nemotui.adapters.runs import RunsFolder
 from nemotui.adapters.vllm import VllmServer
@@ -119,6 +120,7 @@ async def pretend_console(
         end_process=end_process,
         surroundings=PretendSurroundings(profile, engine),
         keys=KeyFile(runs.parent / "server.env"),
+        log_files=LogsFolder(runs.parent / "logs", clock),
     )
     options = Options(
         request=PlanRequest(port=port), default_url=f"http://127.0.0.1:{port}", pretend=profile, time_scale=speed

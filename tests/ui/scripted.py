@@ -116,6 +116,9 @@ class Still(Unasked):
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         yield (LogLine("nothing is run here"),)
 
+    async def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        yield b""
+
     async def stop(self, container_id: str, *, grace_s: int) -> None: ...
 
     async def remove(self, container_id: str) -> None: ...

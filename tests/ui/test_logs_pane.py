@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from nemotui.core.logs import LogLine
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
 from nemotui.ui.states.logs import KEPT
+from tests.core.test_logs import PERIODIC
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -51,8 +54,8 @@ async def test_new_lines_are_followed_at_the_end(console: ConsoleFactory) -> Non
         await at_the_logs(c, CONTAINER, lines(100))
         await c.until("line 99.")
         c.main._next("logs", lines(1, 100))
+        await c.until("101 lines")
         await c.until("line 100.")
-        assert "101 lines" in c.text
         assert "paused" not in c.text
 
 
@@ -113,12 +116,149 @@ async def test_a_new_container_begins_a_new_log(console: ConsoleFactory) -> None
         assert "line 0." not in c.text
 
 
+async def asked(c: Console, key: str, text: str) -> None:
+    """The field of this key, filled and sent off."""
+    await c.press(key)
+    await c.until(lambda: c.main.query_one("#log-field").has_focus)
+    await c.press(*("space" if letter == " " else letter for letter in text), "enter")
+
+
+MIXED = (
+    *lines(40),
+    LogLine("WARNING 10-10 12:00:00 [a.py:1] the kv cache is nearly full", 100.0),
+    *lines(40, 40),
+    LogLine("ERROR 10-10 12:00:00 [a.py:1] KV cache lost", 900.0),
+    *lines(40, 80),
+)
+
+
+async def test_a_text_is_looked_for_and_n_and_capital_n_go_on(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, MIXED)
+        await asked(c, "slash", "kv cache")
+        await c.until("found 1 of 2")
+        assert "the kv cache is nearly full" in c.text
+        assert "paused" in c.text
+        await c.press("n")
+        await c.until("found 2 of 2")
+        await c.press("n")
+        await c.until("found 1 of 2")
+        await c.press("N")
+        await c.until("found 2 of 2")
+        await asked(c, "slash", "nowhere")
+        await c.until("not found")
+        await c.press("escape", "n")
+        await c.until("Nothing is looked for")
+
+
+async def test_a_filter_with_context_and_level(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, MIXED)
+        await asked(c, "ampersand", "kv !lost")
+        await c.until("only kv !lost  1 of 122 lines")
+        assert "line 39." not in c.text
+        await c.press("c")
+        await c.until("± 3 lines")
+        assert "line 37." in c.text
+        assert "line 36." not in c.text
+        c.main._next("logs", (LogLine("more kv"),))
+        await c.until("more kv")
+        await asked(c, "ampersand", "level:wraning")  # behind what stands there already
+        await c.until("there is no level")
+        await c.press("escape")
+        await c.until("line 119.")
+        await asked(c, "ampersand", "gone")
+        await c.until("None of the 123 lines kept is shown. Esc takes the filter away.")
+
+
+async def test_the_next_error_and_the_one_before(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, MIXED)
+        await c.press("e")
+        await c.until("error 1 of 1")
+        assert "ERROR KV cache lost" in c.text
+
+
+async def test_only_the_last_minutes(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, MIXED, replace(CONTAINER, state="exited"))
+        await asked(c, "T", "5")
+        await c.until("121 of 122 lines")  # those without a time pass
+        await asked(c, "T", "soon")
+        await c.until("Give a number of minutes")
+        await asked(c, "T", "")
+        await c.until(lambda: "of 122 lines" not in c.text)
+
+
+async def test_long_lines_wrap_and_show_their_times_and_whole_heads(console: ConsoleFactory) -> None:
+    long = "(EngineCore pid=3) INFO 10-10 12:00:00 [core.py:9] " + "x" * 300 + "the end of it"
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, (*lines(50), LogLine(long, 3.5)))
+        assert "EngineCore xxx" in c.text
+        assert "the end of it" not in c.text
+        await c.press("w")
+        await c.until("the end of it")
+        row = next(row for row in c.text.splitlines() if "the end of it" in row)
+        assert row.strip().startswith("x")
+        assert c.text.count("x") == 300
+        await c.press("t", "p")
+        await c.until(":03.500 (EngineCore pid=3) INFO 10-10")
+
+
+async def test_marks_are_returned_to_and_copied_from(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, lines(100))
+        await c.press("g", "down", "m", "down", "down", "y")
+        assert c.app.clipboard == "\n".join(line.text for line in lines(3, 1))
+        await c.press("G", "M")
+        await c.until("▌")
+        await c.press("m", "y")
+        assert c.app.clipboard == lines(1, 1)[0].text
+        await c.press("M")
+        await c.until("No line is marked")
+
+
+async def test_periodic_lines_are_figures_until_they_are_wanted(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await at_the_logs(c, CONTAINER, (*lines(3), LogLine(PERIODIC), *lines(3, 3)))
+        await c.until("engine: in 1,204, out 312 tok/s · 8 running · 3 waiting · KV 14% · hits 63%")
+        assert "Avg prompt" not in c.text
+        await c.press("r")
+        await c.until("Avg prompt throughput")
+        assert "engine: in" not in c.text
+
+
+async def test_who_has_read_all_that_was_held_reads_on_where_it_was(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, lines(100))
+        await c.press("pageup")
+        c.main._next("logs", lines(100, 100))
+        await c.until("paused, 100 new lines")
+        await c.press("pagedown")
+        await c.until("line 99.")
+        assert "paused, 0 new lines" in c.text  # they have joined below, and nothing was skipped
+        await c.press("pagedown")
+        await c.until("line 110.")
+        assert "line 199." not in c.text
+
+
+async def test_the_whole_log_is_saved_byte_for_byte(console: ConsoleFactory, tmp_path: Path) -> None:
+    async with console() as c:
+        await c.serve()
+        await c.press("3")
+        await c.until("Application startup complete")
+        await c.press("ctrl+s")
+        await c.until("bytes saved:")
+        (saved,) = (tmp_path / "logs").iterdir()
+        assert b"\rLoading safetensors checkpoint shards" in saved.read_bytes()
+
+
 async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> None:
     hostile = plain_line("\x1b]0;owned\x07\x1b[31m[/x] [INFO] a[0] [bold]b\x1b[2J")
     container = Container(id="0a1b", name=hostile, image="vllm", state="running", labels={})
     async with console() as c:
         await at_the_logs(c, container, (LogLine(hostile), LogLine(f"ERROR 10-10 12:00:00 [a.py:1] {hostile}")))
-        await c.until(f"[a.py:1] {hostile}")
+        await c.until(f"ERROR {hostile}")
         assert c.text.splitlines()[3].startswith(f" {hostile}  running")
         assert c.text.count(hostile) == 3
         assert "\x1b" not in c.text

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from nemotui.core.errors import Problem
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
-from nemotui.ui.states.logs import KEPT, LogsState, head
+from nemotui.ui.states.logs import KEPT, LogsState
 
 CONTAINER = Container(id="0a1b", name="nemotui", image="vllm", state="running", labels={})
 
@@ -67,5 +67,5 @@ def test_trouble_keeps_the_lines_and_passes_with_the_next_batch() -> None:
     ],
 )
 def test_the_head_of_a_line_tells_its_level(line: str, level: str, words: str) -> None:
-    found, length = head(line)
+    found, length, _ = head(line)
     assert (found, line[length:]) == (level, words)

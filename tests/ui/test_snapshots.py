@@ -97,7 +97,7 @@ def test_deploy(snap_compare: Snap, size: tuple[int, int]) -> None:
 
 
 def test_logs(snap_compare: Snap) -> None:
-    run = shows("Application startup complete", "nemotui", "INFO", prepare=keys("f4"))
+    run = shows("Application startup complete", "nemotui", "APIServer", prepare=keys("f4"))
     assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
 
 

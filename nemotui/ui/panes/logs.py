@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.timer import Timer
-from textual.widgets import Static
+from textual.message import Message
+from textual.widgets import Input, Static
 
+from nemotui.core.errors import UsageError
+from nemotui.core.logs import LogLine, head
+from nemotui.core.ports import Container
 from nemotui.ui.panes.base import Pane
+from nemotui.ui.states.log_view import CONTEXTS, LogView
 from nemotui.ui.states.logs import LogsState
+from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.lines import Lines
+from nemotui.ui.widgets.log_words import figures_words, head_words, nothing_words
 
-_EVERY_S = 0.1  # batches that come faster are drawn together
-_STATES = {"running": "$success", "exited": "$warning", "dead": "$error"}
+_ASK = {
+    "search": ("/", "text to look for; n and N go on"),
+    "filter": ("&", 'terms that a line must have; !term: must not; "two words"; level:warning'),
+    "minutes": ("T", "minutes: only lines of the last so many; empty for all"),
+}
 
 
 class LogsPane(Pane[LogsState]):
     """A line about the container, and its log. Away from the end, the view holds: nothing moves under its reader."""
 
     LABEL: ClassVar[str] = "Logs"
+    DRAW_EVERY_S: ClassVar[float] = 0.1  # batches that come faster are drawn together
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", tooltip="Follow the log, or hold it", id="logs-follow"),
-        Binding("g,home", "top", "Top", tooltip="The oldest line that is kept", id="logs-top"),
-        Binding("G,end", "bottom", "Bottom", tooltip="The newest line, and follow", id="logs-bottom"),
+        Binding("slash", "ask('search')", "Search", tooltip="Look for a text", id="logs-search"),
+        Binding("n", "next(False)", "Find next", tooltip="The next line with it", id="logs-next", show=False),
+        Binding("N", "next(True)", "Find previous", tooltip="The one before", id="logs-previous", show=False),
+        Binding(
+            "ampersand", "ask('filter')", "Filter", tooltip="Only lines with these terms or level", id="logs-filter"
+        ),
+        Binding("c", "context", "Context", tooltip="Lines around each found one", id="logs-context", show=False),
+        Binding("T", "ask('minutes')", "Last", tooltip="Only the last N minutes", id="logs-minutes", show=False),
+        Binding("e", "error(False)", "Error", tooltip="The next error", id="logs-error"),
+        Binding("E", "error(True)", "Last error", tooltip="The error before", id="logs-error-before", show=False),
+        Binding("m", "mark", "Mark", tooltip="Mark this line, or take its mark away", id="logs-mark", show=False),
+        Binding("M", "to_mark", "To mark", tooltip="The mark before, round and round", id="logs-to-mark", show=False),
+        Binding("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="logs-wrap", show=False),
+        Binding("t", "times", "Times", tooltip="The time of each line", id="logs-times", show=False),
+        Binding("p", "whole", "Prefix", tooltip="Lines as they were written, or short", id="logs-whole", show=False),
+        Binding(
+            "r",
+            "routine",
+            "Routine",
+            tooltip="Show what only says that all goes on",
+            id="logs-routine",
+            show=False,
+        ),
+        Binding("y", "copy", "Copy", tooltip="Copy this line, or from the last mark to it", id="logs-copy", show=False),
+        Binding("ctrl+s,S", "save", "Save", tooltip="Save the whole log, byte for byte", id="logs-save"),
+        Binding("g,home", "top", "Top", tooltip="The oldest line that is kept", id="logs-top", show=False),
+        Binding("G,end", "bottom", "Bottom", tooltip="The newest line, and follow", id="logs-bottom", show=False),
         Binding("up,k", "move(0,-1)", "Up", tooltip="One line up", id="logs-up", show=False),
         Binding("down,j", "move(0,1)", "Down", tooltip="One line down", id="logs-down", show=False),
         Binding("left,h", "move(-20,0)", "Left", tooltip="Back along long lines", id="logs-left", show=False),
@@ -34,102 +70,220 @@ class LogsPane(Pane[LogsState]):
         Binding("pagedown", "page(1)", "Page down", tooltip="One page down", id="logs-page-down", show=False),
     ]
 
+    @dataclass
+    class Save(Message):
+        """The whole log of this container is wanted in a file."""
+
+        container: Container
+
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
         self._container: str | None = None
-        self._total = 0  # of the container's lines, those that are shown or were
-        self._pause: Timer | None = None
+        self._asked = ""
+        self._said = ""  # what the last search, jump or copy came to
 
     def compose(self) -> ComposeResult:
         yield Static(id="log-head")
+        yield Static(id="log-figures")
         yield Static(id="no-log")
         yield Lines()
+        yield Field(id="log-field")
+
+    @property
+    def lines(self) -> Lines:
+        return self.query_one(Lines)
 
     def draw(self) -> None:
-        """At once, and then not again for a moment: a flood is drawn a few times a second."""
-        if self._pause is None:
-            self._pause = self.set_timer(_EVERY_S, self._drawn_again)
-            self._draw()
-
-    def _drawn_again(self) -> None:
-        self._pause = None
-        if self.display:
-            self._draw()
-
-    def _draw(self) -> None:
-        state, lines = self.state, self.query_one(Lines)
+        state, lines = self.state, self.lines
         if state is None:
             return
         container = state.container.id if state.container else None
         if container != self._container:
-            self._container = container
-            self._total, lines.following = 0, True
+            self._container, lines.following = container, True
+            lines.view = replace(lines.view, marks=())
             lines.show((), 0)
-        if lines.following and state.total != self._total:
-            lines.show(state.lines, state.total - self._total)
-            self._total = state.total
-        self.query_one("#log-head", Static).update(_head(state, None if lines.following else state.total - self._total))
+        if lines.following and state.total != lines.total:
+            lines.show(state.lines, state.total)
+        self._draw_words(state)
+
+    def _draw_words(self, state: LogsState) -> None:
+        lines = self.lines
+        lines.waiting = state.total - lines.total
+        held = None if lines.following else lines.waiting
+        self.query_one("#log-head", Static).update(head_words(state, held))
+        figures = self.query_one("#log-figures", Static)
+        figures.update(figures_words(state, lines.view, lines.shown, self._said))
         nothing = self.query_one("#no-log", Static)
-        nothing.display = not state.lines
-        lines.display = bool(state.lines)
-        nothing.update(_nothing(state))
+        nothing.display = not lines.shown
+        lines.display = bool(lines.shown)
+        if not lines.shown:
+            nothing.update(nothing_words(state, lines.view))
 
     def on_lines_moved(self) -> None:
-        """Away from the end or back to it: held or followed."""
-        self._draw()
+        """Away from the end or back to it: held or followed. At the end of what is held, what has come since joins."""
+        state, lines = self.state, self.lines
+        if state is None:
+            return
+        if lines.at_end and not lines.following and state.total != lines.total:
+            lines.show(state.lines, state.total)
+        self._draw_words(state)
+
+    def leave_field(self) -> None:
+        """Escape: out of the field, else without the search, else without the filter."""
+        view = self.lines.view
+        field = self.query_one("#log-field", Field)
+        if field.display:
+            self._close(field)
+        elif view.sought:
+            self._look(view.seek(""))
+        elif view.filter.seeks or view.filter.since is not None:
+            self._look(replace(view, filter=replace(view.filter.typed(""), since=None)))
+        self.focus()
+
+    def _close(self, field: Field) -> None:
+        field.display = False
+        self.focus()
+
+    def _look(self, view: LogView, said: str = "") -> None:
+        self._said = said
+        self.lines.look(view)
+        if self.state is not None:
+            self._draw_words(self.state)
+
+    # -- keys
+
+    def action_ask(self, what: str) -> None:
+        """A field at the bottom for what is sought, the filter's terms, or a number of minutes."""
+        self._asked = what
+        sign, placeholder = _ASK[what]
+        field = self.query_one("#log-field", Field)
+        field.border_title, field.placeholder = sign, placeholder
+        field.value = self.lines.view.filter.text if what == "filter" else ""
+        field.display = True
+        field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        view, text = self.lines.view, event.value.strip()
+        self._close(self.query_one("#log-field", Field))
+        if self._asked == "search":
+            self._look(view.seek(text))
+            if text:
+                self.action_next(False)
+        elif self._asked == "filter":
+            try:
+                self._look(replace(view, filter=view.filter.typed(text)))
+            except UsageError as error:
+                self.notify(str(error), severity="error")
+        else:
+            self._last_minutes(text)
+
+    def _last_minutes(self, text: str) -> None:
+        view = self.lines.view
+        try:
+            minutes = float(text) if text else None
+        except ValueError:
+            minutes = -1
+        if minutes is not None and not 0 < minutes < 1e6:
+            self.notify("Give a number of minutes, such as 10.", severity="error")
+            return
+        since = None if minutes is None or self.state is None else self.state.minutes_ago(minutes)
+        self._look(replace(view, filter=replace(view.filter, since=since)))
+
+    def action_next(self, back: bool) -> None:
+        """The next line with what is sought."""
+        sought = self.lines.view.sought
+        if sought is None:
+            self.notify("Nothing is looked for. / begins.")
+            return
+        self._to(lambda line: sought.search(line.text), back, "found", "not found")
+
+    def action_error(self, back: bool) -> None:
+        """The next error."""
+        self._to(lambda line: head(line.text).level == "error", back, "error", "no errors here")
+
+    def _to(self, wanted: Callable[[LogLine], object], back: bool, name: str, none: str) -> None:
+        found = self.lines.seek(wanted, back)
+        self._said = f"{name} {found[0]:,} of {found[1]:,}" if found else none
+        if self.state is not None:
+            self._draw_words(self.state)
+
+    def action_mark(self) -> None:
+        """Mark the line where the reader is; a second time, it is not any more."""
+        if self.lines.shown:
+            self._look(self.lines.view.marked(self.lines.cursor))
+
+    def action_to_mark(self) -> None:
+        """To the nearest mark above, from the first one to the last."""
+        marks = sorted(self.lines.view.marks)
+        if not marks:
+            self.notify("No line is marked. m marks one.")
+            return
+        self.lines.go(next((mark for mark in reversed(marks) if mark < self.lines.cursor), marks[-1]))
+
+    def action_context(self) -> None:
+        """More lines around each found one, or none."""
+        view = self.lines.view
+        if not view.filter.seeks:
+            self.notify("There is no filter. & sets one.")
+            return
+        self._look(replace(view, context=CONTEXTS[(CONTEXTS.index(view.context) + 1) % len(CONTEXTS)]))
+
+    def action_wrap(self) -> None:
+        """Long lines over several rows, or cut."""
+        self._look(replace(self.lines.view, wrap=not self.lines.view.wrap))
+
+    def action_times(self) -> None:
+        """The engine's time before each line."""
+        self._look(replace(self.lines.view, times=not self.lines.view.times))
+
+    def action_whole(self) -> None:
+        """Each line's own head, with process id, time and source, or the short one."""
+        self._look(replace(self.lines.view, whole=not self.lines.view.whole))
+
+    def action_routine(self) -> None:
+        """The engine's periodic lines and the polls of it, or not."""
+        view = self.lines.view
+        self._look(replace(view, filter=replace(view.filter, routine=not view.filter.routine)))
+
+    def action_copy(self) -> None:
+        """This line to the terminal's clipboard; from the last mark to it, where there is one."""
+        text, count = self.lines.copied()
+        if count:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied {count:,} line{'' if count == 1 else 's'}.")
+
+    def action_save(self) -> None:
+        """The whole log into a file."""
+        if self.state is None or self.state.container is None:
+            self.notify("There is no log yet.")
+        else:
+            self.post_message(self.Save(self.state.container))
 
     def action_follow(self) -> None:
         """Follow, or hold the view where it is."""
-        self._follow(not self.query_one(Lines).following)
+        self._follow(not self.lines.following)
 
     def action_bottom(self) -> None:
         """The newest line."""
         self._follow(True)
 
     def _follow(self, yes: bool) -> None:
-        lines = self.query_one(Lines)
-        lines.following = yes
-        self._draw()
-        lines.keep_end()
+        self.lines.following = yes
+        self.draw()
+        self.lines.keep_end()
 
     def action_top(self) -> None:
         """The oldest line."""
-        self.query_one(Lines).scroll_home(animate=False, immediate=True, x_axis=False)
+        self.lines.go(0)
 
     def action_move(self, columns: int, lines: int) -> None:
         """A little further."""
-        self.query_one(Lines).scroll_relative(x=columns, y=lines, animate=False, immediate=True)
+        if lines:
+            self.lines.step(lines)
+        else:
+            self.lines.scroll_relative(x=columns, animate=False, immediate=True)
 
     def action_page(self, pages: int) -> None:
         """A page further."""
-        lines = self.query_one(Lines)
-        lines.scroll_relative(y=pages * max(1, lines.size.height - 1), animate=False, immediate=True)
-
-
-def _head(state: LogsState, held: int | None) -> Content:
-    """`held`: how many lines wait for whoever holds the view."""
-    container = state.container
-    if container is None:
-        return Content("")
-    code = "" if container.exit_code is None or container.state == "running" else f" with code {container.exit_code}"
-    parts = [
-        (f"{container.name}  ", "bold"),
-        (f"{container.state}{code}", _STATES.get(container.state, "$muted")),
-        (f"  {state.total:,} line{'' if state.total == 1 else 's'}", "$muted"),
-    ]
-    if state.dropped:
-        parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
-    if held is not None:
-        parts.append((f"  paused, {held:,} new lines, f to follow", "bold $warning"))
-    if state.problem is not None:
-        parts.append((f"  {state.problem}", "$error"))
-    return Content.assemble(*parts)
-
-
-def _nothing(state: LogsState) -> Content:
-    if state.container is None:
-        return Content.assemble(
-            ("Nothing has been started here yet.\n", "bold"),
-            ("Press 2 and choose a plan: what its server writes is shown here as it comes.", "$muted"),
-        )
-    return Content.styled(f"{state.container.name} has written nothing yet.", "$muted")
+        self.lines.page(pages)

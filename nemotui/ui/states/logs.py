@@ -1,39 +1,26 @@
-"""The Logs pane's state: the newest lines of one container, and how many there were."""
+"""The Logs pane's state: the newest lines of one container, how many there were, and the engine's last figures."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from nemotui.core.errors import Problem
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import EngineFigures, LogLine, figures
 from nemotui.core.ports import Container
 
 KEPT = 10_000  # lines: days of a quiet server, a minute of a loud one
 
-Level = Literal["debug", "info", "warning", "error"]
-_LEVELS: dict[str, Level] = {"DEBUG": "debug", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
-# vLLM's own head, with the process in front of it, and uvicorn's, which has the level alone.
-_HEAD = re.compile(
-    r"(?:\(\S{1,64} pid=\d+\) ?)?"
-    r"(?:(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b:?(?: +\d\d-\d\d \d\d:\d\d:\d\d)?(?: +\[[^\]]{1,80}\])? *)?"
-)
-
-
-def head(text: str) -> tuple[Level, int]:
-    """A line's level, "info" where it names none, and how many characters come before its words."""
-    match = _HEAD.match(text)
-    return (_LEVELS.get(match[1], "info"), match.end()) if match else ("info", 0)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogsState:
-    """`lines` are the newest `KEPT` of the `total` that came; `problem` is why no more come."""
+    """`lines` are the newest `KEPT` of the `total` that came; `problem` is why no more come. `now`: unix time."""
 
+    now: Callable[[], float] = field(default=lambda: 0.0, compare=False)
     container: Container | None = None
     lines: tuple[LogLine, ...] = ()
     total: int = 0
+    figures: EngineFigures | None = None
     problem: Problem | None = None
 
     def after(self, event: Container | tuple[LogLine, ...] | Problem) -> LogsState:
@@ -41,14 +28,26 @@ class LogsState:
         match event:
             case Container():
                 if self.container is None or self.container.id != event.id:
-                    return LogsState(container=event)
+                    return LogsState(container=event, now=self.now)
                 return self if event == self.container else replace(self, container=event)
             case Problem():
                 return replace(self, problem=event)
             case tuple():
-                return replace(self, lines=(*self.lines, *event)[-KEPT:], total=self.total + len(event), problem=None)
+                return replace(
+                    self,
+                    lines=(*self.lines, *event)[-KEPT:],
+                    total=self.total + len(event),
+                    figures=figures(event, self.figures),
+                    problem=None,
+                )
+
+    def minutes_ago(self, minutes: float) -> float:
+        """Unix time so long ago; before the last line, where no more will come."""
+        newest = next((line.time for line in reversed(self.lines) if line.time is not None), None)
+        running = self.container is not None and self.container.state == "running"
+        return (self.now() if running or newest is None else newest) - minutes * 60
 
     @property
     def dropped(self) -> int:
-        """Lines that came and are no longer kept."""
+        """Lines that came and are no longer kept: all those with a smaller number than the first that is."""
         return self.total - len(self.lines)

@@ -1,0 +1,67 @@
+"""Logs saved to files: under a name of their own while they are written, so that one that is there is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from nemotui.adapters import threads
+from nemotui.core.errors import FailedError
+from nemotui.core.ports import Clock
+from nemotui.core.text import plain_line
+
+
+class LogsFolder:
+    """`core.ports.LogFiles`: a folder that only its owner reads, since a log may hold prompts."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
+        name = re.sub(r"[^\w.-]+", "-", container)[:64].strip(".-") or "container"
+        time = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = self._folder / f"{time}-{name}.log"
+        return plain_line(str(path)), await write_whole(path, chunks)
+
+
+async def write_whole(path: Path, chunks: AsyncGenerator[bytes, None]) -> int:
+    """Write them to this file, which is replaced when all are there; how many bytes that were.
+
+    Raises `FailedError` where it cannot be written, and what the chunks raise; then the file is as it was.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    size = 0
+    try:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(await threads.call(_open, part))
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    await threads.call(file.write, chunk)
+                    size += len(chunk)
+            await threads.call(_settle, file)
+            part.replace(path)
+    except OSError as error:
+        fix = "Make room, or name another place."
+        raise FailedError("log_not_saved", f"{plain_line(str(path))}: {error.strerror}", fix) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return size
+
+
+def _open(path: Path) -> BinaryIO:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,84 @@
+"""A log that breaks off is taken up where it broke; each line comes once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, Problem
+from nemotui.core.follow_log import BATCH_S, follow_log
+from nemotui.core.logs import LogLine
+from nemotui.core.ports import Container, ContainerState
+
+pytestmark = pytest.mark.anyio
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return 0.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Runtime:
+    """Each follow gives the next of the logs, which may end in an error; then the container is in the next state."""
+
+    def __init__(self, *logs: list[Any], states: list[ContainerState]) -> None:
+        self.logs_, self.states = list(logs), states
+        self.asked: list[tuple[int | None, float | None]] = []
+
+    async def logs(
+        self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
+        assert follow
+        self.asked.append((tail, since))
+        for item in self.logs_.pop(0):
+            if isinstance(item, NemotuiError):
+                raise item
+            yield item
+
+    async def inspect(self, container_id: str) -> Container:
+        return Container(id="1", name="n", image="i", state=self.states.pop(0), labels={})
+
+
+def batch(*times: float) -> tuple[LogLine, ...]:
+    return tuple(LogLine(f"line {at:g}", at) for at in times)
+
+
+async def events(runtime: Runtime, clock: Clock, **how: Any) -> list[tuple[LogLine, ...] | Problem]:
+    return [event async for event in follow_log(runtime, "1", clock, tail=9, **how)]  # type: ignore[arg-type]
+
+
+async def test_until_the_container_ends() -> None:
+    clock, runtime = Clock(), Runtime([batch(1), batch(2, 3)], states=["exited"])
+    assert await events(runtime, clock) == [batch(1), batch(2, 3)]
+    assert runtime.asked == [(9, None)]
+    assert clock.slept == [BATCH_S, BATCH_S]
+
+
+async def test_a_log_that_breaks_off_goes_on_without_a_line_twice() -> None:
+    trouble = FailedError("engine_slow", "Docker does not answer")
+    runtime = Runtime([batch(1, 2), trouble], [batch(2, 3)], states=["exited"])
+    assert await events(runtime, Clock()) == [batch(1, 2), trouble.problem, batch(3)]
+    assert runtime.asked == [(9, None), (None, 2)]
+
+
+async def test_a_log_that_ends_while_the_container_runs_is_asked_again() -> None:
+    runtime = Runtime([batch(1)], [batch(1), batch(4)], states=["running", "exited"])
+    assert await events(runtime, Clock()) == [batch(1), batch(4)]
+
+
+async def test_an_engine_that_is_away_is_waited_for_and_a_container_that_is_gone_is_not() -> None:
+    away, gone = NothingThereError("no_engine", "none", ""), NothingThereError("no_container", "gone", "")
+    runtime = Runtime([away], [gone], states=[])
+    assert await events(runtime, Clock(), since=7.0) == [away.problem, gone.problem]
+    assert runtime.asked == [(None, 7.0), (None, 7.0)]
