@@ -24,6 +24,7 @@ LENGTHS = (1024, TYPICAL_TOKENS, 32_768)
 _PUBLISHED_FAULTS = (
     "the published command has no reasoning and no tool parser: thinking lands in the answer, tools get HTTP 400",
     "the published command listens on every address without a key, and its image is not pinned",
+    "the published command keeps no compiled graphs: every start compiles again",
 )
 
 
