@@ -80,7 +80,8 @@ def plan_text(rank: int, plan: Recommendation) -> str:
         live = ", ".join(
             f"{number(count, digits=0 if count >= 100 else 1)} of {n:,}" for n, count in plan.live_requests
         )
-        lines.append(wrapped(f"requests at once, by their tokens: {live}", "   "))
+        limit = f"; --max-num-seqs lets {plan.most_at_once:,} run" if plan.capped else ""
+        lines.append(wrapped(f"memory for requests at once, by their tokens: {live}{limit}", "   "))
     lines += [wrapped(f"-> {plan.would_fit_if}", "   ")] if plan.would_fit_if else []
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from nemotui.core.models import PublishedRow
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.reasons import arithmetic, beside, copies, little_room, weaker
-from nemotui.core.refusals import holders, refuse, used_by_others, would_fit_if
+from nemotui.core.refusals import gib, holders, refuse, used_by_others, would_fit_if
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
 
@@ -72,18 +72,28 @@ class Recommendation:
         if self.verdict == "no":
             return self.would_fit_if or self.reasons[0]
         tokens = min(TYPICAL_TOKENS, self.max_model_len)
-        room = f"{dict(self.live_requests)[tokens]:,.0f} requests of {tokens:,} tokens at once"
-        weaker = f", ×/÷ {self.predicted.factor:g}" if self.predicted and self.predicted.weaker else ""
-        source = f"{self.predicted.source}{weaker}; " if self.predicted else ""
+        held = dict(self.live_requests)[tokens]
+        room = f"{min(held, self.most_at_once or held):,.0f} requests of {tokens:,} tokens at once"
+        source = f"{self.predicted.source}; " if self.predicted else ""
         if self.verdict == "experimental":
             return f"{source}Marlin kernels, unpublished; {room}"
         if self.data_parallel_size > 1:
-            return f"{source}{self.data_parallel_size} copies that step together; {room}"
+            return f"{source}{self.data_parallel_size} copies in step; {room}"
         return f"{source}{'little room: ' if self.verdict == 'tight' else ''}{room}"
 
     @property
+    def most_at_once(self) -> int | None:
+        """What `--max-num-seqs` lets run at once in all copies, however many more the memory would hold."""
+        return self.max_num_seqs and self.max_num_seqs * self.data_parallel_size
+
+    @property
+    def capped(self) -> bool:
+        """Does the memory hold more requests of some length than may run?"""
+        return self.most_at_once is not None and any(count > self.most_at_once for _, count in self.live_requests)
+
+    @property
     def live_requests(self) -> tuple[tuple[int, float], ...]:
-        """(tokens, requests of so many that run at once in all copies), up to the full context."""
+        """(tokens, requests of so many that the memory of all copies holds at once), up to the full context."""
         if self.memory is None:
             return ()
         lengths = sorted({tokens for tokens in LENGTHS if tokens < self.max_model_len} | {self.max_model_len})
@@ -175,7 +185,8 @@ def _held(case: Case, gpus: Sequence[str]) -> Held | None:
     count, fullest = max(used, key=lambda pair: pair[0], default=(0, None))
     if fullest is None or count < LEAST_HELD:
         return None
-    return Held(gpu=fullest.index, count=count, by=holders(fullest))
+    by = f"the host holds {gib(count)}" if fullest.unified_memory and not fullest.processes else holders(fullest)
+    return Held(gpu=fullest.index, count=count, by=by)
 
 
 def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:

@@ -30,6 +30,7 @@ def recommendation_json(row: Recommendation) -> dict[str, Any]:
         "held_by_others": {"gpu": row.held.gpu, "bytes": row.held.count, "by": row.held.by} if row.held else None,
         "measured": _measured(row.measured, row.planned) if row.measured and row.planned else None,
         "live_requests": [{"tokens": tokens, "requests": round(count, 1)} for tokens, count in row.live_requests],
+        "most_at_once": row.most_at_once,
         "max_num_seqs": row.max_num_seqs,
         "max_model_len": row.max_model_len,
         "predicted": row.predicted and asdict(row.predicted),

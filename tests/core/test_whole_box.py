@@ -9,7 +9,7 @@ from nemotui.core.recommend import (
     PlanRequest,
 )
 from tests.core.machines import machine
-from tests.core.plans import H200, row, rows
+from tests.core.plans import H100, H200, row, rows
 
 
 class TestWholeBox:
@@ -43,6 +43,14 @@ class TestWholeBox:
         copies = next(r for r in rows(self.eight) if (r.variant, r.data_parallel_size) == ("FP8", 4))
         assert copies.memory is not None
         assert copies.memory.weights == pytest.approx(18.92e9, rel=1e-3)
+
+    def test_no_more_run_at_once_than_max_num_seqs_lets(self) -> None:
+        """4 copies have memory for 2,205 requests of 9,216 tokens, and each runs 256 at most."""
+        copies = next(r for r in rows(self.eight) if (r.tensor_parallel_size, r.data_parallel_size) == (2, 4))
+        assert (copies.capped, copies.most_at_once) == (True, 1024)
+        assert copies.summary == "computed; 4 copies in step; 1,024 requests of 9,216 tokens at once"
+        two = row(machine(H100, H100), "FP8", 2)
+        assert (two.capped, two.most_at_once) == (False, 256)
 
     def test_busy_gpus_hold_no_copy(self) -> None:
         found = rows(machine(*(H200,) * 8, held={5: 38 * GIB}), PlanRequest(variant="FP8"))

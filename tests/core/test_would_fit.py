@@ -41,6 +41,13 @@ class TestNothingFits:
         assert document["held_by_others"] == {"gpu": 1, "bytes": 38 * GIB, "by": "python pid 4242 holds 38.0 GiB"}
         assert recommendation_json(row(machine(H100, H100), "FP8", 2))["held_by_others"] is None
 
+    def test_what_the_host_holds_of_the_memory_that_it_shares_is_no_stranger(self) -> None:
+        box = machine("GB10")
+        shared = replace(box.gpus[0], memory_free_bytes=(box.gpus[0].memory_free_bytes or 0) - 6 * GIB)
+        held = row(replace(box, gpus=(shared,)), "NVFP4", 1).held
+        assert held is not None
+        assert held.by == "the host holds 6.0 GiB"
+
     def test_a_smaller_share_is_offered_where_it_is_enough(self) -> None:
         # 76.1 of 139.8 GiB are free: 0.54 of it is 75.5, less 57.0 of weights and 6.0 overhead 12.5.
         shared = row(machine(H200, H200, held={0: int(63.7 * GIB)}), "FP8", 2)

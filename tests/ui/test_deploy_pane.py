@@ -39,11 +39,11 @@ async def test_the_plans_stand_in_a_table_and_the_first_is_explained(console: Co
         assert rows[1][:5] == ["NVFP4", "2", "0,1", "◇", "experimental"]
         assert rows[2][3:5] == ["✖", "no"]
         assert " ".join(rows[2][-3:]) == "with --tp 2"
-        assert "GiB  █ weights 57.0  ▓ vLLM 6.0  ▒ requests 9.8  ─ left alone 6.3" in c.text
+        assert "GiB  █ weights 57.0  ▓ vLLM 6.0  ▒ requests 9.8  ─ spare 6.3" in c.text
         assert "618 blocks of 8,320 tokens" in c.text
         assert "1,015-1,228 tokens/s   TTFT 4.1-5.0 s   ITL 21.8-26.4 ms" in c.text
         assert "32 at once; published for this hardware, ×/÷ 1.1" in c.text
-        assert "At once               56.2    51.5     44.1      14.7" in c.text
+        assert "Memory holds          56.2    51.5     44.1      14.7" in c.text
 
 
 async def test_below_its_arithmetic_stands_every_flag_and_what_the_guide_has_instead(console: ConsoleFactory) -> None:

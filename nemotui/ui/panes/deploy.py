@@ -31,6 +31,7 @@ from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
 from nemotui.ui.widgets.wishes import no_plans, wishes
 
+_SHORT = 30  # rows below which the plan needs those of the table more
 _BESIDE = 160  # columns from which the start and the plan stand side by side
 _DIALOG = 88  # cells of a command in the preview, at most
 
@@ -91,6 +92,7 @@ class DeployPane(Pane[DeployState]):
     def on_resize(self) -> None:
         """What stands where depends on the room."""
         self.set_class(self.size.width >= _BESIDE, "-beside")
+        self.set_class(self.size.height < _SHORT, "-short")
         if self.display:
             self.draw()
 

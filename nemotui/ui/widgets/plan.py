@@ -79,7 +79,7 @@ def _memory(memory: MemoryPlan, held: Held | None, width: int) -> list[Content]:
     if lacking > 0:
         legend.append(Content.styled(f"✖ {lacking / GIB:.1f} over", "$error"))
     else:
-        legend.append(Content.assemble(("─", "$muted"), f" left alone {unused / GIB:.1f}"))
+        legend.append(Content.assemble(("─", "$muted"), f" spare {unused / GIB:.1f}"))
     whose = f"GPU {held.gpu}" if held else "each GPU"
     return [
         Content.assemble(
@@ -116,11 +116,12 @@ def _at_once(plan: Recommendation) -> list[Content]:
     counts = [
         (f"{tokens:,}", f"{count:,.0f}" if count >= 100 else f"{count:,.1f}") for tokens, count in plan.live_requests
     ]
-    head, row = (f"{name:<18}" for name in ("Tokens a request", "At once"))
+    head, row = (f"{name:<18}" for name in ("Tokens a request", "Memory holds"))
     for tokens, count in counts:
         cells = max(len(tokens), len(count)) + 3
         head, row = head + tokens.rjust(cells), row + count.rjust(cells)
-    return [Content.styled(head, "$muted"), Content(row)]
+    limit = f"   --max-num-seqs lets {plan.most_at_once:,} run" if plan.capped else ""
+    return [Content.styled(head, "$muted"), Content.assemble(row, (limit, "$muted"))]
 
 
 def _beside(planned: MemoryPlan, start: MeasuredStart, context: int) -> list[Content]:
