@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +46,8 @@ class TaskObserver:
     async def _observe(self, directory: RunDirectory) -> None:
         server = self._connect(directory.spec().server)
         try:
-            await write_observations(directory, server, self._probe, self._clock)
+            with suppress(OSError, ValueError):  # the run itself tells what is wrong with its directory
+                await write_observations(directory, server, self._probe, self._clock)
         finally:
             await server.close()
 

@@ -142,9 +142,10 @@ def stored(path: Path) -> StoredRun:
     try:
         spec, status = directory.spec(), directory.status()
         result = {**directory.result(), "run": str(path)} if status == "finished" else None
+        ended_at = directory.ended() if status == "finished" else None
     except (OSError, ValueError, RecursionError) as error:
         return StoredRun(name=name, path=str(path), status="broken", problem=plain_line(str(error)))
-    return StoredRun(name=name, path=str(path), status=status, spec=spec, result=result)
+    return StoredRun(name=name, path=str(path), status=status, spec=spec, result=result, ended_at=ended_at)
 
 
 def _model(path: Path) -> str:

@@ -15,6 +15,7 @@ from nemotui.cli.backends import api_key, backends, serving
 from nemotui.cli.output import Answer, columns
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
+    MOST_WORKERS,
     PRESETS,
     BenchEvent,
     BenchFailed,
@@ -87,6 +88,17 @@ class _Rate(click.ParamType[float]):
         click.option("--label", metavar="TEXT", help="Name of the run."),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
         click.option(
+            "--workers",
+            type=click.IntRange(1, MOST_WORKERS),
+            metavar="N",
+            help="Load processes (default: by the expected rate).",
+        ),
+        click.option(
+            "--keep-chunks/--no-keep-chunks",
+            default=None,
+            help="Keep each chunk's time in requests.jsonl (default: up to a million chunks).",
+        ),
+        click.option(
             "--endpoint", type=click.Choice(get_args(Endpoint)), default="chat", help="Which API (default chat)."
         ),
         click.option("--with-vllm", is_flag=True, help="Then `vllm bench serve` in the container, beside ours."),
@@ -132,7 +144,7 @@ async def bench(
             request_rate=None if request_rate == float("inf") else request_rate,
             time_scale=inv.speed if pretend else 1.0,
             **shape,
-            **{k: flags[k] for k in ("burstiness", "mode", "seed", "label", "endpoint")},
+            **{k: flags[k] for k in ("burstiness", "mode", "seed", "label", "endpoint", "workers", "keep_chunks")},
         )
         served = await _served(server, model)
         check_lengths(spec, served.max_model_len)
@@ -149,12 +161,20 @@ async def bench(
         measured = await follow_run(inv, b, run_bench(b.load, spec, environment), ends_with_us=pretend)
         if container is None:
             return measured
-        inv.out.say("Now the same with vllm bench serve, in the container …")
-        figures = await measure_with_vllm(
-            b.runtime, container, spec, served, api_key(inv.settings.api_key_file, inv.settings.base_url)
-        )
-        await b.load.keep_vllm_bench(measured.document["run"], figures)
-        return bench_answer(await b.load.result(measured.document["run"]))
+        return await _with_vllm(inv, b, container, spec, served, measured)
+
+
+async def _with_vllm(
+    inv: Invocation, b: Backends, container: Container, spec: BenchSpec, served: ServedModel, measured: Answer
+) -> Answer:
+    """The result with a column of vLLM's own tool; ours stays where that fails."""
+    inv.out.say("Now the same with vllm bench serve, in the container …")
+    run, key = measured.document["run"], api_key(inv.settings.api_key_file, inv.settings.base_url)
+    try:
+        await b.load.keep_vllm_bench(run, await measure_with_vllm(b.runtime, container, spec, served, key))
+    except FailedError as error:
+        return Answer(measured.document, measured.text, exit_code=1, error=error.problem)
+    return bench_answer(await b.load.result(run))
 
 
 async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:

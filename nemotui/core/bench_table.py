@@ -100,11 +100,15 @@ def clock(result: Mapping[str, Any]) -> str:
     """Where the times come from, and whether they hold."""
     told = result["clock"]
     source = {"kernel": "the kernel's receive time", "user": "the time right after each read"}
-    parts = ["trusted" if told["trusted"] else "not trusted", source.get(told["source"], str(told["source"]))]
+    parts = ["trusted" if told["trusted"] else "not trusted", source.get(told["source"], "of an unknown source")]
     if told["coalesced_share"] is not None:
-        parts.append(f"{told['coalesced_share']:.1%} of the reads coalesced")
+        parts.append(f"{told['coalesced_share']:.1%} of the chunks read together")
     if told["lag_p99_us"] is not None:
-        parts.append(f"p99 lag {told['lag_p99_us'] / 1000:.1f} ms")
+        parts.append(f"read {told['lag_p99_us'] / 1000:.2f} ms late at p99")
+    if told.get("cpu_us_per_chunk") is not None:
+        parts.append(f"{told['cpu_us_per_chunk']:.0f} µs of CPU a chunk")
+    if (workers := told.get("workers", 1)) > 1:
+        parts.append(f"{workers} load processes")
     return ", ".join(parts)
 
 

@@ -311,7 +311,8 @@ RunStatus = Literal["running", "finished", "interrupted", "broken"]
 class StoredRun:
     """A run directory as a list shows it. `interrupted`: its process is gone and left no result.
 
-    `broken`: what is there cannot be read, `problem` says why. `result` is None where there is none (yet).
+    `broken`: what is there cannot be read, `problem` says why. `result` and `ended_at` (unix seconds) are None where
+    there is no result (yet).
     """
 
     name: str
@@ -319,6 +320,7 @@ class StoredRun:
     status: RunStatus
     spec: BenchSpec | None = None
     result: Mapping[str, Any] | None = None
+    ended_at: float | None = None
     problem: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from nemotui.ui.states.server import ServerState
 from nemotui.ui.workers import WorkingScreen
 
 _RUNS_EVERY_S = 3.0
+_MEANWHILE_S = 3600.0
 
 
 class Benching(WorkingScreen, inherit_bindings=False):
@@ -35,17 +37,23 @@ class Benching(WorkingScreen, inherit_bindings=False):
         raise NotImplementedError
 
     async def _watch_runs(self) -> None:
-        """A run that an earlier console left going, or that is begun elsewhere, is shown too."""
+        """A run that an earlier console left going, or that is begun elsewhere, is shown too.
+
+        At first also one that has ended meanwhile: whoever comes back wants its result.
+        """
+        since = self.b.clock.now() - _MEANWHILE_S
         while True:
             with suppress(NemotuiError):  # there is none yet
-                await self._find_run()
+                await self._find_run(ended_since=since)
+            since = math.inf
             await self.b.clock.sleep(_RUNS_EVERY_S)
 
-    async def _find_run(self) -> None:
+    async def _find_run(self, ended_since: float = math.inf) -> None:
         if self.states["bench"].running:
             return
         run = await self.b.runs.find("latest")
-        if run.status == "running" and run.path != self.states["bench"].run:
+        meanwhile = run.ended_at is not None and run.ended_at >= ended_since
+        if (run.status == "running" or meanwhile) and run.path != self.states["bench"].run:
             self._next("bench", run)
             self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
 

@@ -41,6 +41,7 @@ class KnownServer:
     tokenizer: bool = True
     refuse_after: int | None = None
     version: dict[str, Any] | None = None  # what GET /version answers, if anything
+    metrics: bytes | None = None  # what GET /metrics answers, if anything
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     sends: list[list[float]] = field(default_factory=list)  # of each request: monotonic times of its token chunks
@@ -93,6 +94,8 @@ class KnownServer:
             _json(writer, {"data": [{"id": "known-model"}]})
         elif path == "/version" and self.version is not None:
             _json(writer, self.version)
+        elif path == "/metrics" and self.metrics is not None:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(self.metrics) + self.metrics)
         elif path == "/tokenize" and self.tokenizer:
             # One token a word, except that of more than eight letters: two.
             ids = [i for word in body["prompt"].split() for i in ([hash(word)] if len(word) <= 8 else [hash(word), 7])]

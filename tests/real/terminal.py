@@ -40,6 +40,11 @@ class Terminal:
         """Alternate screen, mouse reports, cursor: `0 0 1` where a program has left the terminal as it was."""
         return self._tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
 
+    def child(self) -> int:
+        """The process id of the console: the child of the window's shell."""
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        return int(subprocess.run(["pgrep", "-P", shell, "-f", "nemotui"], capture_output=True, check=True).stdout)
+
     def resize(self, width: int, height: int) -> None:
         """Another size of the window."""
         self._tmux("resize-window", "-x", str(width), "-y", str(height))

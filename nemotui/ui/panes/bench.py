@@ -117,8 +117,8 @@ class BenchPane(Pane[BenchState]):
         charted = state.stage in ("run", "finished") and state.latest is not None
         if self._footer != (state.running, charted):
             self._footer = state.running, charted
-            self.set_class(state.running, "running")
             self.refresh_bindings()
+        self.set_class(state.stage != "idle" and not self._in_field, "shown")
         self._draw_form()
         width = self.content_size.width
         said = progress(state, width)
@@ -133,10 +133,15 @@ class BenchPane(Pane[BenchState]):
             words = idle(state, self._form, width) if state.stage == "idle" else report(state, width - 1)
             self.query_one("#result", Canvas).show(words)
 
+    @property
+    def _in_field(self) -> bool:
+        return isinstance(self.screen.focused, Input) and self in self.screen.focused.ancestors
+
     def _room(self, state: BenchState, said: int) -> int:
         """Lines for the charts: all that is left of a run, what a result spares."""
-        form = self.query_one("#bench-form").outer_size.height + 1
-        left = self.content_size.height - said - (0 if self.has_class("low") and state.running else form)
+        hidden = self.has_class("low") and self.has_class("shown")
+        form = 0 if hidden else self.query_one("#bench-form").outer_size.height + 1
+        left = self.content_size.height - said - form
         if state.running or self._zoomed:
             return max(left, 0)
         spare = left - _RESULT_LINES
@@ -191,6 +196,7 @@ class BenchPane(Pane[BenchState]):
         if self._zoomed and self.has_focus:
             self.action_zoom()
         super().leave_field()
+        self.call_after_refresh(self.draw)
 
     def action_start(self) -> None:
         """Start, if the form is right and nothing runs."""
@@ -218,6 +224,7 @@ class BenchPane(Pane[BenchState]):
 
     def action_edit(self) -> None:
         """Into the first field."""
+        self.remove_class("shown")
         self.query_one(f"#{FIELDS[0]}").focus()
 
     def action_stop(self) -> None:
