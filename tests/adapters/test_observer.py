@@ -92,14 +92,14 @@ async def _one_look(observe: TaskObserver, directory: RunDirectory) -> int:
 
 async def test_a_process_of_its_own_watches_and_ends_with_the_run(tmp_path: Path) -> None:
     """Without a driver it still sees the server; its key goes by the environment."""
-    observe, clock = ApartObserver("sk-secret"), SystemClock()
+    observe, clock = ApartObserver(lambda: "sk-secret"), SystemClock()
     pids: list[int] = []
 
     def begin(run: str) -> int:
         pids.append(observe(run))
         return pids[-1]
 
-    load = LoadProcess(tmp_path, clock, load_catalog(), api_key="sk-secret", observe=begin)
+    load = LoadProcess(tmp_path, clock, load_catalog(), api_key=lambda: "sk-secret", observe=begin)
     page = Behaviour(gap_s=0.3)
     with serving(KnownServer(lambda _: page, metrics=PAGE)) as server:
         events = [event async for event in run_bench(load, spec(server.url), {"machine": None})]
