@@ -16,10 +16,12 @@ Whole files appear at once or not at all. A line that its writer did not finish 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -33,6 +35,7 @@ Status = Literal["running", "finished", "interrupted"]
 Row = TypeVar("Row")
 
 LABEL_LENGTH = 60
+RESULT_BYTES = 128 * 1024
 
 
 class RunDirectory:
@@ -110,7 +113,8 @@ class RunDirectory:
         return _read(self.path / "result.json", dict[str, Any])
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Finish the run."""
+        """Finish the run, on a full disk too: room was kept for this."""
+        self._reserve.unlink(missing_ok=True)
         self._replace("result.json", result)
 
     def vllm_bench(self) -> dict[str, float] | None:
@@ -123,6 +127,19 @@ class RunDirectory:
     def write_vllm_bench(self, figures: Mapping[str, float]) -> None:
         """Keep that."""
         self._replace("vllm-bench.json", figures)
+
+    @property
+    def _reserve(self) -> Path:
+        return self.path / ".reserve"
+
+    def reserve(self) -> None:
+        """Keep room for a result."""
+        with self._reserve.open("wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, RESULT_BYTES)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
 
     def requests(self) -> Iterator[RequestRecord]:
         """The requests that have finished so far."""
@@ -167,20 +184,33 @@ class RunDirectory:
 
 
 class RunWriter:
-    """The two growing files of a run; each line reaches the kernel before the call returns."""
+    """The two growing files of a run; each line reaches the kernel before the call returns.
+
+    `failure` is why a line could not be written; nothing is written after that.
+    """
 
     def __init__(self, directory: RunDirectory) -> None:
+        self.failure: OSError | None = None
+        directory.reserve()
         self._encode = msgspec.json.Encoder().encode
         self._requests = (directory.path / "requests.jsonl").open("ab", buffering=0)
         self._timeline = (directory.path / "timeline.jsonl").open("ab", buffering=0)
 
     def request(self, record: RequestRecord) -> None:
         """Append a finished request."""
-        self._requests.write(self._encode(record) + b"\n")
+        self._append(self._requests, self._encode(record))
 
     def point(self, point: TimelinePoint) -> None:
         """Append an aggregate."""
-        self._timeline.write(self._encode(point) + b"\n")
+        self._append(self._timeline, self._encode(point))
+
+    def _append(self, file: FileIO, line: bytes) -> None:
+        if self.failure is None:
+            try:
+                if file.write(line + b"\n") <= len(line):  # and the rest of it has no room
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                self.failure = error
 
     def close(self) -> None:
         """Nothing more will come."""

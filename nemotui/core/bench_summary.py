@@ -8,17 +8,11 @@ from operator import sub
 from typing import Any
 
 from nemotui.core.bench import BenchSpec, Phase, Quantiles, RequestRecord, TimelinePoint
-from nemotui.core.histogram import Histogram, rounded
+from nemotui.core.bench_clock import BURST_US, Chunks, ClockWatch, clock_verdict
+from nemotui.core.histogram import Histogram
 
 PERCENTILES = (50, 90, 95, 99)
 
-# Two token chunks of one stream closer than this were read together (or sent together, as with a parser that bursts):
-# no engine steps so fast. Their gap says nothing then.
-COALESCED_US = 100
-# Above these the clock is not trusted, and a note says which figure to use instead.
-COALESCED_SHARE_LIMIT = 0.01
-LAG_LIMIT_US = 5000
-TOKENS_PER_CHUNK_LIMIT = 1.05
 TEMPLATE_TOKENS = 64  # what a chat template may add to a prompt without a word about it
 
 
@@ -61,7 +55,9 @@ class Summary:
         self.errors: Counter[str] = Counter()
         self._error_samples: dict[str, str] = {}  # kind to the words of its first failure
         self.chunks = 0  # token chunks of completed requests
-        self._ours, self._vllm, self._ttfa = _Quantities(), _Quantities(), Histogram()
+        self._coalesced = 0
+        self._ours, self._vllm = _Quantities(), _Quantities()
+        self._ttfa, self._connect = Histogram(), Histogram()
         self._tokens: Counter[str] = Counter()
         self._told: Counter[str] = Counter()  # completed requests whose usage told this count
 
@@ -90,7 +86,10 @@ class Summary:
         if record.ttft_us is None or record.e2el_us is None or record.end_us is None or not record.token_us:
             raise ValueError(f"request {record.index} neither failed nor has a token")
         self.completed += 1
-        self.chunks += len(record.token_us)
+        self.chunks += len(record.token_us) + record.unkept
+        self._coalesced += record.coalesced
+        if record.connect_us is not None:
+            self._connect.add(record.connect_us)
         for count in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens"):
             if (value := getattr(record, count)) is not None:
                 self._tokens[count] += value
@@ -102,13 +101,14 @@ class Summary:
         gaps = record.completion_tokens - 1 if record.completion_tokens is not None else 0
         self._ours.ttft.add(record.ttft_us + late)
         self._ours.e2el.add(record.e2el_us + late)
-        self._ours.itl.update(_gaps(record.token_us))
         if record.ttfa_us is not None:
             self._ttfa.add(record.ttfa_us + late)
         chunks = sorted(record.token_us + record.other_us)
         self._vllm.ttft.add(chunks[0])
         self._vllm.e2el.add(record.end_us)
-        self._vllm.itl.update(_gaps(chunks))
+        if not record.unkept:
+            self._ours.itl.update(_gaps(record.token_us))
+            self._vllm.itl.update(_gaps(chunks))
         if gaps > 0:
             self._ours.tpot.add(round((record.token_us[-1] - record.token_us[0]) / gaps))
             self._vllm.tpot.add(round((record.end_us - chunks[0]) / gaps))
@@ -122,8 +122,8 @@ class Summary:
         """The statistics of TTFT, TPOT, ITL, E2EL and TTFA in milliseconds, by their names in the result."""
         return {**self._ours.fields(), **_statistics("ttfa", self._ttfa)}
 
-    def result(self, duration_s: float, *, lag: Histogram | None = None) -> dict[str, Any]:
-        """The fields of `vllm bench serve --save-result` and ours, all None-able; `lag` is the generator's own."""
+    def result(self, duration_s: float, watch: ClockWatch | None = None) -> dict[str, Any]:
+        """The fields of `vllm bench serve --save-result` and ours, all None-able; `watch` is unknown of a dead run."""
         spec = self.spec
         tokens_in, tokens_out = self.total("prompt_tokens"), self.total("completion_tokens")
         tokens = None if tokens_in is None or tokens_out is None else tokens_in + tokens_out
@@ -165,9 +165,11 @@ class Summary:
             "total_reasoning_tokens": self.total("reasoning_tokens"),
             "total_cached_tokens": self.total("cached_tokens"),
             **self.times(),
+            "mean_connect_ms": _ms(self._connect.mean()),
+            "p99_connect_ms": _ms(self._connect.percentile(99)),
             "tokens_per_chunk": self.tokens_per_chunk,
             "as_vllm": {**totals, **self._vllm.fields()},
-            "clock": self._clock(lag or Histogram()),
+            "clock": clock_verdict(spec, watch or ClockWatch(), self._chunks()),
             "metadata": dict(spec.metadata),
         }
 
@@ -183,32 +185,14 @@ class Summary:
             notes.append(f"an answer had {mean:,.1f} tokens on average instead of {spec.output_len:,}")
         return notes
 
-    def _clock(self, lag: Histogram) -> dict[str, Any]:
-        gaps = self._ours.itl
-        close = sum(n for us, n in gaps.counts.items() if us < COALESCED_US)
-        share = close / len(gaps) if len(gaps) else None
-        lag_p99_us = lag.percentile(99)
-        per_chunk = self.tokens_per_chunk
-        notes = []
-        if share is not None and share > COALESCED_SHARE_LIMIT:
-            notes.append(f"{share:.1%} of the chunks came together with the one before: use TPOT instead of ITL")
-        if lag_p99_us is not None and lag_p99_us > LAG_LIMIT_US:
-            notes.append(
-                f"the load generator was late by up to {lag_p99_us / 1000:.1f} ms: TTFT and ITL hold within that"
-            )
-        if per_chunk is not None and per_chunk > TOKENS_PER_CHUNK_LIMIT:
-            notes.append(
-                f"a chunk holds {per_chunk:.2f} tokens on average: ITL is a gap of chunks; TPOT is a token's time"
-            )
-        if self.spec.time_scale != 1:
-            notes.append(f"time scaled: the server runs {self.spec.time_scale:g} times faster than life")
-        return {
-            "source": "user",
-            "trusted": bool(self.completed) and not notes,
-            "coalesced_share": share,
-            "lag_p99_us": None if lag_p99_us is None else round(lag_p99_us),
-            "notes": notes,
-        }
+    def _chunks(self) -> Chunks:
+        close = self._ours.itl.below(BURST_US)  # a gap of chunks that were read together is nothing
+        return Chunks(
+            all=self.chunks,
+            coalesced=self._coalesced,
+            bursts=max(0, close - self._coalesced),
+            tokens_per_chunk=self.tokens_per_chunk,
+        )
 
 
 def summarise(spec: BenchSpec, records: Iterable[RequestRecord], duration_s: float | None = None) -> Mapping[str, Any]:
@@ -229,10 +213,9 @@ def _gaps(times: Iterable[int]) -> Iterable[int]:
 
 
 class Live:
-    """What the screen shows while requests run: fed by each chunk, read by `point` four times a second.
+    """What the screen shows while requests run: fed with what is new, read by `point` four times a second.
 
-    A request is `due`, then may get its first token, then ends. Feeding appends to a list and no more, since it sits
-    in the path of the clock.
+    A request is `due`, then `sent`, may be `streaming` once it has a token, then ends; these are how many are so now.
     """
 
     WINDOW = 4  # points, so a second
@@ -240,31 +223,36 @@ class Live:
     def __init__(self, summary: Summary) -> None:
         self._summary = summary
         self._ttft, self._itl = Histogram(), Histogram()  # the whole run, rounded to 1 %
-        self._recent: deque[tuple[float, int, Histogram, Histogram]] = deque(maxlen=self.WINDOW)
+        self._recent: deque[tuple[float, int, Histogram, Histogram, Histogram]] = deque(maxlen=self.WINDOW)
         self._at = 0.0
+        self._chunks = 0
         self.new_ttft_us: list[int] = []
         self.new_gaps_us: list[int] = []
-        self.due = 0  # not finished
-        self.sent = 0  # of these, sent
-        self.streaming = 0  # of these, with a token
+        self.new_lag_us: list[int] = []
+        self.coalesced = 0  # token chunks so far that one read brought with the one before
+        self.due = self.sent = self.streaming = 0
+        self.worker_cpu: float | None = None
+        self.clock_steps = 0
+        self.prepared: float | None = None
 
     def point(self, phase: Phase, elapsed_s: float) -> TimelinePoint:
         """The aggregate now; call it at an even pace."""
         chunks = len(self.new_ttft_us) + len(self.new_gaps_us)
-        ttft, itl = (Histogram(map(rounded, new)) for new in (self.new_ttft_us, self.new_gaps_us))
-        self.new_ttft_us.clear()
-        self.new_gaps_us.clear()
+        ttft, itl, lag = (Histogram(new).rounded() for new in (self.new_ttft_us, self.new_gaps_us, self.new_lag_us))
+        self.new_ttft_us, self.new_gaps_us, self.new_lag_us = [], [], []
         self._ttft.merge(ttft)
         self._itl.merge(itl)
-        self._recent.append((elapsed_s - self._at, chunks, ttft, itl))
+        self._chunks += chunks
+        self._recent.append((elapsed_s - self._at, chunks, ttft, itl, lag))
         self._at = elapsed_s
         seconds = sum(span for span, *_ in self._recent)
-        window_ttft, window_itl = Histogram(), Histogram()
-        for _, _, ttft, itl in self._recent:
-            window_ttft.merge(ttft)
-            window_itl.merge(itl)
+        window = tuple(Histogram() for _ in range(3))
+        for _, _, *news in self._recent:
+            for whole, new in zip(window, news, strict=True):
+                whole.merge(new)
         # Only `usage`, at the end of a request, says how many tokens a chunk holds.
-        tokens = sum(n for _, n, _, _ in self._recent) * (self._summary.tokens_per_chunk or 1)
+        tokens = sum(n for _, n, *_ in self._recent) * (self._summary.tokens_per_chunk or 1)
+        lag_p99_us = window[2].percentile(99)
         return TimelinePoint(
             phase=phase,
             elapsed_s=round(elapsed_s, 3),
@@ -273,13 +261,18 @@ class Live:
             in_flight=self.sent,
             waiting=self.due - self.streaming,
             output_throughput=round(tokens / seconds, 1) if seconds > 0 else 0.0,
-            ttft=_quantiles(window_ttft),
-            itl=_quantiles(window_itl),
+            ttft=_quantiles(window[0]),
+            itl=_quantiles(window[1]),
             ttft_so_far=_quantiles(self._ttft),
             itl_so_far=_quantiles(self._itl),
             ttft_histogram=_buckets_ms(self._ttft),
             itl_histogram=_buckets_ms(self._itl),
             errors=dict(self._summary.errors),
+            prepared=self.prepared,
+            lag_p99_us=None if lag_p99_us is None else round(lag_p99_us),
+            coalesced_share=self.coalesced / self._chunks if self._chunks else None,
+            worker_cpu=self.worker_cpu,
+            clock_steps=self.clock_steps,
         )
 
 

@@ -25,6 +25,11 @@ class SseDecoder:
         self._data: list[str] = []  # `data` lines of the unfinished event
         self._size = 0
 
+    @property
+    def between_events(self) -> bool:
+        """Whether nothing is unfinished: the next byte begins an event."""
+        return not self._size and not self._decoder.getstate()[0]
+
     def feed(self, chunk: bytes) -> list[str]:
         """The events that this chunk finished, in order."""
         return self._take(self._decoder.decode(chunk))

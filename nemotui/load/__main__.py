@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
+import resource
 import sys
 from pathlib import Path
 
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.load.run import Run
+from nemotui.load.stop import Stop, StoppedError
 from nemotui.rundir import RunDirectory
 
 
-async def run(directory: RunDirectory) -> None:
-    """Measure, and end cleanly on SIGTERM and SIGINT: what was measured until then is the result."""
-    # The key must not be in any file, so it comes by the environment.
-    measurement = Run(directory, os.environ.get("NEMOTUI_API_KEY"))
-    work = asyncio.create_task(measurement.work())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go, the run stays
-    interrupted, error = False, None
+def run(directory: RunDirectory, stop: Stop) -> None:
+    """Measure, and end cleanly when asked to: what was measured until then is the result."""
+    measurement, error = Run(directory, stop), None
     try:
-        await work
-    except asyncio.CancelledError:
-        interrupted = True
+        # The key must not be in any file, so it comes by the environment.
+        measurement.work(os.environ.get("NEMOTUI_API_KEY"))
+    except StoppedError:
+        pass
     except NemotuiError as reason:
         error = reason.problem
     except Exception as defect:
-        await measurement.finish(
-            interrupted=False, error=Problem("defect", f"the load generator failed: {defect!r}", "")
-        )
+        measurement.finish(Problem("defect", f"the load generator failed: {defect!r}", ""))
         raise
-    await measurement.finish(interrupted=interrupted, error=error)
+    measurement.finish(error)
 
 
 def main() -> int:
     """Entry point; the last line on stderr says what went wrong, if anything."""
+    stop = Stop()
     if len(sys.argv) != 2:
         print("usage: python -m nemotui.load RUN_DIR", file=sys.stderr)
         return 2
     directory = RunDirectory(Path(sys.argv[1]))
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     try:
         directory.claim(os.getpid())
-        asyncio.run(run(directory))
+        run(directory, stop)
     except (OSError, ValueError) as error:
         print(f"the load generator cannot use {directory.path}: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ from nemotui.core.chat import template_kwargs
 from nemotui.load.words import WORDS
 
 # Answers with the token ids of a text, or None where the server cannot say.
-Tokenize = Callable[[str], Awaitable[Sequence[int] | None]]
+Tokenize = Callable[[str], Sequence[int] | None]
+# Told what share of the prompts is ready.
+Progress = Callable[[float], None]
 
 # Every prompt begins with so many words of its own, which keeps it out of any prefix cache; the rest comes from
 # a stock of tails that fits this memory, so that a run of any length stays flat.
 HEAD_WORDS = 16
-TAILS_BYTES = 32 * 1024 * 1024
+TAILS_BYTES = 8 * 1024 * 1024
 _STARTERS = 32  # words tried for the first place
 _MARK = "PROMPT"
 
@@ -29,7 +31,15 @@ class Prompts:
     `approximate` says why the length may be off, None where it is exact.
     """
 
-    def __init__(self, spec: BenchSpec, model: str, first: str, words: Sequence[str], approximate: str | None) -> None:
+    def __init__(
+        self,
+        spec: BenchSpec,
+        model: str,
+        first: str,
+        words: Sequence[str],
+        approximate: str | None,
+        progress: Progress = lambda _: None,
+    ) -> None:
         self.approximate = approximate
         self._spec, self._model, self._first = spec, model, first
         # 256 words, so that a random byte is a random word: a prompt of 8,192 is made in a fraction of a millisecond.
@@ -37,18 +47,25 @@ class Prompts:
         self._head = min(HEAD_WORDS, spec.input_len) - 1
         tail = spec.input_len - 1 - self._head
         stock = max(1, min(spec.num_prompts, TAILS_BYTES // (6 * (tail + 1))))
-        self._tails = [self._text(f"{spec.seed} tail {i}", tail) for i in range(stock)]
-        self._before, self._after = self._frame(spec.output_len)
+        self._tails = []
+        for i in range(stock):
+            self._tails.append(self._text(f"{spec.seed} tail {i}", tail).encode())
+            progress((i + 1) / stock)
+        self._frames: dict[int, tuple[bytes, bytes]] = {}
 
     def text(self, index: int) -> str:
         """The prompt of a request."""
-        head = self._text(f"{self._spec.seed} head {index}", self._head)
-        return f"{self._first}{head}{self._tails[index % len(self._tails)]}"
+        return b"".join(self._pieces(index)).decode()
 
-    def body(self, index: int, output_len: int | None = None) -> bytes:
-        """The JSON body of a request; `output_len` other than the specification's for a warm-up."""
-        before, after = (self._before, self._after) if output_len is None else self._frame(output_len)
-        return b"".join((before, self.text(index).encode(), after))
+    def body(self, index: int, output_len: int) -> bytes:
+        """The JSON body of a request for so many tokens."""
+        if (frame := self._frames.get(output_len)) is None:
+            frame = self._frames[output_len] = self._frame(output_len)
+        return b"".join((frame[0], *self._pieces(index), frame[1]))
+
+    def _pieces(self, index: int) -> tuple[bytes, bytes]:
+        head = self._text(f"{self._spec.seed} head {index}", self._head)
+        return f"{self._first}{head}".encode(), self._tails[index % len(self._tails)]
 
     def _text(self, seed: str, count: int) -> str:
         return "".join(f" {word}" for word in map(self._table.__getitem__, random.Random(seed).randbytes(count)))
@@ -74,27 +91,30 @@ class Prompts:
         return before, after
 
 
-async def prepare(spec: BenchSpec, model: str, tokenize: Tokenize) -> Prompts:
+def prepare(spec: BenchSpec, model: str, tokenize: Tokenize, progress: Progress = lambda _: None) -> Prompts:
     """Prompts for this server: exact where it can count tokens, of the same words and said to be approximate else."""
-    words = await single_tokens(WORDS, tokenize)
+
+    def made(first: str, words: Sequence[str], approximate: str | None) -> Prompts:
+        return Prompts(spec, model, first, words, approximate, progress)
+
+    words = single_tokens(WORDS, tokenize)
     if words is None:
-        return Prompts(spec, model, WORDS[0], WORDS, "the server cannot count tokens (/tokenize): see the totals")
-    if words:
-        for first in words[:_STARTERS]:
-            if len(await tokenize(first) or ()) == 1:
-                prompts = Prompts(spec, model, first, words, None)
-                if len(await tokenize(prompts.text(0)) or ()) == spec.input_len:
-                    return prompts
-                break
-    return Prompts(spec, model, WORDS[0], words or WORDS, "the server's tokens are not words: see the totals")
+        return made(WORDS[0], WORDS, "the server cannot count tokens (/tokenize): see the totals")
+    for first in words[:_STARTERS]:
+        if len(tokenize(first) or ()) == 1:
+            prompts = made(first, words, None)
+            if len(tokenize(prompts.text(0)) or ()) == spec.input_len:
+                return prompts
+            break
+    return made(WORDS[0], words or WORDS, "the server's tokens are not words: see the totals")
 
 
-async def single_tokens(words: Sequence[str], tokenize: Tokenize) -> list[str] | None:
+def single_tokens(words: Sequence[str], tokenize: Tokenize) -> list[str] | None:
     """Those of `words` that are one token each after a space; None where the server cannot say. One request.
 
     Each word is sent twice in a row: where its ids repeat, there it ends.
     """
-    ids = await tokenize("".join(f" {word} {word}" for word in words))
+    ids = tokenize("".join(f" {word} {word}" for word in words))
     if ids is None:
         return None
     singles, at = [], 0

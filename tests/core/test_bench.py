@@ -23,6 +23,7 @@ from nemotui.core.bench import (
     published_comparison,
     run_bench,
 )
+from nemotui.core.bench_clock import ClockWatch
 from nemotui.core.bench_summary import Live, Summary, summarise
 from nemotui.core.errors import NothingThereError, Problem, UsageError
 from nemotui.core.histogram import Histogram
@@ -152,15 +153,64 @@ def test_an_open_loop_measures_from_the_schedule() -> None:
 
 def test_a_steady_single_token_stream_is_trusted() -> None:
     steady = dataclasses.replace(RECORD, completion_tokens=3)
-    clock = summarise(SPEC, [steady], 1.0)["clock"]
-    assert clock == {"source": "user", "trusted": True, "coalesced_share": 0, "lag_p99_us": None, "notes": []}
+    summary = Summary(SPEC)
+    summary.add(steady)
+    watch = ClockWatch(lag=Histogram([30, 40, 50]), cpu_s=45e-6, busiest=0.1, started_monotonic_ns=5)
+    assert summary.result(1.0, watch)["clock"] == {
+        "source": "kernel",
+        "trusted": True,
+        "coalesced_share": 0,
+        "burst_share": 0,
+        "lag_p99_us": 50,
+        "workers": 1,
+        "cpu_us_per_chunk": 15,
+        "busiest_worker_cores": 0.1,
+        "steps": 0,
+        "started_monotonic_ns": 5,
+        "notes": [],
+    }
+
+
+def test_without_the_process_its_clock_is_unknown() -> None:
+    clock = summarise(SPEC, [RECORD], 1.0)["clock"]
+    assert (clock["source"], clock["lag_p99_us"], clock["cpu_us_per_chunk"]) == (None, None, None)
 
 
 def test_chunks_read_together_make_the_clock_doubtful() -> None:
-    merged = dataclasses.replace(RECORD, token_us=(100_000, 100_010, 130_000), completion_tokens=3)
+    merged = dataclasses.replace(RECORD, token_us=(100_000, 100_000, 130_000), completion_tokens=3, coalesced=1)
     clock = summarise(SPEC, [merged], 1.0)["clock"]
-    assert (clock["trusted"], clock["coalesced_share"]) == (False, 0.5)
+    assert (clock["trusted"], clock["coalesced_share"], clock["burst_share"]) == (False, 1 / 3, 0)
     assert "use TPOT instead of ITL" in clock["notes"][0]
+
+
+def test_chunks_hard_on_the_heels_of_others_make_the_clock_doubtful() -> None:
+    burst = dataclasses.replace(RECORD, token_us=(100_000, 100_010, 130_000), completion_tokens=3)
+    clock = summarise(SPEC, [burst], 1.0)["clock"]
+    assert (clock["trusted"], clock["coalesced_share"], clock["burst_share"]) == (False, 0, 1 / 3)
+    assert "sends in bursts: use TPOT instead of ITL" in clock["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("noticed", "coalesced", "words"),
+    [
+        ({"lag": [8_000] * 9}, 0, "ITL are the kernel's and hold"),
+        ({"lag": [8_000] * 9}, 1, "the load generator is the bottleneck"),
+        ({"lag": [8_000] * 9, "user_reads": 9}, 0, "late by up to 8.0 ms: TTFT and ITL hold within that"),
+        ({"lag": [10] * 9, "user_reads": 3}, 0, "3 of 9 reads came without the kernel's time"),
+        ({"lag": [10] * 9, "busiest": 0.97}, 0, "took 97% of a core"),
+        (
+            {"lag": [10] * 9, "steps": 2, "largest_step_us": 1_500},
+            0,
+            "clock was set while it ran (2 times, by up to 1.5",
+        ),
+    ],
+)
+def test_what_the_generator_noticed_of_itself(noticed: dict[str, Any], coalesced: int, words: str) -> None:
+    summary = Summary(SPEC)
+    summary.add(dataclasses.replace(RECORD, completion_tokens=3, coalesced=coalesced))
+    clock = summary.result(1.0, ClockWatch(**{**noticed, "lag": Histogram(noticed["lag"])}))["clock"]
+    assert clock["trusted"] is False
+    assert any(words in note for note in clock["notes"])
 
 
 def test_several_tokens_in_a_chunk_are_said() -> None:
@@ -171,11 +221,13 @@ def test_several_tokens_in_a_chunk_are_said() -> None:
     )
 
 
-def test_a_late_generator_is_said() -> None:
-    summary = Summary(SPEC)
-    summary.add(dataclasses.replace(RECORD, completion_tokens=3))
-    clock = summary.result(1.0, lag=Histogram([8_000]))["clock"]
-    assert (clock["trusted"], clock["lag_p99_us"]) == (False, 8_000)
+def test_chunk_times_that_were_not_kept_leave_all_but_itl() -> None:
+    whole = dataclasses.replace(RECORD, completion_tokens=3)
+    ends = dataclasses.replace(whole, token_us=(whole.token_us[0], whole.token_us[-1]), unkept=1)
+    kept, lost = summarise(SPEC, [whole], 1.0), summarise(SPEC, [ends], 1.0)
+    assert lost["mean_itl_ms"] is None is lost["as_vllm"]["mean_itl_ms"]
+    for name in ("mean_ttft_ms", "mean_tpot_ms", "mean_e2el_ms", "tokens_per_chunk", "total_output_tokens"):
+        assert lost[name] == kept[name] is not None
 
 
 def test_live_points() -> None:
@@ -184,7 +236,10 @@ def test_live_points() -> None:
     live.due, live.sent, live.streaming = 3, 2, 1
     live.new_ttft_us += [100]
     live.new_gaps_us += [10, 20, 20]
+    live.new_lag_us += [7] * 3
+    live.coalesced, live.worker_cpu, live.clock_steps = 1, 0.5, 2
     first = live.point("run", 0.25)
+    assert (first.lag_p99_us, first.coalesced_share, first.worker_cpu, first.clock_steps) == (7, 0.25, 0.5, 2)
     assert (first.in_flight, first.waiting, first.done) == (2, 2, 0)
     assert first.output_throughput == 16  # 4 chunks in 0.25 s
     assert (first.ttft, first.itl.p50_ms) == (Quantiles(p50_ms=0.1, p99_ms=0.1), 0.02)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nemotui.core.histogram as histogram_module
 from nemotui.core.histogram import Histogram, rounded
 
 SAMPLES = st.lists(st.integers(0, 10**8), min_size=2, max_size=300)
@@ -55,7 +58,7 @@ def test_exact_against_the_standard_library(samples: list[int]) -> None:
 def test_merging_loses_nothing(a: list[int], b: list[int]) -> None:
     merged = Histogram(a)
     merged.merge(Histogram(b))
-    assert merged.counts == Histogram(a + b).counts
+    assert merged == Histogram(a + b)
     assert len(merged) == len(a) + len(b)
 
 
@@ -64,7 +67,8 @@ def test_add_and_update_count_alike() -> None:
     for us in (5, 5, 7):
         one.add(us)
     many.update([5, 5, 7])
-    assert one.counts == many.counts == {5: 2, 7: 1}
+    assert list(one.items()) == list(many.items()) == [(5, 2), (7, 1)]
+    assert one != Histogram([5, 7])
 
 
 def test_buckets_are_eighths_of_an_octave() -> None:
@@ -75,3 +79,36 @@ def test_buckets_are_eighths_of_an_octave() -> None:
 @given(st.integers(0, 10**9))
 def test_rounding_takes_off_less_than_one_percent(us: int) -> None:
     assert us * 0.99 <= rounded(us) <= us
+    coarse = Histogram([us, us]).rounded()
+    assert list(coarse.items()) == [(rounded(us), 2)]
+
+
+@given(SAMPLES)
+def test_many_distinct_values_are_counted_as_few_are(samples: list[int]) -> None:
+    short = [us % 5_000 for us in samples]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(histogram_module, "MOST_SPARSE", 5)
+        patch.setattr(histogram_module, "DENSE_US", 4_000)  # and those above are not so many that they are rounded
+        many = Histogram()
+        for us in short:
+            many.add(us)
+        assert many == Histogram(short)
+        assert (len(many), many.percentiles(1, 50, 99)) == (len(short), Histogram(short).percentiles(1, 50, 99))
+        assert many.below(1000) == sum(us < 1000 for us in short)
+
+
+def test_millions_of_distinct_samples_take_little_memory() -> None:
+    """Times spread over an hour, no two alike, and what is as short as a token's gap exact all the same."""
+    code = """
+import resource
+from nemotui.core.histogram import Histogram
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+times = Histogram()
+for i in range(10):
+    times.update(range(i, 2_000_000, 20))
+    times.update(range(2_100_000 + i, 3_600_000_000, 72_001))
+assert times.percentile(0) == 0 and len(times) > 1_400_000
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 80 * 1024

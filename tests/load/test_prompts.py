@@ -12,10 +12,8 @@ import pytest
 
 from nemotui.core.bench import BenchSpec
 from nemotui.load.prompts import Prompts, Tokenize, prepare, single_tokens
-from nemotui.load.run import arrivals
+from nemotui.load.schedule import arrivals
 from nemotui.load.words import WORDS
-
-pytestmark = pytest.mark.anyio
 
 SPEC = BenchSpec(base_url="http://h", input_len=100, output_len=7, num_prompts=50)
 
@@ -25,7 +23,7 @@ def server(cut: Callable[[str], list[str]]) -> tuple[Tokenize, list[str]]:
     asked: list[str] = []
     ids: dict[str, int] = {}
 
-    async def tokenize(text: str) -> Sequence[int]:
+    def tokenize(text: str) -> Sequence[int]:
         asked.append(text)
         return [ids.setdefault(piece, len(ids)) for piece in cut(text)]
 
@@ -47,23 +45,23 @@ def cut_start(text: str) -> list[str]:
     return start + cut_words(text if not start else text[3:])
 
 
-async def test_the_words_that_are_one_token_are_found_in_one_request() -> None:
+def test_the_words_that_are_one_token_are_found_in_one_request() -> None:
     tokenize, asked = server(cut_words)
-    assert await single_tokens(["able", "across", "zoo", "be"], tokenize) == ["able", "be"]
+    assert single_tokens(["able", "across", "zoo", "be"], tokenize) == ["able", "be"]
     assert asked == [" able able across across zoo zoo be be"]
 
 
-async def test_exact_length_and_three_requests_to_be_sure_of_it() -> None:
+def test_exact_length_and_three_requests_to_be_sure_of_it() -> None:
     tokenize, asked = server(cut_words)
-    prompts = await prepare(SPEC, "m", tokenize)
+    prompts = prepare(SPEC, "m", tokenize)
     assert prompts.approximate is None
     assert len(asked) == 3
     assert {len(cut_words(prompts.text(i))) for i in range(50)} == {100}
 
 
-async def test_a_word_that_is_one_token_without_a_space_too_comes_first() -> None:
+def test_a_word_that_is_one_token_without_a_space_too_comes_first() -> None:
     tokenize, _ = server(cut_start)
-    prompts = await prepare(SPEC, "m", tokenize)
+    prompts = prepare(SPEC, "m", tokenize)
     assert prompts.approximate is None
     assert prompts.text(0).startswith("ago ")
     assert len(cut_start(prompts.text(0))) == 100
@@ -76,23 +74,23 @@ async def test_a_word_that_is_one_token_without_a_space_too_comes_first() -> Non
         (lambda text: [str(i) for i in range(len(text.split()))], "tokens are not words"),  # ids that mean nothing
     ],
 )
-async def test_a_vocabulary_without_words_makes_it_approximate(cut: Callable[[str], list[str]], why: str) -> None:
+def test_a_vocabulary_without_words_makes_it_approximate(cut: Callable[[str], list[str]], why: str) -> None:
     tokenize, _ = server(cut)
-    prompts = await prepare(SPEC, "m", tokenize)
+    prompts = prepare(SPEC, "m", tokenize)
     assert why in (prompts.approximate or "")
     assert len(prompts.text(0).split()) == 100
 
 
-async def test_without_tokenize_the_same_words() -> None:
-    async def absent(_: str) -> None:
+def test_without_tokenize_the_same_words() -> None:
+    def absent(_: str) -> None:
         return None
 
-    prompts = await prepare(SPEC, "m", absent)
+    prompts = prepare(SPEC, "m", absent)
     assert "/tokenize" in (prompts.approximate or "")
     assert set(prompts.text(0).split()) <= set(WORDS)
 
 
-async def test_prompts_differ_from_the_first_block_on_and_repeat_by_seed() -> None:
+def test_prompts_differ_from_the_first_block_on_and_repeat_by_seed() -> None:
     def heads(seed: int) -> list[str]:
         spec = BenchSpec(base_url="http://h", input_len=100, num_prompts=50, seed=seed)
         prompts = Prompts(spec, "m", "the", WORDS, None)
@@ -104,12 +102,12 @@ async def test_prompts_differ_from_the_first_block_on_and_repeat_by_seed() -> No
 
 
 @pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 18, 500])
-async def test_every_length(length: int) -> None:
+def test_every_length(length: int) -> None:
     prompts = Prompts(BenchSpec(base_url="http://h", input_len=length), "m", "the", WORDS, None)
     assert len(prompts.text(3).split(" ")) == length
 
 
-async def test_many_long_prompts_take_little_memory() -> None:
+def test_many_long_prompts_take_little_memory() -> None:
     spec = BenchSpec(base_url="http://h", input_len=200_000, num_prompts=1_000_000)
     prompts = Prompts(spec, "m", "the", WORDS, None)
     a, b = prompts.text(0).split(), prompts.text(999_999).split()
@@ -125,12 +123,12 @@ async def test_many_long_prompts_take_little_memory() -> None:
         ({"endpoint": "completions"}, {}),
     ],
 )
-async def test_bodies(asked: dict[str, Any], differs: dict[str, Any]) -> None:
+def test_bodies(asked: dict[str, Any], differs: dict[str, Any]) -> None:
     # A model with the name of our mark, and with signs that JSON must escape.
     prompts = Prompts(BenchSpec(base_url="http://h", output_len=7, **asked), 'PROMPT "x"', "the", WORDS, None)
     text = prompts.text(5)
     said = {"prompt": text} if "endpoint" in asked else {"messages": [{"role": "user", "content": text}]}
-    assert json.loads(prompts.body(5)) == {
+    assert json.loads(prompts.body(5, 7)) == {
         "model": 'PROMPT "x"',
         "max_tokens": 7,
         "ignore_eos": True,
@@ -144,7 +142,7 @@ async def test_bodies(asked: dict[str, Any], differs: dict[str, Any]) -> None:
     assert json.loads(prompts.body(5, output_len=2))["max_tokens"] == 2
 
 
-async def test_arrivals_are_seeded_and_have_the_asked_rate_and_burstiness() -> None:
+def test_arrivals_are_seeded_and_have_the_asked_rate_and_burstiness() -> None:
     def gaps(**asked: Any) -> list[float]:
         at = list(arrivals(BenchSpec(base_url="http://h", num_prompts=20_000, request_rate=4.0, **asked)))
         assert at[0] == 0
