@@ -111,7 +111,7 @@ def test_lengths_must_fit_the_servers_context() -> None:
 def test_nothing_completed_is_unknown_not_zero() -> None:
     result = summarise(SPEC, [failed("refused")], 1.0)
     named = [name for name in result if name.endswith("_ms") or "throughput" in name or name.startswith("total_")]
-    assert len(named) == 4 * 7 + 7 + 3 + 4
+    assert len(named) == 4 * 7 + 7 + 2 + 3 + 4
     assert {result[name] for name in named} == {None}
     assert result["clock"]["trusted"] is False
 
