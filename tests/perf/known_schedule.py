@@ -40,8 +40,8 @@ class Known:
 @cache
 def _built() -> TemporaryDirectory[str]:
     folder = TemporaryDirectory(prefix="known-server-")
-    command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", str(_SOURCE), "-o", f"{folder.name}/known_server"]
-    subprocess.run(command, check=True)
+    flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", f"{folder.name}/known_server"]
+    subprocess.run(["gcc", str(_SOURCE), *flags], check=True)
     return folder
 
 
