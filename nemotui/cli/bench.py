@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from nemotui.cli.backends import api_key, backends, serving
 from nemotui.cli.output import Answer, columns
+from nemotui.cli.sweep import parse_loads, run_goodput, run_sweep
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
     MOST_WORKERS,
@@ -35,10 +36,12 @@ from nemotui.core.bench_table import aligned, comparison, facts, latencies, tota
 from nemotui.core.chat import Mode
 from nemotui.core.environment import measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
+from nemotui.core.goodput import Objective, parse_objectives
 from nemotui.core.ports import Backends, Container, ModelServer, ServedModel, StoredRun
 from nemotui.core.show import number
 from nemotui.core.vllm_bench import measure_with_vllm
 
+MOST_CONCURRENCY = 256  # a search goes no further by itself: vLLM's usual max_num_seqs
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
 
 
@@ -101,6 +104,13 @@ class _Rate(click.ParamType[float]):
         click.option(
             "--endpoint", type=click.Choice(get_args(Endpoint)), default="chat", help="Which API (default chat)."
         ),
+        click.option("--sweep", metavar="1,2,4,…", help="One run for each concurrency; the knee of them."),
+        click.option(
+            "--goodput",
+            metavar="ttft:MS,…",
+            help="Find the highest concurrency, up to --max-concurrency (default 256), whose p95 keep these; with"
+            " --request-rate the highest rate up to that. With --sweep: judge each point.",
+        ),
         click.option("--with-vllm", is_flag=True, help="Then `vllm bench serve` in the container, beside ours."),
         click.option("--detach", is_flag=True, help="Start it and return; --attach follows it."),
         click.option("--attach", metavar="RUN", help="Follow a run that was started before, or `latest`."),
@@ -113,6 +123,8 @@ async def bench(
     preset: str | None,
     request_rate: float,
     output: Path | None,
+    sweep: str | None,
+    goodput: str | None,
     with_vllm: bool,
     detach: bool,
     attach: str | None,
@@ -134,6 +146,12 @@ async def bench(
     if detach and pretend:
         fix = "Start one with `nemotui simulate` and name it with --base-url."
         raise UsageError("usage", "--detach would leave the run without its pretend server", fix)
+    loads = parse_loads(sweep) if sweep is not None else ()
+    objectives = parse_objectives(goodput) if goodput is not None else ()
+    several = bool(loads or objectives)
+    if several and (detach or with_vllm):
+        fix = "Leave out --detach and --with-vllm."
+        raise UsageError("usage", "--sweep and --goodput are several runs in a row, which have to be followed", fix)
     if detach and with_vllm:
         fix = "Leave out --detach, or --with-vllm."
         raise UsageError("usage", "--with-vllm measures after the run, so it has to be waited for", fix)
@@ -148,6 +166,8 @@ async def bench(
         )
         served = await _served(server, model)
         check_lengths(spec, served.max_model_len)
+        if several:
+            return await _several(inv, b, server, spec, loads, objectives, flags["max_concurrency"], pretend=pretend)
         spec = await beside_others(spec, b.runs)
         for other in spec.metadata.get("beside", ()):
             inv.out.note(f"Another benchmark goes on at this server: {other}. Each will find it slower.")
@@ -175,6 +195,30 @@ async def _with_vllm(
     except FailedError as error:
         return Answer(measured.document, measured.text, exit_code=1, error=error.problem)
     return bench_answer(await b.load.result(run))
+
+
+async def _several(
+    inv: Invocation,
+    b: Backends,
+    server: ModelServer,
+    spec: BenchSpec,
+    loads: Sequence[int],
+    objectives: Sequence[Objective],
+    most: int | None,
+    *,
+    pretend: bool,
+) -> Answer:
+    """A sweep, or the search for goodput: each run a run of its own, which stays when this is interrupted."""
+    environment = await run_environment(b, server)
+
+    async def measure(one: BenchSpec) -> Mapping[str, Any]:
+        return (await follow_run(inv, b, run_bench(b.load, one, environment), ends_with_us=pretend)).document
+
+    if loads:
+        return await run_sweep(inv, spec, loads, objectives, measure, b.catalog)
+    whole = spec.request_rate is None
+    highest = spec.request_rate or most or MOST_CONCURRENCY
+    return await run_goodput(inv, spec, objectives, measure, most=highest, whole=whole)
 
 
 async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:

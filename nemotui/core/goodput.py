@@ -67,14 +67,20 @@ class Found:
     probes: tuple[Probe, ...]
 
 
-def judged(load: float, objectives: Sequence[Objective], result: Mapping[str, Any]) -> Probe:
-    """A run at some load against the objectives. Failures and a clock that is not trusted are never good."""
+def unsound(result: Mapping[str, Any]) -> str | None:
+    """Why no figure of a run may be built on; None where all may."""
     if result["failed"] or not result["complete"]:
         errors = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items()) or "the run is not complete"
-        return Probe(load=load, good=False, reason=f"requests failed: {errors}", limit=None, result=result)
+        return f"requests failed: {errors}"
     if not result["clock"]["trusted"]:
-        notes = "; ".join(result["clock"]["notes"]) or "no request was measured"
-        return Probe(load=load, good=False, reason=f"the clock is not trusted: {notes}", limit=None, result=result)
+        return f"the clock is not trusted: {'; '.join(result['clock']['notes']) or 'no request was measured'}"
+    return None
+
+
+def judged(load: float, objectives: Sequence[Objective], result: Mapping[str, Any]) -> Probe:
+    """A run at some load against the objectives. Failures and a clock that is not trusted are never good."""
+    if fault := unsound(result):
+        return Probe(load=load, good=False, reason=fault, limit=None, result=result)
     shares = {o: result[o.figure] / o.limit_ms for o in objectives if result[o.figure] is not None}
     if len(shares) < len(objectives):
         missing = next(o for o in objectives if o not in shares)

@@ -118,3 +118,32 @@ def test_an_older_runs_report_has_what_it_knows(nemotui: Run, folder: Path) -> N
     ran = nemotui("report", "20250101")
     assert ran.code == 0
     assert "| TTFT | 250.5 |" in ran.out
+
+
+SMALL = ("--demo", "--input-len", "16", "--output-len", "8", "--num-prompts", "4")
+
+
+def test_a_sweep_measures_each_load_and_draws_them(nemotui: Run, state: Path) -> None:
+    ran = nemotui("bench", *SMALL, "--sweep", "1,2", "--json")
+    *events, last = ran.lines
+    points = [event for event in events if event["event"] == "point"]
+    assert [point["load"] for point in points] == [1, 2]
+    assert last["points"][1]["output_throughput"] > 0
+    assert last["points"][1]["per_gpu"] == pytest.approx(last["points"][1]["output_throughput"] / 2)
+    assert (ran.code == 0) is (last["error"] is None)
+    assert len(list((state / "demo/runs").iterdir())) == 2
+
+
+def test_goodput_is_searched_up_to_the_concurrency_that_is_asked(nemotui: Run, state: Path) -> None:
+    ran = nemotui("bench", *SMALL, "--goodput", "ttft:60000,e2el:60000", "--max-concurrency", "2", "--json")
+    last = ran.lines[-1]
+    assert [probe["load"] for probe in last["probes"]][-1] in (1, 2)
+    assert all(probe["run"].startswith(str(state)) for probe in last["probes"])
+    assert "this server" in nemotui("bench", *SMALL, "--goodput", "ttft:0.001", "--max-concurrency", "2").err
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--sweep", "1,x"), ("--sweep", "0"), ("--goodput", "ttft"), ("--sweep", "1", "--detach")]
+)
+def test_what_is_no_sweep_is_refused(nemotui: Run, wrong: tuple[str, ...]) -> None:
+    assert nemotui("bench", "--base-url", "http://127.0.0.1:9", *wrong).code == 2

@@ -1,0 +1,93 @@
+"""A sweep: one benchmark a load, and what each load gives its users and the box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nemotui.core.goodput import unsound
+from nemotui.core.models import PublishedRow
+
+_STRAIGHT = 0.05  # of the span: a curve that bulges less has no knee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPoint:
+    """A load (requests at once, or a second) and what it gave.
+
+    `per_user` is the tokens a second that one user sees once the answer runs (1000 / mean TPOT), `per_gpu` the output
+    tokens a second of a GPU; None where that is not known. `fault` is why nothing may be built on it.
+    """
+
+    load: float
+    per_user: float | None
+    per_gpu: float | None
+    output_throughput: float | None
+    mean_ttft_ms: float | None
+    p99_ttft_ms: float | None
+    mean_itl_ms: float | None
+    fault: str | None
+    run: str
+
+
+def sweep_point(load: float, result: Mapping[str, Any], gpus: int | None) -> SweepPoint:
+    """What a run at some load says; `gpus` is how many the server has, None where nobody knows."""
+    throughput, tpot = result["output_throughput"], result["mean_tpot_ms"]
+    return SweepPoint(
+        load=load,
+        per_user=1000 / tpot if tpot else None,
+        per_gpu=throughput / gpus if throughput is not None and gpus else None,
+        output_throughput=throughput,
+        mean_ttft_ms=result["mean_ttft_ms"],
+        p99_ttft_ms=result["p99_ttft_ms"],
+        mean_itl_ms=result["mean_itl_ms"],
+        fault=unsound(result),
+        run=result["run"],
+    )
+
+
+def published_point(row: PublishedRow) -> SweepPoint:
+    """A published row on the same axes. It has no TPOT; its mean ITL is a token's time."""
+    return SweepPoint(
+        load=row.max_concurrency,
+        per_user=1000 / row.mean_itl_ms,
+        per_gpu=row.output_throughput / row.count,
+        output_throughput=row.output_throughput,
+        mean_ttft_ms=row.mean_ttft_ms,
+        p99_ttft_ms=None,
+        mean_itl_ms=row.mean_itl_ms,
+        fault=None,
+        run=f"published {row.name}",
+    )
+
+
+def knee(points: Sequence[SweepPoint]) -> SweepPoint | None:
+    """The load after which more throughput costs each user more than it gives: the point farthest outside the straight
+    line between the least and the greatest load, both axes scaled to 0..1 (Satopää et al., "Finding a Kneedle in a
+    Haystack", 2011). None of fewer than three sound points, and of a curve without a bulge.
+    """
+    known = [
+        (p.per_user, p.output_throughput, p)
+        for p in sorted(points, key=lambda p: p.load)
+        if p.fault is None and p.per_user is not None and p.output_throughput is not None
+    ]
+    if len(known) < 3:
+        return None
+    (x0, y0, _), (x1, y1, _) = known[0], known[-1]
+    if x0 == x1 or y0 == y1:
+        return None
+    # On the line the two shares sum to 1; speed that is kept and throughput that is gained both count.
+    bulge, _, best = max(((x - x1) / (x0 - x1) + (y - y0) / (y1 - y0) - 1, p.load, p) for x, y, p in known)
+    return best if bulge > _STRAIGHT else None
+
+
+def sweep_sentence(points: Sequence[SweepPoint]) -> str:
+    """The outcome in a line."""
+    best = knee(points)
+    if best is None or best.per_user is None or best.output_throughput is None:
+        return "no knee: more load still gives more throughput, or too few loads were sound"
+    return (
+        f"the knee is at {best.load:g}: {best.output_throughput:,.0f} output tok/s,"
+        f" {best.per_user:,.0f} tok/s for each user, TTFT {best.mean_ttft_ms or 0:,.0f} ms"
+    )
