@@ -31,7 +31,8 @@ test: lint  ## everything but timings; real parts that are absent are skipped, s
 test-vllm: $(VENV)/.installed  ## the journey on a real vLLM (CPU): docs/real-vllm.md
 	$(BIN)/pytest -m vllm -s $(ARGS) tests/real
 
-perf: $(VENV)/.installed  ## timings, by hand
+perf: $(VENV)/.installed  ## timings, by hand; nvitop is what watching the GPUs is compared with
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,perf]'
 	$(BIN)/pytest -m perf -s $(ARGS) tests/perf
 
 screenshots: $(VENV)/.installed  ## the README's pictures, from the pretend machine; PNG where rsvg-convert is installed

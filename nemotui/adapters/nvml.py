@@ -22,13 +22,12 @@ from nemotui.adapters.reading import Reading
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, Machine, NoGpusError
 from nemotui.core.ports import Clock
-from nemotui.core.visible import order_is_known, visible_gpus
+from nemotui.core.visible import marked
 
 # A GPU that is gone is looked for by initialising anew, which is dear: seldom, and ever more seldom.
 _LOOK_AGAIN_S = 30.0
 _LOOK_AGAIN_MOST_S = 480.0
 _NAMES_PATIENCE_S = 0.5  # a container engine may be asked
-_ORDER = "whether CUDA_VISIBLE_DEVICES hides it is unknown: set CUDA_DEVICE_ORDER=PCI_BUS_ID"
 _SILENT = Problem(
     "driver_not_answering",
     "the NVIDIA driver does not answer",
@@ -195,17 +194,10 @@ class NvmlProbe:
         )
 
     def _machine(self, host: Host, problem: Problem | None) -> Machine:
-        rows = self._rows.now
-        if order_is_known(self._visible_devices, self._device_order, rows):
-            visible = visible_gpus(self._visible_devices, rows)
-        else:
-            visible = frozenset(row.uuid for row in rows)
-            rows = tuple(replace(row, unknown={**row.unknown, "visible": _ORDER}) for row in rows)
+        rows = tuple(self._with_names(row) for row in self._rows.now)
         return replace(
             self._driver.versions,
-            gpus=tuple(
-                row if row.uuid in visible else replace(row, visible=False) for row in map(self._with_names, rows)
-            ),
+            gpus=marked(self._visible_devices, self._device_order, rows),
             links=(self._links.last if self._links else None) or (),
             host=host,
             error=problem,

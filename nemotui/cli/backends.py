@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from nemotui.catalog import load_catalog
@@ -108,7 +109,7 @@ async def looking(inv: Invocation) -> AsyncGenerator[tuple[MachineProbe, Catalog
         else:
             from nemotui.sim.probe import PretendProbe
 
-            probe = PretendProbe(inv.demo, SystemClock())
+            probe = PretendProbe(inv.demo, SystemClock(), **_shown())
         stack.push_async_callback(probe.close)
         yield probe, known(inv)
 
@@ -130,6 +131,18 @@ def kept_settings(inv: Invocation) -> Settings:
     return replace(inv.settings, state_dir=inv.settings.state_dir / "demo")
 
 
+class _Shown(TypedDict):
+    """What decides which GPUs CUDA shows, on a pretend machine too."""
+
+    visible_devices: str | None
+    device_order: str | None
+
+
+def _shown() -> _Shown:
+    variable = os.environ.get
+    return _Shown(visible_devices=variable("CUDA_VISIBLE_DEVICES"), device_order=variable("CUDA_DEVICE_ORDER"))
+
+
 def _box(
     inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float
 ) -> tuple[MachineProbe, ContainerRuntime, ModelCache, Surroundings]:
@@ -142,7 +155,7 @@ def _box(
         engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
         stack.push_async_callback(engine.close)
         surroundings = PretendSurroundings(inv.demo, engine)
-        return PretendProbe(inv.demo, clock, engine), engine, engine.hub, surroundings
+        return PretendProbe(inv.demo, clock, engine, **_shown()), engine, engine.hub, surroundings
     from nemotui.adapters.model_cache import HubCache
     from nemotui.adapters.surroundings import LocalSurroundings
 
@@ -156,9 +169,8 @@ def _box(
     from nemotui.adapters.nvml import NvmlProbe
     from nemotui.adapters.processes import Processes
 
-    visible, order = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("CUDA_DEVICE_ORDER")
     disk, processes = DiskProbe(inv.settings.hf_cache), Processes(docker.container_name)
-    probe = NvmlProbe(HostProbe(), processes, clock, disk=disk, visible_devices=visible, device_order=order)
+    probe = NvmlProbe(HostProbe(), processes, clock, disk=disk, **_shown())
     return probe, docker, cache, around
 
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nemotui.core.hardware import Gpu
+
+_ORDER = "whether CUDA_VISIBLE_DEVICES hides it is unknown: set CUDA_DEVICE_ORDER=PCI_BUS_ID"
+
+
+def marked(setting: str | None, device_order: str | None, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """The GPUs, those that CUDA hides under these values of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER marked so."""
+    if not order_is_known(setting, device_order, gpus):
+        return tuple(replace(gpu, unknown={**gpu.unknown, "visible": _ORDER}) for gpu in gpus)
+    visible = visible_gpus(setting, gpus)
+    return tuple(gpu if gpu.uuid in visible else replace(gpu, visible=False) for gpu in gpus)
 
 
 def order_is_known(setting: str | None, device_order: str | None, gpus: Sequence[Gpu]) -> bool:

@@ -44,6 +44,7 @@ class Occupancy:
     """What a running container does to the GPUs: the probe's source. `started_at` is unix time."""
 
     gpus: tuple[str, ...]
+    container: str
     pid: int
     started_at: float
     start_seconds: float
@@ -155,6 +156,7 @@ class PretendEngine:
         host = "127.0.0.1" if spec.bind in ("0.0.0.0", "") else spec.bind
         occupancy = Occupancy(
             gpus=gpus[: arguments.settings.tensor_parallel_size],
+            container=spec.name,
             pid=process.pid,
             started_at=started_at,
             start_seconds=self._start_seconds,

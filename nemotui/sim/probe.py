@@ -11,6 +11,7 @@ from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine, NoGpusError
 from nemotui.core.phases import TYPICAL
 from nemotui.core.ports import Clock
+from nemotui.core.visible import marked
 from nemotui.sim.machines import load_machine, load_profile, lost
 
 if TYPE_CHECKING:  # an idle machine needs neither
@@ -33,10 +34,22 @@ _SILENT = Problem(
 
 
 class PretendProbe:
-    """A `MachineProbe`. Without an engine the machine stays idle, but for the faults of its profile."""
+    """A `MachineProbe`. Without an engine the machine stays idle, but for the faults of its profile.
 
-    def __init__(self, profile: str, clock: Clock, engine: PretendEngine | None = None) -> None:
-        self._idle = load_machine(profile)
+    `visible_devices` and `device_order` are the values of CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER.
+    """
+
+    def __init__(
+        self,
+        profile: str,
+        clock: Clock,
+        engine: PretendEngine | None = None,
+        *,
+        visible_devices: str | None = None,
+        device_order: str | None = None,
+    ) -> None:
+        machine = load_machine(profile)
+        self._idle = replace(machine, gpus=marked(visible_devices, device_order, machine.gpus))
         self._faults = load_profile(profile)
         self._began_at: float | None = None
         self._answered: dict[str, tuple[float, Gpu]] = {}  # by UUID: when a GPU has answered last, and what
@@ -117,7 +130,9 @@ def occupied(gpu: Gpu, occupancy: Occupancy, *, rank: int, share: float, running
         busy = 0.9 if share >= TYPICAL.begin("kernels") else 0.1
     used = (gpu.memory_used_bytes or 0) + held
     limit = gpu.power_limit_w
-    process = GpuProcess(pid=occupancy.pid, name=f"VLLM::Worker_TP{rank}", user="root", memory_bytes=held)
+    process = GpuProcess(
+        pid=occupancy.pid, name=f"VLLM::Worker_TP{rank}", user="root", container=occupancy.container, memory_bytes=held
+    )
     return replace(
         gpu,
         memory_used_bytes=used,

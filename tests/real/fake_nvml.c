@@ -3,9 +3,11 @@
  *
  *     gpus 8                         how many there are (default 2)
  *     busy                           they all work
+ *     mig 0 2                        MIG is on for GPU 0, which is cut into 2 slices
  *     process 3 1234                 GPU 3 is used by this PID
  *     hang * nvmlInitWithFlags       this call does not come back while the line stands; of one GPU, or of all
  *     lost 1                         GPU 1 has fallen off the bus
+ *     error 0 4 nvmlDeviceGetPowerUsage   this call of GPU 0 gives the nvmlReturn_t 4; * for every GPU, or for none
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -18,11 +20,11 @@
 #define EXPORT __attribute__((visibility("default")))
 enum { MOST = 16, LINES = 32 };
 enum {
-    OK = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, TIMEOUT = 10,
+    OK = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, TIMEOUT = 10,
     GPU_IS_LOST = 15, ARGUMENT_VERSION_MISMATCH = 25
 };
 
-typedef struct { int index, failed; } gpu;
+typedef struct { int index, failed, slice; } gpu; /* slice: -1 for a whole GPU */
 typedef struct { unsigned gpu, memory; } utilization;
 typedef struct { unsigned version; unsigned long long total, reserved, free, used; } memory_v2;
 typedef struct { unsigned long long total, free, used; } memory_v1;
@@ -30,10 +32,10 @@ typedef struct { unsigned pid; unsigned long long memory; unsigned instance, com
 typedef struct { unsigned version; int sensor, celsius; } temperature;
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } pci;
 
-static gpu gpus[MOST];
+static gpu gpus[MOST], slices[MOST][7];
 static int inits, inside;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct { int gpus, busy, lines; char who[LINES][8], what[LINES][64], verb[LINES][16]; } scene;
+static struct { int gpus, busy, lines, code[LINES]; char who[LINES][8], what[LINES][64], verb[LINES][16]; } scene;
 static struct timespec seen;
 
 static void read_scene(void) {
@@ -50,7 +52,10 @@ static void read_scene(void) {
         int i = scene.lines;
         if (sscanf(line, "gpus %d", &scene.gpus) == 1) continue;
         if (strncmp(line, "busy", 4) == 0) { scene.busy = 1; continue; }
-        scene.lines += sscanf(line, "%15s %7s %63s", scene.verb[i], scene.who[i], scene.what[i]) >= 2;
+        if (sscanf(line, "error %7s %d %63s", scene.who[i], &scene.code[i], scene.what[i]) == 3)
+            strcpy(scene.verb[scene.lines++], "error");
+        else
+            scene.lines += sscanf(line, "%15s %7s %63s", scene.verb[i], scene.who[i], scene.what[i]) >= 2;
     }
     if (lines) fclose(lines);
 }
@@ -63,17 +68,21 @@ static int about(const char *verb, const gpu *g, int from) {
     return -1;
 }
 
-static int hangs(const char *name, const gpu *g) {
-    for (int i = about("hang", g, 0); i >= 0; i = about("hang", g, i + 1))
-        if (strcmp(scene.what[i], name) == 0) return 1;
-    return 0;
+/* The line of this verb about this call of a GPU; -1 where there is none. */
+static int about_call(const char *verb, const char *name, const gpu *g) {
+    for (int i = about(verb, g, 0); i >= 0; i = about(verb, g, i + 1))
+        if (strcmp(scene.what[i], name) == 0) return i;
+    return -1;
 }
+
+static int hangs(const char *name, const gpu *g) { return about_call("hang", name, g) >= 0; }
 
 static int begin(const char *name, gpu *g) {
     pthread_mutex_lock(&lock);
     read_scene();
     inside++;
-    int hang = hangs(name, g), lost = g && about("lost", g, 0) >= 0;
+    int hang = hangs(name, g), lost = g && about("lost", g, 0) >= 0, error = about_call("error", name, g);
+    int code = error >= 0 ? scene.code[error] : OK;
     pthread_mutex_unlock(&lock);
     while (hang) {
         usleep(50000);
@@ -84,7 +93,7 @@ static int begin(const char *name, gpu *g) {
     }
     if (g && g->failed) abort(); /* a driver crashes here */
     if (lost) g->failed = 1;
-    return inits == 0 ? UNINITIALIZED : lost ? GPU_IS_LOST : OK;
+    return inits == 0 ? UNINITIALIZED : lost ? GPU_IS_LOST : code;
 }
 
 static int end(int code) { pthread_mutex_lock(&lock); inside--; pthread_mutex_unlock(&lock); return code; }
@@ -106,6 +115,7 @@ static unsigned long long used(const gpu *g) { return about("process", g, 0) >= 
 
 static int processes(const gpu *g, unsigned *count, process *out) {
     unsigned room = *count;
+    if (room && !out) return INVALID_ARGUMENT;
     *count = 0;
     for (int i = about("process", g, 0); i >= 0; i = about("process", g, i + 1)) {
         if (*count < room && out) out[*count] = (process){(unsigned)atoi(scene.what[i]), used(g), ~0u, ~0u};
@@ -117,7 +127,12 @@ static int processes(const gpu *g, unsigned *count, process *out) {
 EXPORT int nvmlInitWithFlags(unsigned flags) {
     (void)flags;
     begin("nvmlInitWithFlags", NULL);
-    for (int i = 0; i < MOST; i++) gpus[i] = (gpu){i, 0};
+    int error = about_call("error", "nvmlInitWithFlags", NULL);
+    if (error >= 0) return end(scene.code[error]);
+    for (int i = 0; i < MOST; i++) {
+        gpus[i] = (gpu){i, 0, -1};
+        for (int j = 0; j < 7; j++) slices[i][j] = (gpu){i, 0, j};
+    }
     inits++;
     return end(OK);
 }
@@ -144,10 +159,11 @@ EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, gpu **out) {
 }
 CALL(nvmlDeviceGetIndex, (gpu *g, unsigned *out), g, *out = (unsigned)g->index;)
 CALL(nvmlDeviceGetMinorNumber, (gpu *g, unsigned *out), g, *out = (unsigned)g->index;)
-CALL(nvmlDeviceGetName, (gpu *g, char *buffer, unsigned length), g, code = text(buffer, length, "NVIDIA H200");)
+CALL(nvmlDeviceGetName, (gpu *g, char *buffer, unsigned length), g, code = text(buffer, length, g->slice < 0 ? "NVIDIA H200" : "NVIDIA H200 MIG 3g.71gb");)
 CALL(nvmlDeviceGetSerial, (gpu *g, char *buffer, unsigned length), g, code = text(buffer, length, "0123456789012");)
 CALL(nvmlDeviceGetUUID, (gpu *g, char *buffer, unsigned length), g,
-     char uuid[64]; snprintf(uuid, sizeof uuid, "GPU-00000000-1111-2222-3333-%012d", g->index); code = text(buffer, length, uuid);)
+     char uuid[64]; snprintf(uuid, sizeof uuid, "%s-00000000-1111-2222-%04d-%012d", g->slice < 0 ? "GPU" : "MIG", g->slice < 0 ? 3333 : g->slice, g->index);
+     code = text(buffer, length, uuid);)
 CALL(nvmlDeviceGetPciInfo_v3, (gpu *g, pci *out), g,
      memset(out, 0, sizeof *out); out->bus = 16u * (unsigned)g->index + 9; snprintf(out->bus_id, sizeof out->bus_id, "00000000:%02X:00.0", out->bus);)
 CALL(nvmlDeviceGetCudaComputeCapability, (gpu *g, int *major, int *minor), g, *major = 9; *minor = 0;)
@@ -155,24 +171,31 @@ CALL(nvmlDeviceGetPowerUsage, (gpu *g, unsigned *out), g, *out = (scene.busy ? 6
 CALL(nvmlDeviceGetEnforcedPowerLimit, (gpu *g, unsigned *out), g, *out = 700000;)
 CALL(nvmlDeviceGetPowerManagementLimit, (gpu *g, unsigned *out), g, *out = 700000;)
 CALL(nvmlDeviceGetUtilizationRates, (gpu *g, utilization *out), g,
-     out->gpu = scene.busy ? 85 + noise(g, 15) : 0; out->memory = scene.busy ? 22 : 0;)
+     if (about("mig", g, 0) >= 0) code = NOT_SUPPORTED; else { out->gpu = scene.busy ? 85 + noise(g, 15) : 0; out->memory = scene.busy ? 22 : 0; })
+CALL(nvmlDeviceGetMaxMigDeviceCount, (gpu *g, unsigned *out), g, *out = about("mig", g, 0) >= 0 ? 7 : 0;)
+CALL(nvmlDeviceGetMigDeviceHandleByIndex, (gpu *g, unsigned place, gpu **out), g,
+     int i = about("mig", g, 0); if (i < 0 || place >= (unsigned)atoi(scene.what[i])) code = NOT_FOUND; else *out = &slices[g->index][place];)
 CALL(nvmlDeviceGetTemperature, (gpu *g, int sensor, unsigned *out), g, if (sensor) code = INVALID_ARGUMENT; else *out = scene.busy ? 62 : 31;)
 CALL(nvmlDeviceGetTemperatureV, (gpu *g, temperature *out), g,
      if (out->version != (sizeof *out | 1u << 24)) code = ARGUMENT_VERSION_MISMATCH; else out->celsius = scene.busy ? 62 : 31;)
-CALL(nvmlDeviceGetClockInfo, (gpu *g, int kind, unsigned *out), g, (void)kind; *out = scene.busy ? 1980 - 15 * noise(g, 3) : 345;)
-CALL(nvmlDeviceGetMaxClockInfo, (gpu *g, int kind, unsigned *out), g, (void)kind; *out = 1980;)
+CALL(nvmlDeviceGetClockInfo, (gpu *g, int kind, unsigned *out), g,
+     if (kind < 0 || kind > 3) code = INVALID_ARGUMENT; else *out = scene.busy ? 1980 - 15 * noise(g, 3) : 345;)
+CALL(nvmlDeviceGetMaxClockInfo, (gpu *g, int kind, unsigned *out), g,
+     if (kind < 0 || kind > 3) code = INVALID_ARGUMENT; else *out = 1980;)
 CALL(nvmlDeviceGetFanSpeed, (gpu *g, unsigned *out), g, (void)out; code = NOT_SUPPORTED;)
 CALL(nvmlDeviceGetPerformanceState, (gpu *g, int *out), g, *out = 0;)
 CALL(nvmlDeviceGetCurrentClocksEventReasons, (gpu *g, unsigned long long *out), g, *out = scene.busy ? 4 : 1;)
 CALL(nvmlDeviceGetCurrentClocksThrottleReasons, (gpu *g, unsigned long long *out), g, *out = scene.busy ? 4 : 1;)
-CALL(nvmlDeviceGetTotalEccErrors, (gpu *g, int kind, int counter, unsigned long long *out), g, (void)kind; (void)counter; *out = 0;)
+CALL(nvmlDeviceGetTotalEccErrors, (gpu *g, int kind, int counter, unsigned long long *out), g,
+     if (kind < 0 || kind > 1 || counter < 0 || counter > 1) code = INVALID_ARGUMENT; else *out = 0;)
 CALL(nvmlDeviceGetEccMode, (gpu *g, int *now, int *later), g, *now = *later = 1;)
-CALL(nvmlDeviceGetMigMode, (gpu *g, unsigned *now, unsigned *later), g, *now = *later = 0;)
+CALL(nvmlDeviceGetMigMode, (gpu *g, unsigned *now, unsigned *later), g, *now = *later = about("mig", g, 0) >= 0;)
 CALL(nvmlDeviceGetPersistenceMode, (gpu *g, int *out), g, *out = 1;)
 CALL(nvmlDeviceGetDisplayActive, (gpu *g, int *out), g, *out = 0;)
 CALL(nvmlDeviceGetComputeMode, (gpu *g, int *out), g, *out = 0;)
 CALL(nvmlDeviceGetComputeRunningProcesses_v3, (gpu *g, unsigned *count, process *out), g, code = processes(g, count, out);)
-CALL(nvmlDeviceGetGraphicsRunningProcesses_v3, (gpu *g, unsigned *count, process *out), g, (void)out; *count = 0;)
+CALL(nvmlDeviceGetGraphicsRunningProcesses_v3, (gpu *g, unsigned *count, process *out), g,
+     if (*count && !out) code = INVALID_ARGUMENT; else *count = 0;)
 CALL(nvmlDeviceGetMemoryInfo, (gpu *g, memory_v1 *out), g,
      out->total = 150754820096ull; out->used = used(g) + 644939776ull; out->free = out->total - out->used;)
 CALL(nvmlDeviceGetMemoryInfo_v2, (gpu *g, memory_v2 *out), g,

@@ -118,6 +118,38 @@ def test_a_driver_whose_gpus_all_hang_does_not_keep_the_program(library: Path, s
     assert machine["host"]["hostname"]
 
 
+def test_a_driver_that_was_replaced_without_a_reboot_says_so(library: Path, scene: Path) -> None:
+    scene.write_text("error * 18 nvmlInitWithFlags\n")
+    machine = gpus(library, scene, code=3)
+    assert machine["error"]["kind"] == "driver_mismatch"
+    assert "Reboot" in machine["error"]["fix"]
+    assert machine["host"]["hostname"], "what can be known all the same"
+
+
+def test_a_call_that_is_not_allowed_costs_one_field(library: Path, scene: Path) -> None:
+    scene.write_text("error 0 4 nvmlDeviceGetPowerUsage\nerror 1 999 nvmlDeviceGetUtilizationRates\n")
+    first, second = gpus(library, scene)["gpus"]
+    assert (first["state"], first["power_w"], first["unknown"]["power_w"]) == ("ok", None, "Insufficient Permissions")
+    assert (second["state"], second["utilization_percent"]) == ("ok", None)
+    assert second["unknown"]["utilization_percent"]
+    assert first["utilization_percent"] == 0
+    assert second["power_w"] is not None
+
+
+def test_mig_is_read_with_its_slices_and_no_group_is_made_of_it(library: Path, scene: Path) -> None:
+    scene.write_text("gpus 2\nmig 1 2\n")
+    whole, cut = gpus(library, scene)["gpus"]
+    assert (whole["mig_enabled"], whole["slices"]) == (False, [])
+    assert (cut["mig_enabled"], cut["utilization_percent"]) == (True, None)
+    assert [part["uuid"][:30] for part in cut["slices"]] == [f"MIG-00000000-1111-2222-{i:04}-00" for i in (0, 1)]
+    assert {part["name"] for part in cut["slices"]} == {"NVIDIA H200 MIG 3g.71gb"}
+
+
+def test_a_machine_without_the_library_says_so(tmp_path: Path, scene: Path) -> None:
+    machine = gpus(tmp_path, scene, code=3)
+    assert machine["error"]["kind"] == "no_driver"
+
+
 def test_a_shutdown_that_never_comes_back_does_not_keep_the_program(library: Path, scene: Path) -> None:
     scene.write_text("hang * nvmlShutdown\n")
     assert states(gpus(library, scene)) == ["ok", "ok"]
@@ -185,5 +217,21 @@ def test_the_console_draws_and_is_left_while_the_driver_hangs(library: Path, sce
         terminal.wait_for("Hold the picture")
         terminal.keys("q")
         terminal.wait_for("no answer")
+        terminal.keys("q")
+        terminal.wait_for("exit code 0")
+
+
+def test_the_console_is_left_while_an_initialisation_for_the_sake_of_a_lost_gpu_hangs(
+    library: Path, scene: Path
+) -> None:
+    scene.write_text("gpus 2\n")
+    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
+    variables = {name: environment(library, scene)[name] for name in names}
+    with console([], variables) as terminal:
+        terminal.wait_for("NVIDIA H200")
+        scene.write_text("gpus 2\nlost 1\nhang * nvmlInitWithFlags\n")
+        terminal.wait_for("r Look again")
+        terminal.keys("r")
+        terminal.wait_for("the NVIDIA driver does not answer")
         terminal.keys("q")
         terminal.wait_for("exit code 0")

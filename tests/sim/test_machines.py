@@ -139,6 +139,7 @@ def test_a_gpu_fills_while_the_server_loads_and_works_while_it_answers() -> None
     assert gpu.cuda_total_bytes is not None
     plan = plan_memory(catalog.model, variant, total=gpu.cuda_total_bytes, tensor_parallel_size=2, kv_dtype="fp8")
     server = Occupancy(
+        container="nemotui",
         gpus=(gpu.uuid,),
         pid=7,
         started_at=0.0,
@@ -159,3 +160,22 @@ def test_a_gpu_fills_while_the_server_loads_and_works_while_it_answers() -> None
     assert used[2] == plan.weights
     assert set(used[3:]) == {plan.budget}
     assert busy == [10, 10, 10, 90, 0, 62, 100, 100]
+
+
+@pytest.mark.anyio
+async def test_a_pretend_machine_hides_gpus_as_a_real_one_does() -> None:
+    first, second = load_machine("2xh100").gpus
+    cases: tuple[tuple[str | None, list[bool]], ...] = (
+        ("1", [False, True]),
+        (second.uuid, [False, True]),
+        (first.uuid[:12], [True, False]),
+        ("", [False, False]),
+        (None, [True, True]),
+    )
+    for setting, seen in cases:
+        machine = await PretendProbe("2xh100", StoppedClock(), visible_devices=setting).sample()
+        assert [gpu.visible for gpu in machine.gpus] == seen
+    (sliced,) = load_machine("1xh100-mig").gpus
+    for setting, visible in ((sliced.slices[0].uuid, True), ("MIG-none", False)):
+        (gpu,) = (await PretendProbe("1xh100-mig", StoppedClock(), visible_devices=setting).sample()).gpus
+        assert gpu.visible is visible
