@@ -9,7 +9,7 @@ from nemotui.core.show import gib, number
 def host_facts(machine: Machine) -> list[str]:
     """What is known, the nearest first. Values that are old say how old."""
     host = machine.host
-    busy = "" if host.cpu_percent is None else f" {host.cpu_percent:3.0f} %"  # no line shall break anew
+    busy = "" if host.cpu_percent is None else f" {host.cpu_percent:2.0f} %"  # no line shall break anew
     total = "" if host.memory_total_bytes is None else f" of {gib(host.memory_total_bytes)}"
     facts = (
         host.hostname,

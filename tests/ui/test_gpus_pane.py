@@ -109,6 +109,17 @@ async def test_sixteen_gpus_have_a_line_each_and_their_matrix_where_it_fits() ->
     assert "links   120 pairs NVLINK" in narrow
 
 
+async def test_a_line_a_gpu_has_the_essentials_and_what_holds_the_clocks_back_stands_below() -> None:
+    machine = load_machine("8xh200")
+    gpus = tuple(replace(gpu, throttle_reasons=("software power cap",) * (gpu.index != 3)) for gpu in machine.gpus)
+    shown = await screen(replace(machine, gpus=gpus), (80, 24))
+    assert "#  NAME  USED/TOTAL GiB    FREE   LOAD      POWER   TEMP  MEMORY" in shown
+    assert "0  H200       0.0/140.4   139.8    0 %   70/700 W  31 °C  ─" in shown
+    assert "clock  GPU 0,1,2,4,5,6,7 held back by software power cap" in shown
+    tiny = await screen(replace(machine, gpus=gpus), (40, 10))
+    assert "0  H200       0.0/140.4    0 %" in tiny
+
+
 async def test_an_unknown_link_is_a_question_mark() -> None:
     machine = load_machine("2xh100")
     assert " GPU0  X     ?\n" in await screen(replace(machine, links=()))

@@ -24,7 +24,7 @@ from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.gpu_card import MOST_LOAD_LINES, card, card_lines
 from nemotui.ui.widgets.gpu_detail import detail
 from nemotui.ui.widgets.gpu_links import group_lines, link_lines
-from nemotui.ui.widgets.gpu_rows import gpu_rows, holder_lines
+from nemotui.ui.widgets.gpu_rows import gpu_rows, holder_lines, slowed_lines
 
 _BLANK = Content("")
 _NO_GPU = Problem("no_gpu", "the driver works, and there is no GPU", "See what `lspci -d 10de:` and `dmesg` say.")
@@ -124,7 +124,7 @@ class GpusPane(Pane[GpusState]):
         if ranks * high > height + 1 or width < _CARD_WIDTH:
             selected = self._chosen.uuid if self._chosen else None
             lines, self._cursor = gpu_rows(gpus, state.traces, order=self.view.order, selected=selected, width=width)
-            return [*lines, _BLANK, *_sections(holder_lines(gpus), below)]
+            return [*lines, _BLANK, *_sections(slowed_lines(gpus), holder_lines(gpus), below)]
         spare = (height - ranks * high - len(below)) // ranks
         load_lines = min(max(1, 1 + spare), MOST_LOAD_LINES)
         return [*self._cards(gpus, state, width, beside, load_lines), *below]

@@ -25,18 +25,20 @@ from nemotui.ui.widgets.gpu_words import (
     trouble_lines,
 )
 
-# Title, cells (negative: to the right) and the order that it stands for. The first always; the others from left to
-# right as there is room.
-_COLUMNS: tuple[tuple[str, int, Order | None], ...] = (
+# Title, cells (negative: to the right) and the order that it stands for.
+Column = tuple[str, int, Order | None]
+_COLUMNS: tuple[Column, ...] = (
     ("#", -2, "index"),
-    ("NAME", 17, None),
+    ("NAME", 17, None),  # at most
     ("USED/TOTAL GiB", -14, "memory"),
+    ("FREE", -6, None),
     ("LOAD", -5, "load"),
     ("POWER", -9, "power"),
     ("TEMP", -5, None),
     ("CLOCK", -8, None),
 )
-_LEAST_PICTURE = 12
+_LEFT_OUT = ("CLOCK", "FREE", "TEMP", "POWER", "LOAD")  # in this order, where there is no room
+_LEAST_PICTURE = 8
 _BAR_SHARE = 0.4  # of the room for pictures
 
 
@@ -44,9 +46,7 @@ def gpu_rows(
     gpus: Sequence[Gpu], traces: Mapping[str, Trace], *, order: Order, selected: str | None, width: int
 ) -> tuple[list[Content], int]:
     """Their lines under a line of titles, and which of them is the selected GPU's."""
-    shown = [column for i, column in enumerate(_COLUMNS) if i < 2 or _width(_COLUMNS[: i + 1]) <= width]
-    if _width(shown) + 2 * _LEAST_PICTURE > width:  # the clock is the first to go for the pictures
-        shown = shown[: len(_COLUMNS) - 1]
+    shown = _columns(gpus, width)
     room = width - _width(shown) - 2
     bar_width = int(room * _BAR_SHARE) if room >= 2 * _LEAST_PICTURE else 0
     load_width = room - bar_width - (2 if bar_width else 0) if room >= _LEAST_PICTURE else 0
@@ -56,11 +56,12 @@ def gpu_rows(
             at = len(lines)
         here = mark(gpu.uuid == selected)
         if gpu.memory_total_bytes is None and gpu.state != "ok":  # nothing but the reason is known
-            words = columns([(str(gpu.index), -2), (_short(gpu), 17)])
+            words = columns([(str(gpu.index), -2), (_short(gpu), shown[1][1])])
             why = trouble_lines(gpu, 2) or [Content.assemble("  ", state_words(gpu))]
             lines += [Content.assemble(here, (words, "$muted"), line) for line in why]
             continue
-        cells = columns([(text, size) for text, (_, size, _) in zip(_cells(gpu), shown, strict=False)])
+        texts = _cells(gpu)
+        cells = columns([(texts[title], size) for title, size, _ in shown])
         load = picture(traces.get(gpu.uuid, Trace()).utilization, load_width, 1)[0]
         pictures = [memory_bar(gpu, bar_width), Content.styled(load, "$secondary")]
         quiet = "$muted" if gpu.age_s is not None or not gpu.visible else ""
@@ -83,31 +84,59 @@ def holder_lines(gpus: Sequence[Gpu]) -> list[Content]:
     ]
 
 
-def _titles(shown: Sequence[tuple[str, int, Order | None]], order: Order, bar_width: int, load_width: int) -> Content:
+def slowed_lines(gpus: Sequence[Gpu]) -> list[Content]:
+    """What holds the clocks of which back."""
+    slowed: dict[tuple[str, ...], list[int]] = {}
+    for gpu in gpus:
+        if gpu.throttle_reasons:
+            slowed.setdefault(gpu.throttle_reasons, []).append(gpu.index)
+    return [
+        Content.assemble(
+            ("clock  ", "$muted"),
+            f"GPU {','.join(map(str, sorted(indices)))}",
+            (f" held back by {', '.join(reasons)}", "$muted"),
+        )
+        for reasons, indices in slowed.items()
+    ]
+
+
+def _columns(gpus: Sequence[Gpu], width: int) -> list[Column]:
+    name = min(17, max(len("NAME"), *(len(_short(gpu)) for gpu in gpus)))
+    shown = [(title, name if title == "NAME" else size, order) for title, size, order in _COLUMNS]
+    for title in _LEFT_OUT:
+        if _width(shown) + (2 * _LEAST_PICTURE if title == "CLOCK" else 0) <= width:
+            break
+        shown = [column for column in shown if column[0] != title]
+    return shown
+
+
+def _titles(shown: Sequence[Column], order: Order, bar_width: int, load_width: int) -> Content:
     names = [(f"▾{title}" if by == order != "index" else title, size) for title, size, by in shown]
     tail = [f"{'MEMORY':<{bar_width}}"] if bar_width else []
     tail += ["LOAD, LAST MINUTES".rjust(load_width)] if load_width >= 18 else []
     return Content.styled("  ".join([" " + columns(names), *tail]), "$muted")
 
 
-def _width(shown: Sequence[tuple[str, int, Order | None]]) -> int:
+def _width(shown: Sequence[Column]) -> int:
     return 1 + sum(abs(size) + 2 for _, size, _ in shown) - 2
 
 
-def _cells(gpu: Gpu) -> list[str]:
-    used, total = (
-        "n/a" if size is None else f"{size / 2**30:.1f}" for size in (gpu.memory_used_bytes, gpu.memory_total_bytes)
+def _cells(gpu: Gpu) -> dict[str, str]:
+    used, total, free = (
+        "n/a" if size is None else f"{size / 2**30:.1f}"
+        for size in (gpu.memory_used_bytes, gpu.memory_total_bytes, gpu.memory_free_bytes)
     )
     limit = "" if gpu.power_limit_w is None else f"/{gpu.power_limit_w:.0f}"
-    return [
-        str(gpu.index),
-        _short(gpu),
-        f"{used}/{total}",
-        number(gpu.utilization_percent, "%"),
-        "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f}{limit} W",
-        number(gpu.temperature_c, "°C"),
-        mhz(gpu.sm_clock_mhz),
-    ]
+    return {
+        "#": str(gpu.index),
+        "NAME": _short(gpu),
+        "USED/TOTAL GiB": f"{used}/{total}",
+        "FREE": free,
+        "LOAD": number(gpu.utilization_percent, "%"),
+        "POWER": "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f}{limit} W",
+        "TEMP": number(gpu.temperature_c, "°C"),
+        "CLOCK": mhz(gpu.sm_clock_mhz),
+    }
 
 
 def _short(gpu: Gpu) -> str:

@@ -6,6 +6,7 @@ Textual's own Sparkline scales itself to what it is given, so that a constant 10
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from textual.content import Content
@@ -28,10 +29,11 @@ def nice_top(highest: float) -> float:
     return next(step * power for step in _STEPS if step * power >= highest * (1 - 1e-9))
 
 
-def column(value: float | None, top: float, height: int) -> list[str]:
+@lru_cache(maxsize=4096)  # the same values are drawn at each sample, a column further left
+def column(value: float | None, top: float, height: int) -> tuple[str, ...]:
     """One value as `height` characters from the top down. A known value shows at least a line, even 0."""
     eighths = _eighths(value, top, height)
-    return [EIGHTHS[min(max(eighths - row * 8, 0), 8)] for row in reversed(range(height))]
+    return tuple(EIGHTHS[min(max(eighths - row * 8, 0), 8)] for row in reversed(range(height)))
 
 
 def band(low: Values, high: Values, top: float, height: int, style: str, light: str) -> list[Content]:
