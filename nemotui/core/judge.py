@@ -9,6 +9,7 @@ from typing import Literal
 from nemotui.core.case import Case
 from nemotui.core.checks import capability
 from nemotui.core.flags import vllm_args
+from nemotui.core.groups import GpuGroups
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow
@@ -100,12 +101,11 @@ class Recommendation:
         return tuple((tokens, self.data_parallel_size * self.memory.live_requests(tokens)) for tokens in lengths)
 
 
-def judge(case: Case) -> Recommendation:
-    """The row for this case."""
+def judge(case: Case, free: GpuGroups) -> Recommendation:
+    """The row for this case. `free`: the groups with room for its budget, looked for once for any number of copies."""
     catalog, request, variant, tp = case.catalog, case.request, case.variant, case.tp
     planned, start, memory = case.planned, case.start, case.taught
     max_num_seqs = case.max_num_seqs(memory)
-    free = case.groups(case.budget)
     refusals = refuse(case, free)
 
     # A row that is refused for want of free memory still says which GPUs it is about.

@@ -52,14 +52,14 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
 
 def _best(cases: Sequence[Case]) -> list[Recommendation]:
     """The best of the kinds of GPU; where the copies were left open, also with one on every group that is free."""
-    judged = [(judge(case), case) for case in cases]
+    judged = [(judge(case, free), case, free) for case in cases for free in [case.groups(case.budget)]]
     if not judged:
         return []
-    row, case = min(judged, key=lambda pair: _order(pair[0], pair[1].request.goal))
+    row, case, free = min(judged, key=lambda each: _order(each[0], each[1].request.goal))
     if case.request.data_parallel_size or case.request.as_published or row.verdict == "no":
         return [row]
-    copies = len(case.groups(case.budget).groups)
-    whole = judge(replace(case, dp=copies)) if copies > 1 else row
+    copies = len(free.groups)
+    whole = judge(replace(case, dp=copies), free) if copies > 1 else row
     return [row] if whole is row or whole.verdict == "no" else [row, whole]
 
 
