@@ -33,6 +33,13 @@ _KEPT_LINES: Final = 4_000  # for the diagnosis: a failed start is a few hundred
 _GONE: Final = ("exited", "dead", "removing", "created")
 _BEING_STARTED_S: Final = 60.0  # a container is created, then started; this old it was left behind
 _LOST_RACE: Final = ("name_taken", "no_container")
+_ENGINE_BACK_S: Final = 120.0  # an engine that is restarted ends its containers first, which takes its time
+_ENDED_BY_ENGINE: Final = (137, 143, 255)
+_ENGINE_STOPPED: Final = FailedError(
+    "engine_stopped",
+    "Docker was stopped or restarted, and the container with it",
+    'Start it again with `nemotui deploy`. With {"live-restore": true} in /etc/docker/daemon.json containers live on.',
+)
 _CRASHES: Final = 3  # a server that ends so often is in a loop
 _REMOVED: Final = Diagnosis(
     kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
@@ -260,28 +267,47 @@ _News = tuple[LogLine, ...] | Expectation | Sight | _Answered | Container | Exce
 async def _follow_log(
     runtime: ContainerRuntime, container: Container, clock: Clock, news: asyncio.Queue[_News]
 ) -> None:
-    """The log of this run until the container has ended for good. A log that breaks off is taken up where it broke."""
-    last, restarts = container.started_at, container.restarts  # older lines are of an earlier run
+    """The log of this run until the container has ended for good. A log that breaks off is taken up where it broke.
+
+    An engine that is restarted is waited for; what it has ended by that did not fail by itself.
+    """
+    last, seen = container.started_at, container  # older lines are of an earlier run
+    away_since: float | None = None
     try:
         while True:
-            seen = last
-            async with aclosing(runtime.logs(container.id, follow=True, since=seen)) as batches:
-                async for batch in batches:
-                    # `since` includes the lines at that very time.
-                    fresh = tuple(line for line in batch if seen is None or line.time is None or line.time > seen)
-                    last = max((line.time for line in fresh if line.time is not None), default=last)
-                    if fresh:
-                        await news.put(fresh)
-            container = await runtime.inspect(container.id)
-            if container.state in _GONE:
-                await news.put(container)
+            try:
+                last = await _read_log(runtime, container.id, last, news)
+                now = await runtime.inspect(container.id)
+            except NothingThereError as error:
+                away_since = clock.now() if away_since is None else away_since
+                if error.problem.kind != "no_engine" or clock.now() - away_since > _ENGINE_BACK_S:
+                    raise
+                await clock.sleep(POLL_S)
+                continue
+            if now.state in _GONE:
+                await news.put(_ENGINE_STOPPED if away_since is not None and now.exit_code in _ENDED_BY_ENGINE else now)
                 return
-            if container.restarts > restarts:
-                restarts = container.restarts
-                await news.put(container)
+            if now.restarts > seen.restarts or now.started_at != seen.started_at:
+                await news.put(now)
+            seen, away_since = now, None
             await clock.sleep(POLL_S)
     except Exception as error:
         await news.put(error)
+
+
+async def _read_log(
+    runtime: ContainerRuntime, container_id: str, last: float | None, news: asyncio.Queue[_News]
+) -> float | None:
+    """What comes after the time `last`, until it breaks off; the time of the last line then."""
+    seen = last
+    async with aclosing(runtime.logs(container_id, follow=True, since=seen)) as batches:
+        async for batch in batches:
+            # `since` includes the lines at that very time.
+            fresh = tuple(line for line in batch if seen is None or line.time is None or line.time > seen)
+            last = max((line.time for line in fresh if line.time is not None), default=last)
+            if fresh:
+                await news.put(fresh)
+    return last
 
 
 async def _look_on(lookout: Lookout, clock: Clock, news: asyncio.Queue[_News]) -> None:

@@ -21,6 +21,7 @@ from nemotui.core.deploy import (
     Starting,
     curl,
     deploy,
+    follow_start,
     served_name,
 )
 from nemotui.core.errors import FailedError, NothingThereError
@@ -424,3 +425,59 @@ def test_the_curl_line_is_the_same_request_for_a_shell() -> None:
 
     assert line[:2] == ["curl", "http://127.0.0.1:8000/v1/chat/completions"]
     assert json.loads(line[-1]) == {"model": "m", "messages": [{"content": "it's"}]}
+
+
+async def test_a_start_that_is_found_again_resumes_its_phases_from_the_log_with_their_own_times() -> None:
+    log = captured("h200-vllm-0.24-fp8-startup.log")
+    assert log[0].time is not None
+    until = next(n for n, line in enumerate(log) if "Warming up Mamba2" in line.text) + 1
+    container = replace(RUNNING, started_at=log[0].time - 16)
+    clock = Clock()
+    clock.time = log[0].time + 200  # long after that line was written
+
+    events = [
+        event
+        async for event in follow_start(Runtime(logs_=[log[:until]]), Server(up_after=until + 8), container, clock)
+        if isinstance(event, Starting)
+    ]
+
+    found = events[-1]
+    assert found.phase == "kernels"
+    expected = {"boot": 16, "config": 17, "engine": 2, "weights": 8, "compile": 25}
+    assert found.tracker.durations() == expected
+    assert found.elapsed_s == clock.time - log[0].time + 16
+    assert found.silent_s == pytest.approx(clock.time - log[until - 1].time, abs=1)  # type: ignore[operator]
+
+
+async def test_an_engine_that_is_away_is_waited_for_and_what_it_ended_did_not_fail() -> None:
+    class Away(Runtime):
+        away = 3
+
+        async def inspect(self, container_id: str) -> Container:
+            if self.away:
+                self.away -= 1
+                raise NothingThereError("no_engine", "No Docker engine answers")
+            return await super().inspect(container_id)
+
+    ended = replace(RUNNING, state="exited", exit_code=137)
+    one, two = written("one", 1001.0) + written("two", 1002.0)
+    runtime = Away(logs_=[[one], [], [], [one, two]], ends=ended)
+
+    events = await run(runtime, Server())
+
+    assert [line.text for event in events if isinstance(event, LogBatch) for line in event.lines] == ["one", "two"]
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.kind == "engine_stopped"
+    assert "live-restore" in failed.remedy
+
+
+async def test_an_engine_that_does_not_come_back_is_nothing_to_act_on() -> None:
+    class Gone(Runtime):
+        async def logs(self, *args: Any, **kwargs: Any) -> AsyncGenerator[tuple[LogLine, ...], None]:
+            if self.images:
+                raise NothingThereError("no_engine", "No Docker engine answers")
+            yield ()
+
+    with pytest.raises(NothingThereError):
+        await run(Gone(), Server())

@@ -20,8 +20,38 @@ def read(lines: list[LogLine], tracker: StartupTracker | None = None) -> Startup
     return reduce(StartupTracker.after, lines, tracker or StartupTracker())
 
 
-# Hand-read from the stamps in each log, which are whole seconds.
+# Hand-read from the stamps in each log, which are whole seconds. Those of 0.17 and 0.33 are no captures: they are
+# written from the format strings of these versions' sources, with a download in one and a compile cache in the other.
 CAPTURED = [
+    (
+        "vllm-0.17-startup.log",
+        {
+            "boot": 8,
+            "config": 19,
+            "engine": 11,
+            "download": 540,
+            "weights": 52,
+            "compile": 37,
+            "kernels": 76,
+            "kv_cache": 0,
+            "graphs": 19,
+            "serve": 1,
+        },
+    ),
+    (
+        "vllm-0.33-startup.log",
+        {
+            "boot": 4,
+            "config": 13,
+            "engine": 3,
+            "weights": 36,
+            "compile": 5,
+            "kernels": 41,
+            "kv_cache": 0,
+            "graphs": 11,
+            "serve": 2,
+        },
+    ),
     (
         "h200-vllm-0.24-fp8-startup.log",
         {
@@ -303,7 +333,8 @@ def misses(lines: list[LogLine], tracker: StartupTracker) -> list[tuple[float, f
     return found
 
 
-@pytest.mark.parametrize("name", [name for name, _ in CAPTURED])
+# How long a download takes its bytes tell, no log does.
+@pytest.mark.parametrize("name", [name for name, seconds in CAPTURED if "download" not in seconds])
 @pytest.mark.parametrize("factor", [1, 0.7, 1.5])
 def test_the_eta_learned_from_a_start_holds_for_a_faster_and_a_slower_one(name: str, factor: float) -> None:
     first = read(captured(name))
@@ -311,7 +342,9 @@ def test_the_eta_learned_from_a_start_holds_for_a_faster_and_a_slower_one(name: 
     assert not misses(stretched(captured(name), factor), StartupTracker(expected=expected))
 
 
-@pytest.mark.parametrize("name", [name for name, seconds in CAPTURED if "compile" in seconds])
+@pytest.mark.parametrize(
+    "name", [name for name, seconds in CAPTURED if seconds.get("compile", 0) > 20 and "download" not in seconds]
+)
 @pytest.mark.parametrize("factor", [1, 0.7, 1.5])
 def test_the_eta_learned_from_a_start_that_compiled_holds_for_the_next_that_need_not(name: str, factor: float) -> None:
     first = read(captured(name))
