@@ -11,10 +11,13 @@ from pathlib import Path
 from nemotui.adapters.logout import ends_at_logout, lingers
 
 
-def spawn(module: str, arguments: Sequence[str], secrets: Mapping[str, str], log: Path) -> int:
+def spawn(
+    module: str, arguments: Sequence[str], secrets: Mapping[str, str], log: Path, *, held: Sequence[int] = ()
+) -> int:
     """`python -m MODULE ARGUMENTS…`, its output appended to `log`; its process id. Secrets reach it by environment.
 
-    Not by subprocess, which wants to own its children: this one is its own master.
+    Signals that are `held` back reach it once it lets them, so that an early one finds it ready. Not by subprocess,
+    which wants to own its children: this one is its own master.
     """
     # -P: what lies in the folder that we were called from must not stand in for a module.
     argv = [*_scope(), sys.executable, "-P", "-m", module, *arguments]
@@ -29,6 +32,7 @@ def spawn(module: str, arguments: Sequence[str], secrets: Mapping[str, str], log
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
+        setsigmask=held,
     )
 
 

@@ -63,7 +63,8 @@ class LoadProcess:
     def _spawn(self, directory: RunDirectory) -> int:
         key = self._api_key()
         secrets = {"NEMOTUI_API_KEY": key} if key else {}
-        pid = apart.spawn("nemotui.load", [str(directory.path)], secrets, directory.log)
+        held = (signal.SIGTERM, signal.SIGINT)
+        pid = apart.spawn("nemotui.load", [str(directory.path)], secrets, directory.log, held=held)
         # It does so itself too; now nobody can find the directory without its process.
         directory.claim(pid)
         return pid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ class KnownServer:
     tokenizer: bool = True
     refuse_after: int | None = None
     version: dict[str, Any] | None = None  # what GET /version answers, if anything
+    tls: ssl.SSLContext | None = None
     metrics: bytes | None = None  # what GET /metrics answers, if anything
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -52,10 +54,12 @@ class KnownServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
 
     async def serve(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=2**22, backlog=512)
+        self._server = await asyncio.start_server(
+            self._connection, "127.0.0.1", 0, limit=2**22, backlog=512, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         ready()
         await stop.wait()

@@ -71,10 +71,22 @@ class Row:
     itl_us: tuple[float, float, float]
     chunk_p99_us: float | None
     reached: float
-    cpu_us_per_chunk: float
+    cpu_us_per_chunk: float  # of all processes, from start to end
+    worker_us_per_chunk: float = 0.0  # of those that hold the streams
     memory_mb: float
     first_s: float
+    coalesced: float | None = None
     note: str = ""
+
+    def met(self, cell: Cell) -> bool:
+        """Whether it holds what is promised for so many streams."""
+        few = cell.streams <= 256
+        if few and not (
+            abs(self.ttft_us[0]) <= 200 and (self.chunk_p99_us or 0) <= 100 and (self.coalesced or 0) < 0.001
+        ):
+            return False
+        cheap = few or self.worker_us_per_chunk <= 25
+        return abs(self.itl_us[2]) <= (100 if few else 500) and self.reached >= 0.98 and cheap and self.memory_mb <= 100
 
     def __str__(self) -> str:
         ttft, itl = (" / ".join(f"{us / 1000:+.3f}" for us in figures) for figures in (self.ttft_us, self.itl_us))
@@ -123,12 +135,15 @@ def ours(cell: Cell, folder: Path) -> Row:
         chunk_p99_us=found.chunk.percentile(99),
         reached=cell.prompts * cell.request_s / (cell.streams * result["duration"]),
         cpu_us_per_chunk=(usage.ru_utime + usage.ru_stime) * 1e6 / (cell.prompts * cell.tokens),
+        worker_us_per_chunk=clock["cpu_us_per_chunk"],
         memory_mb=usage.ru_maxrss / 1024,
         first_s=(known.sent[spec.warmup].arrival_ns - began_ns) / 1e9,
+        coalesced=clock["coalesced_share"],
         note=(
             f"{clock['source']}, {'trusted' if clock['trusted'] else 'NOT trusted'},"
             f" {clock['coalesced_share']:.2%} coalesced, lag p99 {clock['lag_p99_us']} µs,"
-            f" {clock['workers']} × {clock['busiest_worker_cores']:.2f} cores"
+            f" {clock['workers']} × {clock['busiest_worker_cores']:.2f} cores,"
+            f" {clock['cpu_us_per_chunk']:.1f} µs a chunk"
         ),
     )
 

@@ -1,9 +1,10 @@
-"""How far the load generator's figures are from the truth, and what it costs: `make perf`."""
+"""How far the load generator's figures are from the truth, and what it costs.
+
+The table is `python -m tests.perf.load_table`, which says what its environment may ask for.
+"""
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
 import subprocess
 import sys
@@ -13,75 +14,62 @@ from pathlib import Path
 import pytest
 
 from nemotui.core.bench import BenchSpec
-from nemotui.core.histogram import Histogram
 from nemotui.rundir import RunDirectory
-from tests.load.known_server import Behaviour, KnownServer, serving
+from tests.perf.known_schedule import known_schedule
+from tests.perf.load_table import HEAD, table
 
 pytestmark = pytest.mark.perf
 
-# A server of its own process: it records when it read each request and wrote each token, and prints that.
-_SERVER = """
-import json, sys
-from tests.load.known_server import Behaviour, KnownServer, serving
-server = KnownServer(lambda _: Behaviour(thinking=0, content=250, first_s=0.1, gap_s=0.012))
-with serving(server):
-    print(server.url, flush=True)
-    sys.stdin.readline()
-print(json.dumps([server.arrivals, server.sends]), flush=True)
-"""
 
-
-def figures(name: str, histogram: Histogram) -> str:
-    p50, p99 = histogram.percentiles(50, 99)
-    return f"{name} mean {histogram.mean() or 0:9.0f}  p50 {p50 or 0:9.0f}  p99 {p99 or 0:9.0f} µs"
-
-
-@pytest.mark.parametrize("streams", [1, 8, 32])
-def test_error_against_a_known_schedule(tmp_path: Path, streams: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        spec = BenchSpec(
-            base_url=server.stdout.readline().decode().strip(),
-            input_len=128,
-            output_len=250,
-            num_prompts=3 * streams,
-            max_concurrency=streams,
-        )
-        directory = RunDirectory.create(tmp_path, spec, {}, now=0)
-        generator = subprocess.Popen([sys.executable, "-m", "nemotui.load", directory.path])
-        _, status, usage = os.wait4(generator.pid, 0)
-        generator.returncode = os.waitstatus_to_exitcode(status)
-        said, _ = server.communicate(b"\n")
-    arrivals, sends = json.loads(said)
-    true_ttft, true_itl = Histogram(), Histogram()
-    for arrival, times in list(zip(arrivals, sends, strict=True))[spec.warmup :]:
-        true_ttft.add(round((times[0] - arrival) * 1e6))
-        true_itl.update(round((b - a) * 1e6) for a, b in itertools.pairwise(times))
-    ttft, itl = Histogram(), Histogram()
-    for record in directory.requests():
-        assert record.ttft_us is not None
-        ttft.add(record.ttft_us)
-        itl.update(b - a for a, b in itertools.pairwise(record.token_us))
-    result = directory.result()
-    assert result["completed"] == spec.num_prompts
-    print(f"\n{streams} streams at 12 ms")
-    for name, ours, true in (("TTFT", ttft, true_ttft), ("ITL ", itl, true_itl)):
-        print(figures(f"  {name} true", true), figures(" | ours", ours), sep="")
-    print(f"  clock {result['clock']}")
-    cpu = usage.ru_utime + usage.ru_stime
-    print(f"  {cpu * 1e6 / (len(itl) + len(ttft)):.0f} µs CPU a chunk, {usage.ru_maxrss / 1024:.0f} MB")
+def test_the_table() -> None:
+    print(f"\n{HEAD}")
+    for cell, row in table():
+        print(f"| {cell} | {row} |", flush=True)
+        assert row.tool != "nemotui" or row.met(cell), f"{cell} is off its target"
 
 
 def test_start_of_the_published_shape(tmp_path: Path) -> None:
-    """From the process's start to the first measured request, prompts of 512 × 8,192 tokens included."""
-    with serving(KnownServer(lambda _: Behaviour())) as server:
+    """From the process's start to the first request and the first that is measured, of 512 × 8,192 tokens."""
+    with known_schedule("--ttft-us", 1000, "--itl-us", 1000) as server:
         spec = BenchSpec(base_url=server.url, input_len=8192, output_len=5, num_prompts=512, max_concurrency=32)
         directory = RunDirectory.create(tmp_path, spec, {}, now=0)
-        began = time.monotonic()
+        began_ns = time.monotonic_ns()
         process = subprocess.Popen([sys.executable, "-m", "nemotui.load", directory.path])
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     result = directory.result()
     assert (result["completed"], result["approximate_prompts"]) == (512, None)
-    first = server.arrivals[spec.warmup] - began
-    print(f"\n{first:.2f} s to the first request, {usage.ru_maxrss / 1024:.0f} MB, then {result['duration']:.1f} s")
+    warmup, first = ((server.sent[number].arrival_ns - began_ns) / 1e9 for number in (0, spec.warmup))
+    print(
+        f"\n{warmup:.2f} s to the warm-up, {first:.2f} s to the first measured request, {usage.ru_maxrss / 1024:.0f} MB"
+    )
+    assert first < 1
+
+
+def test_ten_million_chunks_stay_flat() -> None:
+    """Ten thousand requests of a thousand chunks each, with gaps all over the place."""
+    code = """
+import random, resource, time
+from nemotui.core.bench import BenchSpec, RequestRecord
+from nemotui.core.bench_summary import Live, Summary
+spec = BenchSpec(base_url="http://h", output_len=1000, num_prompts=10_000)
+summary = Summary(spec)
+live = Live(summary)
+rng, began = random.Random(1), time.process_time()
+for index in range(10_000):
+    at, times = 100_000, []
+    for gap in rng.choices(range(200, 400_000), k=1000):
+        times.append(at := at + gap)
+    live.new_gaps_us += [b - a for a, b in zip(times, times[1:])]
+    summary.add(RequestRecord(index=index, scheduled_s=0, sent_s=0, ttft_us=times[0], e2el_us=times[-1],
+                              end_us=times[-1], token_us=tuple(times), completion_tokens=1000))
+    if index % 100 == 0:
+        live.point("run", index / 10)
+result = summary.result(1000.0)
+assert result["median_itl_ms"] is not None
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, (time.process_time() - began) / 10)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    megabytes, cpu_us = done.stdout.split()
+    print(f"\n{megabytes} MB after ten million chunks, {cpu_us} µs of processor a chunk")
+    assert int(megabytes) < 100
