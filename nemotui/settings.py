@@ -43,6 +43,9 @@ class Settings:
     catalog: Path | None = None
     price_per_hour: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
     on_ready: str | None = None
+    restart_policy: str = "no"
+    log_max_size: str = "50m"
+    log_max_files: int = 3
 
     @property
     def runs_dir(self) -> Path:

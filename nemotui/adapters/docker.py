@@ -312,9 +312,11 @@ def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[st
         "environment": dict(spec.environment) | secrets,
         "volumes": [f"{v.source}:{v.target}:{'ro' if v.read_only else 'rw'}" for v in spec.volumes],
         "labels": dict(spec.labels),
-        # The engine's default keeps a log without end.
-        "log_config": LogConfig(type=LogConfig.types.JSON, config={"max-size": "50m", "max-file": "3"}),
     }
+    if keeping := spec.keeping:
+        policy, _, times = keeping.restart.partition(":")
+        arguments["log_config"] = LogConfig(type=LogConfig.types.JSON, config=keeping.log_options)
+        arguments["restart_policy"] = {"Name": policy} | ({"MaximumRetryCount": int(times)} if times else {})
     if spec.entrypoint is not None:
         arguments["entrypoint"] = [spec.entrypoint]
     if spec.ipc_host:

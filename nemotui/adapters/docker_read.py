@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, cast
 
 from nemotui.adapters.docker_streams import unix_time
+from nemotui.core.errors import UsageError
+from nemotui.core.keeping import Keeping
 from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container, ContainerState
 from nemotui.core.secret_args import is_secret_name, redacted
@@ -77,7 +79,22 @@ def spec_of(attrs: Mapping[str, Any], image_environment: Set[str]) -> ContainerS
         secret_environment=secret,
         labels=tuple((plain_line(k), plain_line(v)) for k, v in (config.get("Labels") or {}).items()),
         ipc_host=host.get("IpcMode") == "host",
+        keeping=_keeping(host),
     )
+
+
+def _keeping(host: Mapping[str, Any]) -> Keeping | None:
+    policy, log = host.get("RestartPolicy") or {}, host.get("LogConfig") or {}
+    options = log.get("Config") or {}
+    times = policy.get("MaximumRetryCount") or 0
+    try:
+        return Keeping(
+            restart=plain_line(policy.get("Name") or "no") + (f":{times}" if times else ""),
+            log_max_size=plain_line(options["max-size"]),
+            log_max_files=int(options["max-file"]),
+        )
+    except (KeyError, ValueError, UsageError):  # not as we make them
+        return None
 
 
 def _bindings(attrs: Mapping[str, Any]) -> Iterator[tuple[int, str | None, int | None]]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from nemotui.cli.backends import best, kept_settings, pretend_port
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import UsageError
+from nemotui.core.keeping import Keeping
 from nemotui.core.plan import Plan
 from nemotui.core.ports import Backends
 from nemotui.core.reach import is_open
@@ -61,6 +62,11 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
         vllm_cache=str(settings.vllm_cache),
         key_file=None if os.environ.get("VLLM_API_KEY") else str(kept_settings(inv).key_file.absolute()),
         inherited=tuple(name for name in _NETWORK if _reaches_a_container(os.environ.get(name))),
+        keeping=Keeping(
+            restart=settings.restart_policy,
+            log_max_size=settings.log_max_size,
+            log_max_files=settings.log_max_files,
+        ),
         extra_args=extra_args,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nemotui.core.flags import Flag
 from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, plan_flags
 
-_OURS_ALONE = ("--name", "--label")  # how nemotui knows a container: nothing that the server does
+_OURS_ALONE = ("--name", "--label", "--restart", "--log-driver")  # nothing that the server itself does
 
 
 # What those who paste the published command run into.

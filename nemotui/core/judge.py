@@ -216,5 +216,6 @@ def _plan(case: Case, gpus: tuple[str, ...], max_num_seqs: int) -> Plan:
         key_file=request.key_file,
         inherited=() if published else request.inherited,
         as_published=published,
+        keeping=request.keeping,
         extra_args=request.extra_args,
     )

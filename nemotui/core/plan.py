@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nemotui.core.flags import Flag, vllm_flags
+from nemotui.core.keeping import AS_WE_DO, Keeping
 from nemotui.core.reach import is_open
 from nemotui.core.secret_args import redacted
 
@@ -61,6 +62,7 @@ class Plan:
     key_file: str | None = None
     inherited: tuple[str, ...] = ()
     as_published: bool = False
+    keeping: Keeping = AS_WE_DO
     extra_args: tuple[str, ...] = ()
 
 
@@ -96,6 +98,7 @@ class ContainerSpec:
     env_file: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     ipc_host: bool = True
+    keeping: Keeping | None = None
     entrypoint: str | None = None
 
 
@@ -124,6 +127,7 @@ def container_spec(plan: Plan) -> ContainerSpec:
         secret_environment=(*secrets, *plan.inherited),
         env_file=env_file,
         labels=tuple(labels.items()),
+        keeping=None if plan.as_published else plan.keeping,
     )
 
 
@@ -169,6 +173,7 @@ def docker_flags(spec: ContainerSpec) -> tuple[Flag, ...]:
         words = ("-v", f"{volume.source}:{volume.target}{':ro' if volume.read_only else ''}")
         why = "the model itself" if volume.read_only else "weights and compiled graphs outlive the container"
         flags.append(Flag(words=words, why=why, source="vLLM: deployment/docker; a start compiles for minutes"))
+    flags += spec.keeping.flags if spec.keeping else ()
     flags += [
         Flag(words=("--label", f"{k}={v}"), why="how nemotui knows it again", source="nemotui") for k, v in spec.labels
     ]

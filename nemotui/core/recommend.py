@@ -87,6 +87,7 @@ def plan_without_gpu(request: PlanRequest, catalog: Catalog) -> Plan:
         hf_cache=request.hf_cache,
         key_file=request.key_file,
         inherited=request.inherited,
+        keeping=request.keeping,
         extra_args=request.extra_args,
     )
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.keeping import AS_WE_DO, Keeping
 from nemotui.core.memory import KvDtype
 from nemotui.core.models import Catalog, Model, VariantName
 
@@ -54,6 +55,7 @@ class PlanRequest:
     vllm_cache: str | None = None
     key_file: str | None = None
     inherited: tuple[str, ...] = ()
+    keeping: Keeping = AS_WE_DO
     extra_args: tuple[str, ...] = ()
 
 

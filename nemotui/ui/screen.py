@@ -6,27 +6,21 @@ a pane, and `_show` hands that to the pane unless the picture is paused.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher, Footer, Input
 
-from nemotui.core.announce import announce
 from nemotui.core.chat import Sampling, reply
-from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
 from nemotui.core.errors import NemotuiError
-from nemotui.core.failed import Failed
 from nemotui.core.follow_log import follow_log
-from nemotui.core.learn import learn
-from nemotui.core.lookout import Lookout
-from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Backends, Container
-from nemotui.core.watch import ServerSample, local_url, watch_machine, watch_server
+from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.ui.benching import Benching
+from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.keys import Action
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.options import Options
@@ -40,7 +34,6 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
-from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.widgets.status import PaneBar, StatusLine
@@ -52,10 +45,9 @@ PANES: Mapping[str, type[Pane[Any]]] = {
     "bench": BenchPane,
     "chat": ChatPane,
 }
-_GRACE_S = 30
 
 
-class MainScreen(Benching, inherit_bindings=False):
+class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -141,7 +133,8 @@ class MainScreen(Benching, inherit_bindings=False):
             return
         self._followed = container.id, container.started_at
         self._work("logs", self._follow_logs(container))
-        if container.state == "running" and not sample.serving and not self._working("deploy"):
+        came_back = container.name == self.came_back and self.states["deploy"].failed is not None
+        if container.state == "running" and not came_back and not sample.serving and not self._working("deploy"):
             self._work("deploy", self._follow_start(container, sample.base_url))
 
     async def _follow_logs(self, container: Container) -> None:
@@ -156,48 +149,6 @@ class MainScreen(Benching, inherit_bindings=False):
         with self._troubles_told():
             path, size = await self.b.log_files.write(container.name, self.b.runtime.raw_log(container.id))
             self.notify(f"{size:,} bytes saved: {path}")
-
-    async def _deploy(self, spec: ContainerSpec) -> None:
-        server = self.b.server(local_url(spec.bind, spec.port))
-        try:
-            await self._start(deploy(self.b.runtime, server, spec, self.b.clock, partial(Lookout, self.b)))
-        except NemotuiError as error:
-            self._failed(error)
-        finally:
-            await server.close()
-
-    async def _follow_start(self, container: Container, url: str) -> None:
-        server = self.b.server(url)
-        try:
-            await self._start(follow_start(self.b.runtime, server, container, self.b.clock, partial(Lookout, self.b)))
-        except NemotuiError as error:
-            self._failed(error)
-        finally:
-            await server.close()
-
-    async def _start(self, events: AsyncGenerator[DeployEvent, None]) -> None:
-        async for event in self._each(events):
-            self._server(event)
-            self._next("deploy", event)
-            if isinstance(event, Ready | Failed):
-                self.app.bell()
-                if trouble := await announce(self.b, event):
-                    self.notify(trouble, severity="warning")
-            if isinstance(event, Ready) and (start := await learn(self.b, event)):
-                self._next("deploy", start)
-
-    def _failed(self, error: NemotuiError) -> None:
-        """The deployment could not be begun or followed: to the panes that is how it ended."""
-        problem = error.problem
-        event = Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
-        self._server(event)
-        self._next("deploy", event)
-
-    async def _stop(self, container: Container) -> None:
-        self.notify(f"Stopping {container.name}, up to {_GRACE_S} s …")
-        with self._troubles_told():
-            await self.b.runtime.stop(container.id, grace_s=_GRACE_S)
-            self.notify(f"{container.name} has stopped.")
 
     async def _ask(self, state: ChatState, url: str, model: str) -> None:
         server = self.b.server(url)
@@ -216,30 +167,6 @@ class MainScreen(Benching, inherit_bindings=False):
     def on_gpus_pane_again(self) -> None:
         """Look for the driver, or for GPUs that are gone, now."""
         self._work("machine", self._watch_machine(anew=True))
-
-    def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
-        if self.states["deploy"].starting:
-            self.notify("A start is going on. s stops it.", severity="warning")
-            return
-        self._next("deploy", Begun())
-        self._work("deploy", self._deploy(message.spec))
-
-    def on_deploy_pane_changed(self, message: DeployPane.Changed) -> None:
-        """Another setting, goal or hardware."""
-        self._next("deploy", message.event)
-
-    def on_deploy_pane_stop(self) -> None:
-        container = self.server.sample.container if self.server.sample else None
-        if container is None or container.state != "running":
-            self.notify("No container of ours runs.", severity="warning")
-            return
-        question = f"Stop {container.name}? Whoever uses it loses the connection."
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._work("stop", self._stop(container))
-
-        self.app.push_screen(Ask(question, "Stop it"), answered)
 
     def on_logs_pane_save(self, message: LogsPane.Save) -> None:
         self._work("save-log", self._save_log(message.container))

@@ -54,7 +54,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of the user's: no settings, no state, no engine, and a port that nobody else here uses."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+    in_place = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}  # a checkout, not installed
     return {
+        **in_place,
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "COLUMNS": "80",

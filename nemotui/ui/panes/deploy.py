@@ -16,6 +16,7 @@ from nemotui.core.card import model_card
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import shell
 from nemotui.ui.card import Card
@@ -25,7 +26,7 @@ from nemotui.ui.states.deploy import Choice, DeployState
 from nemotui.ui.states.plan_form import Asked, PlanForm
 from nemotui.ui.states.what_if import what_if
 from nemotui.ui.what_if import WhatIfScreen
-from nemotui.ui.widgets.launch import launch_words, running_words
+from nemotui.ui.widgets.launch import launch_words, running_words, stopping_words
 from nemotui.ui.widgets.plan import plan_words
 from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
@@ -44,6 +45,9 @@ class DeployPane(Pane[DeployState]):
         Binding("enter", "preview", "Deploy", tooltip="Preview the command, then start it", id="deploy-start"),
         Binding("y", "copy", "Copy", tooltip="Copy the plan's docker run command", id="deploy-copy"),
         Binding("s", "stop", "Stop", tooltip="Stop the server that runs", id="deploy-stop"),
+        Binding("r", "cure", "Retry", tooltip="Try the failed start again, with what cures it", id="deploy-cure"),
+        Binding("b", "bundle", "Bundle", tooltip="Save what is known of the failed start", id="deploy-bundle"),
+        Binding("a", "adopt", "Adopt", tooltip="Make a server that was started by hand ours", id="deploy-adopt"),
         Binding("e", "edit", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
         Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
         Binding("w", "what_if", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
@@ -64,8 +68,27 @@ class DeployPane(Pane[DeployState]):
 
         spec: ContainerSpec
 
+    @dataclass
+    class Replace(Message):
+        """Start this container in the place of another."""
+
+        old: Container
+        spec: ContainerSpec
+
     class Stop(Message):
         """Stop the running server."""
+
+    @dataclass
+    class Adopt(Message):
+        """Make this container ours."""
+
+        container: Container
+
+    @dataclass
+    class Bundle(Message):
+        """Save what is known of this container."""
+
+        container: Container
 
     @dataclass
     class Changed(Message):
@@ -78,7 +101,7 @@ class DeployPane(Pane[DeployState]):
         self._form: PlanForm | None = None  # before the first state
         self._wrong = ""
         self._hardware = ""  # as last drawn, like the next
-        self._running = False
+        self._offered: tuple[bool | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(id="wishes")
@@ -113,16 +136,19 @@ class DeployPane(Pane[DeployState]):
         if state.hardware != self._hardware:  # other plans altogether
             self._hardware = state.hardware
             table.move_cursor(row=0)
-        if (running := state.running is not None) is not self._running:
-            self._running = running
+        offered = tuple(self.check_action(action, ()) for action in ("stop", "adopt", "cure", "bundle"))
+        if offered != self._offered:
+            self._offered = offered
             self.refresh_bindings()
         nothing = self.query_one("#no-plans", Static)
         nothing.display = not state.choices
         nothing.update(no_plans(state))
         launch = self.query_one("#launch", Static)
-        launch.display = state.launch is not None or state.running is not None
+        launch.display = any((state.launch, state.running, state.stopping))
         room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
-        if state.launch is not None:
+        if state.stopping is not None:
+            launch.update(stopping_words(state.stopping))
+        elif state.launch is not None:
             launch.update(launch_words(state.launch, room))
         elif state.running is not None:
             launch.update(running_words(state.running))
@@ -147,8 +173,18 @@ class DeployPane(Pane[DeployState]):
         self.action_preview()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer offers to stop what runs."""
-        return action != "stop" or (self.live is not None and self.live.running is not None)
+        """The footer offers what can be done now."""
+        state = self.live
+        match action:
+            case "stop":
+                return state is not None and state.running is not None
+            case "adopt":
+                return state is not None and state.running is not None and not state.running.ours
+            case "cure":
+                return state is not None and state.failed is not None and state.failed.cure is not None
+            case "bundle":
+                return state is not None and state.failed is not None and state.failed.container is not None
+        return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A setting was typed or chosen: the plans follow, unless it cannot be meant."""
@@ -231,14 +267,16 @@ class DeployPane(Pane[DeployState]):
             return
         if state.starting:
             self.app.notify("A start is going on. s stops it.", severity="warning")
-        elif running := state.running:
-            self.app.notify(f"{running.name} runs already. s stops it.", severity="warning")
         elif state.imagined:
             self.app.notify("This hardware is not here. w, Enter: back to the GPUs that are.", severity="warning")
         elif choice.refusal or choice.spec is None:
             self.app.notify(choice.refusal, title="This would not start", severity="warning")
-        else:
+        elif state.running is None:
             self._ask(choice, choice.spec)
+        elif state.running.ours:
+            self.post_message(self.Replace(state.running, replace(choice.spec, name=state.running.name)))
+        else:
+            self.app.notify(f"{state.running.name} runs, by hand. a makes it ours.", severity="warning")
 
     def _ask(self, choice: Choice, spec: ContainerSpec) -> None:
         def answered(yes: bool | None) -> None:
@@ -248,6 +286,38 @@ class DeployPane(Pane[DeployState]):
         what = f"{choice.plan.variant} on GPU {gpu_list(choice.gpus)}" if choice.plan else spec.image
         width = min(_DIALOG, self.app.size.width * 8 // 10 - 8)
         self.app.push_screen(Ask(f"Start {what}?", "Start it", shell(docker_run(spec), width)), answered)
+
+    def action_cure(self) -> None:
+        """Show what of the command changes; Enter there starts it."""
+        failed = self.live.failed if self.live else None
+        if failed is None or failed.cure is None:
+            return
+        cure, container = failed.cure, self.live.container if self.live else None
+        if cure.replaces and container is not None and container.ours:
+            self.post_message(self.Replace(container, cure.after))
+            return
+
+        def answered(yes: bool | None) -> None:
+            if not yes:
+                return
+            if container is not None and container.ours and container.state in ("running", "restarting"):
+                self.post_message(self.Replace(container, cure.after))  # it crashes on and on
+            else:
+                self.post_message(self.Start(cure.after))
+
+        self.app.push_screen(Ask(f"{failed.cause}. Try again with:", "Try again", "\n".join(cure.diff)), answered)
+
+    def action_bundle(self) -> None:
+        """Keep what is known of the failed start."""
+        failed = self.live.failed if self.live else None
+        if failed is not None and failed.container is not None:
+            self.post_message(self.Bundle(failed.container))
+
+    def action_adopt(self) -> None:
+        """Ask to make it ours."""
+        running = self.live.running if self.live else None
+        if running is not None:
+            self.post_message(self.Adopt(running))
 
     def action_copy(self) -> None:
         """The command of the plan under the cursor, through the terminal's clipboard."""

@@ -15,6 +15,8 @@ from nemotui.core.models import Catalog
 from nemotui.core.plan import ContainerSpec, container_spec
 from nemotui.core.ports import Container
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
+from nemotui.core.stop import Stopped, Stopping
+from nemotui.core.swap import Swapping
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.launch import Begun, Launch
 from nemotui.ui.states.plan_form import Asked
@@ -40,11 +42,15 @@ class Choice:
         return ". ".join((*self.plan.reasons, *filter(None, [self.plan.would_fit_if])))
 
 
+DeployStateEvent = Machine | ServerSample | Begun | DeployEvent | Swapping | Stopping | Stopped | MeasuredStart | Asked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployState:
     """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on.
 
     `machine` is the last that was seen; `imagined`, by the words in `hardware`, is planned on in its place.
+    `stopping`: a server that was told to end.
     """
 
     catalog: Catalog
@@ -54,12 +60,13 @@ class DeployState:
     problem: Problem | None = None
     launch: Launch | None = None
     container: Container | None = None
+    stopping: Stopping | None = None
     seen: Hashable = None
     machine: Machine | None = None
     imagined: Machine | None = None
     hardware: str = ""
 
-    def after(self, event: Machine | ServerSample | Begun | DeployEvent | MeasuredStart | Asked) -> DeployState:
+    def after(self, event: DeployStateEvent) -> DeployState:
         """The state after a sample of the machine or the server, an event of a deployment, what a start taught, or
         another wish.
         """
@@ -76,9 +83,13 @@ class DeployState:
                 return self._with(event.container)
             case LogBatch():
                 return self
+            case Stopping():
+                return replace(self, stopping=event)
+            case Stopped():
+                return replace(self, stopping=None)
             case MeasuredStart():
                 return replace(self, catalog=replace(self.catalog, starts=(event, *self.catalog.starts)))._planned()
-            case Begun() | Pulling() | Created() | Starting() | Ready() | Failed():
+            case Begun() | Swapping() | Pulling() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 
     @property
@@ -93,8 +104,15 @@ class DeployState:
 
     @property
     def running(self) -> Container | None:
-        """The container of ours that runs now, starting or serving."""
-        return self.container if self.container and self.container.state == "running" else None
+        """The container that runs now, starting or serving; somebody else's only where none of ours does."""
+        going_on = self.container is not None and self.container.state in ("running", "restarting")
+        return self.container if going_on else None
+
+    @property
+    def failed(self) -> Failed | None:
+        """How the last start ended, where it failed."""
+        ended = self.launch.ended if self.launch else None
+        return ended if isinstance(ended, Failed) else None
 
     @property
     def _plans_now(self) -> bool:

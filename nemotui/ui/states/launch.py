@@ -10,6 +10,7 @@ from nemotui.core.failed import Failed
 from nemotui.core.phases import PHASES, Phase
 from nemotui.core.ports import Container
 from nemotui.core.startup import StartupTracker
+from nemotui.core.swap import Swapping
 
 _NOT_WHEN_EAGER = ("compile", "graphs")
 
@@ -33,19 +34,25 @@ class PhaseLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """`pull` is the image's, while and after it is fetched; `ended` None while the start goes on."""
+    """`pull` is the image's, while and after it is fetched; `ended` None while the start goes on.
+
+    `step`: what happens to the server whose place it takes.
+    """
 
     pull: Pulling | None = None
     container: Container | None = None
     starting: Starting | None = None
+    step: str = ""
     ended: Ready | Failed | None = None
 
-    def after(self, event: Begun | Pulling | Created | Starting | Ready | Failed) -> Launch:
+    def after(self, event: Begun | Swapping | Pulling | Created | Starting | Ready | Failed) -> Launch:
         """The launch after one event. An order, and what follows an end, begins a new one."""
         begun = self if self.ended is None else Launch()
         match event:
             case Begun():
                 return Launch()
+            case Swapping():
+                return replace(begun, step=event.step)
             case Pulling():
                 return replace(begun, pull=event)
             case Created():

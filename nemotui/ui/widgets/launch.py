@@ -13,6 +13,7 @@ from nemotui.core.phases import Phase
 from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
 from nemotui.core.show import duration
+from nemotui.core.stop import Stopping
 from nemotui.ui.states.launch import Launch, PhaseLine
 from nemotui.ui.widgets.starting import cut, going_on
 
@@ -30,6 +31,7 @@ _NAMES: dict[Phase | Literal["pull"], str] = {
     "serve": "open the port",
 }
 _SIGNS = {"past": ("✓", "$success"), "now": ("▶", "$accent"), "next": ("·", "$muted"), "failed": ("✖", "$error")}
+_DIFF = {"-": "$error", "+": "$success"}
 _CELL = 26  # a phase: sign, name, time
 
 
@@ -47,6 +49,13 @@ def launch_words(launch: Launch, width: int) -> Content:
 
 def running_words(container: Container) -> Content:
     """A server of ours whose start was not seen from here."""
+    if not container.ours:
+        return Content.assemble(
+            ("● ", "$warning"),
+            (container.name, "bold"),
+            " runs, and was not started by nemotui: it is only looked at.  ",
+            ("a makes it ours, 3 shows its log", "$muted"),
+        )
     variant, tp = (container.labels.get(f"{LABEL}.{name}") for name in ("variant", "tensor-parallel-size"))
     facts = [variant, tp and f"TP {tp}", container.port and f"port {container.port}"]
     return Content.assemble(
@@ -54,6 +63,15 @@ def running_words(container: Container) -> Content:
         (container.name, "bold"),
         f" runs: {', '.join(fact for fact in facts if fact)}  ",
         ("s stops it, 3 shows its log", "$muted"),
+    )
+
+
+def stopping_words(stopping: Stopping) -> Content:
+    """The grace period, counted down."""
+    return Content.assemble(
+        ("◐ Stopping ", "bold $warning"),
+        (stopping.container.name, "bold"),
+        f": it has {stopping.left_s:.0f} s to end by itself, then it is killed.",
     )
 
 
@@ -70,11 +88,19 @@ def _ready(ready: Ready, width: int) -> list[Content]:
 
 
 def _failed(failed: Failed, width: int, *, log: bool) -> list[Content]:
+    """The cause, the lines that show it, what to change; and the keys that do it."""
+    log, cure = log or failed.container is not None, failed.cure
+    keys = [("r", "shows the changed command and tries again")] if cure else []
+    keys += [("3", "shows the whole log")] if log else []
+    keys += [("b", "saves a bundle to send to somebody, without secrets")] if failed.container else []
+    offers = [Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys]
+    changes = cure.diff if cure else ()
     return [
         Content.assemble(("✖ The start failed: ", "bold $error"), (failed.cause, "bold")),
         *(Content.styled("  " + cut(line, width - 2), "$muted") for line in failed.evidence),
         *([Content.assemble(("→ ", "bold $accent"), failed.remedy)] if failed.remedy else []),
-        *([Content.styled("3 shows the whole log.", "$muted")] if log else []),
+        *(Content.styled(f"  {_cut(line, width - 2)}", _DIFF[line[0]]) for line in changes),
+        *([Content.styled("   ", "$muted").join(offers)] if offers else []),
         Content(""),
     ]
 

@@ -26,7 +26,7 @@ def going_on(launch: Launch, width: int) -> list[Content]:
     if launch.container is None and launch.pull is not None:
         return _pulling(launch.pull, width)
     step = "Asking the engine …" if launch.container is None else "The container runs; it has written nothing yet."
-    return [Content.styled("Starting", "bold"), Content.styled(step, "$muted")]
+    return [Content.styled("Starting", "bold"), Content.styled(launch.step or step, "$muted")]
 
 
 def _starting(event: Starting, name: str, width: int) -> list[Content]:

@@ -1,0 +1,191 @@
+"""The main screen's part that starts, replaces, stops and adopts servers, and keeps what is known of a failed one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any
+
+from nemotui.core.announce import announce
+from nemotui.core.cure import command_diff
+from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
+from nemotui.core.errors import NemotuiError
+from nemotui.core.failed import Failed, with_idle_gpus
+from nemotui.core.incident import incident
+from nemotui.core.learn import learn
+from nemotui.core.lookout import Lookout
+from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.ports import Backends, Container
+from nemotui.core.stop import Stopped, Stopping, held_words, stop
+from nemotui.core.swap import Swap, Swapping, plan_swap, swap
+from nemotui.core.watch import local_url
+from nemotui.ui.modals import Ask
+from nemotui.ui.panes.deploy import DeployPane
+from nemotui.ui.states.launch import Begun
+from nemotui.ui.workers import WorkingScreen
+
+
+class DeployingScreen(WorkingScreen, inherit_bindings=False):
+    """What happens to servers; `_next` and `_server` hand the events on."""
+
+    b: Backends
+    states: dict[str, Any]
+    came_back: str | None = None  # a server that was to be replaced: why it was not stays to be read
+
+    def _next(self, name: str, event: Any) -> None:
+        raise NotImplementedError
+
+    def _server(self, event: Any) -> None:
+        raise NotImplementedError
+
+    # -- what happens, event by event
+
+    async def _deploy(self, spec: ContainerSpec, plan: Swap | None = None) -> None:
+        server, self.came_back = self.b.server(local_url(spec.bind, spec.port)), plan.old.name if plan else None
+        look = partial(Lookout, self.b)
+        try:
+            if plan is None:
+                await self._start(deploy(self.b.runtime, server, spec, self.b.clock, look))
+            else:
+                await self._start(swap(self.b.runtime, server, plan, self.b.clock, look))
+        except NemotuiError as error:
+            self._failed(error)
+        finally:
+            await server.close()
+
+    async def _follow_start(self, container: Container, url: str) -> None:
+        server = self.b.server(url)
+        try:
+            await self._start(follow_start(self.b.runtime, server, container, self.b.clock, partial(Lookout, self.b)))
+        except NemotuiError as error:
+            self._failed(error)
+        finally:
+            await server.close()
+
+    async def _start(self, events: AsyncGenerator[DeployEvent | Swapping, None]) -> None:
+        async for event in self._each(events):
+            if isinstance(event, Failed):
+                event = await with_idle_gpus(event, self.b.probe)
+            if not isinstance(event, Swapping):
+                self._server(event)
+            self._next("deploy", event)
+            if isinstance(event, Ready | Failed):
+                self.app.bell()
+                if trouble := await announce(self.b, event):
+                    self.notify(trouble, severity="warning")
+            if isinstance(event, Ready) and (start := await learn(self.b, event)):
+                self._next("deploy", start)
+
+    def _failed(self, error: NemotuiError) -> None:
+        """The deployment could not be begun or followed: to the panes that is how it ended."""
+        problem = error.problem
+        event = Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+        self._server(event)
+        self._next("deploy", event)
+
+    async def _stop(self, container: Container) -> None:
+        stopped: Stopped | None = None
+        try:
+            async for event in self._each(stop(self.b.runtime, self.b.probe, container, self.b.clock)):
+                self._next("deploy", event)
+                if not isinstance(event, Stopping):
+                    stopped = event
+        except NemotuiError as error:
+            self._next("deploy", Stopped(container=container))
+            self.notify(str(error), severity="error")
+            return
+        self.notify(f"{container.name} has stopped.")
+        if stopped is not None and stopped.held:
+            self._offer_to_end(stopped)
+
+    def _offer_to_end(self, stopped: Stopped) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work("end", self._end(stopped))
+
+        words = "\n".join(held_words(process) for process in stopped.held)
+        question = f"{stopped.container.name} has ended, and processes of it hold on to the GPUs. End them?"
+        self.app.push_screen(Ask(question, "End them", words), answered)
+
+    async def _end(self, stopped: Stopped) -> None:
+        for process in stopped.held:
+            try:
+                await self.b.end_process(process.pid, stopped.container.id)
+            except NemotuiError as error:
+                self.notify(str(error), severity="error")
+            else:
+                self.notify(f"Process {process.pid} has ended.")
+
+    async def _ask_to_replace(self, old: Container, spec: ContainerSpec) -> None:
+        """Say what will happen, in its order, and what of the command is new; then do it."""
+        try:
+            plan = await plan_swap(self.b.runtime, old, spec)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+            return
+        steps = [f"{number}. {step}" for number, step in enumerate(plan.steps, 1)]
+        new = command_diff(docker_run(plan.old_spec), docker_run(spec)) or ("The same command once more.",)
+
+        def answered(yes: bool | None) -> None:
+            if yes and not self.states["deploy"].starting:
+                self._next("deploy", Begun())
+                self._work("deploy", self._deploy(spec, plan))
+
+        self.app.push_screen(Ask(f"Replace {old.name}?", "Replace it", "\n".join([*steps, "", *new])), answered)
+
+    async def _save_incident(self, container: Container) -> None:
+        try:
+            path = await self.b.incidents.save(container.name, await incident(self.b, container))
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"Saved to {path}, without secrets.", timeout=20)
+
+    async def _adopt(self, container: Container) -> None:
+        try:
+            await self.b.runtime.adopt(container.id)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"{container.name} counts as ours from now on.")
+
+    # -- what the Deploy pane asks for
+
+    def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
+        if self.states["deploy"].starting:
+            self.notify("A start is going on. s stops it.", severity="warning")
+            return
+        self._next("deploy", Begun())
+        self._work("deploy", self._deploy(message.spec))
+
+    def on_deploy_pane_replace(self, message: DeployPane.Replace) -> None:
+        self._work("ask", self._ask_to_replace(message.old, message.spec))
+
+    def on_deploy_pane_changed(self, message: DeployPane.Changed) -> None:
+        """Another setting, goal or hardware."""
+        self._next("deploy", message.event)
+
+    def on_deploy_pane_stop(self) -> None:
+        container = self.states["deploy"].running
+        if container is None:
+            self.notify("No container of ours runs.", severity="warning")
+        elif not container.ours:
+            self.notify(f"{container.name} was started by hand. a makes it ours first.", severity="warning")
+        else:
+            question = f"Stop {container.name}? Whoever uses it loses the connection."
+            self._agreed(question, "Stop it", "stop", lambda: self._stop(container))
+
+    def on_deploy_pane_adopt(self, message: DeployPane.Adopt) -> None:
+        name = message.container.name
+        question = f"Make {name} ours? Then it can be stopped and replaced from here; it goes on as it is."
+        self._agreed(question, "Adopt it", "adopt", lambda: self._adopt(message.container))
+
+    def on_deploy_pane_bundle(self, message: DeployPane.Bundle) -> None:
+        self._work("bundle", self._save_incident(message.container))
+
+    def _agreed(self, question: str, verb: str, group: str, work: Any) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work(group, work())
+
+        self.app.push_screen(Ask(question, verb), answered)
