@@ -69,6 +69,7 @@ def in_the_way(spec: ContainerSpec, holder: Container) -> Failed:
         "another name with --name.",
         spec=spec,
         cure=Cure(before=spec, after=spec, replaces=holder.id),
+        container=holder,
     )
 
 

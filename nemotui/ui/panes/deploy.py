@@ -292,17 +292,13 @@ class DeployPane(Pane[DeployState]):
         failed = self.live.failed if self.live else None
         if failed is None or failed.cure is None:
             return
-        cure, container = failed.cure, self.live.container if self.live else None
-        if cure.replaces and container is not None and container.ours:
-            self.post_message(self.Replace(container, cure.after))
+        cure, container = failed.cure, failed.container
+        if container is not None and (cure.replaces or container.state in ("running", "restarting")):
+            self.post_message(self.Replace(container, cure.after))  # it is in the way, or crashes on and on
             return
 
         def answered(yes: bool | None) -> None:
-            if not yes:
-                return
-            if container is not None and container.ours and container.state in ("running", "restarting"):
-                self.post_message(self.Replace(container, cure.after))  # it crashes on and on
-            else:
+            if yes:
                 self.post_message(self.Start(cure.after))
 
         self.app.push_screen(Ask(f"{failed.cause}. Try again with:", "Try again", "\n".join(cure.diff)), answered)

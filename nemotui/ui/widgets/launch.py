@@ -99,7 +99,7 @@ def _failed(failed: Failed, width: int, *, log: bool) -> list[Content]:
         Content.assemble(("✖ The start failed: ", "bold $error"), (failed.cause, "bold")),
         *(Content.styled("  " + cut(line, width - 2), "$muted") for line in failed.evidence),
         *([Content.assemble(("→ ", "bold $accent"), failed.remedy)] if failed.remedy else []),
-        *(Content.styled(f"  {_cut(line, width - 2)}", _DIFF[line[0]]) for line in changes),
+        *(Content.styled(f"  {cut(line, width - 2)}", _DIFF[line[0]]) for line in changes),
         *([Content.styled("   ", "$muted").join(offers)] if offers else []),
         Content(""),
     ]
