@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from nemotui.core.errors import NothingThereError
 from nemotui.core.leavings import Leaving
+from nemotui.core.logs import LogLine
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Container
 
@@ -28,6 +29,11 @@ class Unasked:
         raise NotImplementedError
 
     async def rename(self, container_id: str, name: str) -> None:
+        raise NotImplementedError
+
+    def execute(
+        self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         raise NotImplementedError
 
     async def start_again(self, container_id: str) -> Container:

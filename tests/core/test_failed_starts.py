@@ -164,7 +164,7 @@ STUCK = (
     "(EngineCore pid=9) INFO 11-23 15:01:25 [shm_broadcast.py:501] No available shared memory broadcast block found in "
     "60 seconds. This typically happens when some processes are hanging or doing some time-consuming work."
 )
-HEALTHY = [path.name for path in sorted(LOGS.glob("*.log")) if "failed" not in path.name]
+HEALTHY = [path.name for path in sorted(LOGS.glob("*.log")) if "Application startup complete" in path.read_text()]
 
 
 @pytest.mark.parametrize(("shape", "words", "kind", "cause"), ROWS, ids=[row[2] for row in ROWS])

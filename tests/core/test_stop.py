@@ -42,7 +42,7 @@ class Probe:
     def __init__(self, *looks: tuple[GpuProcess, ...]) -> None:
         self.looks = list(looks)
 
-    async def sample(self, detail: str | None = None) -> Machine:
+    async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
         processes = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return Machine(gpus=(Gpu(index=0, uuid="GPU-0", name="H100", processes=processes),))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from nemotui.core.plan import LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.swap import Swap, Swapping, plan_swap, swap
 from tests.core.test_deploy import Clock, Server
+from tests.unasked import Unasked
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ FATAL = LogLine("ValueError: max_num_seqs (1024) exceeds available Mamba cache b
 
 
 @dataclass
-class Engine:
+class Engine(Unasked):
     """An engine in memory; a container whose arguments have `--fails` ends at once."""
 
     present: dict[str, Container] = field(default_factory=dict)
@@ -73,15 +73,6 @@ class Engine:
 
     async def spec(self, container_id: str) -> ContainerSpec:
         return self.specs[container_id]
-
-    async def document(self, container_id: str) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    async def processes(self, container_id: str) -> Sequence[int]:
-        return ()
-
-    async def adopt(self, container_id: str) -> None:
-        raise NotImplementedError
 
     async def rename(self, container_id: str, name: str) -> None:
         assert name not in self.names

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
 from nemotui.ui.modals import Ask
+from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.launch import Launch
 from nemotui.ui.widgets.plans import gpu_list
@@ -126,7 +129,9 @@ async def test_enter_shows_the_command_and_enter_again_starts_it_to_ready(consol
         assert "✓ boot" in c.text
         await c.until(lambda: state(c).running)
         await c.press("enter")
-        await c.until("nemotui runs already")
+        await c.until("Replace nemotui?")
+        assert f"1. Both want port {c.port}: nemotui is stopped first" in c.text
+        assert "The same command once more." in c.text
 
 
 async def test_escape_in_the_preview_starts_nothing(console: ConsoleFactory) -> None:
@@ -160,6 +165,59 @@ async def test_a_failed_start_shows_its_cause_and_its_cure(console: ConsoleFacto
         assert isinstance(ended.ended, Failed)
         assert ended.ended.kind == "port_taken"
         assert "--port" in c.text
+        assert f"+ -p 127.0.0.1:{c.port + 1}:8000" in c.text
+
+
+async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> None:
+    async with console() as c:
+        with socket.create_server(("127.0.0.1", c.port)):
+            await c.press("2")
+            await c.until("published")
+            await c.press("enter", "enter")
+            await c.until("✖ The start failed")
+        failed = state(c).failed
+        assert failed is not None
+        assert failed.cure is not None
+        await c.press("r")
+        assert isinstance(c.app.screen, Ask)
+        assert f"- -p 127.0.0.1:{c.port}:8000" in c.text
+        assert f"+ -p 127.0.0.1:{c.port + 1}:8000" in c.text
+        await c.press("enter")
+        await c.until("● Ready after")
+        assert f"at http://127.0.0.1:{c.port + 1}" in c.text
+
+
+async def test_b_saves_what_is_known_of_a_failed_start(console: ConsoleFactory, tmp_path: Path) -> None:
+    async with console("2xh100") as c:
+        await c.press("2")
+        await c.until("published")
+        spec = state(c).choices[0].spec
+        assert spec is not None
+        c.pane("deploy").post_message(DeployPane.Start(replace(spec, args=(*spec.args, "--max-num-seqs", "1024"))))
+        await c.until("✖ The start failed: max_num_seqs is 1024")
+        await c.press("b")
+        await c.until(lambda: list((tmp_path / "incidents").glob("*.tar.gz")))
+        (bundle,) = (tmp_path / "incidents").glob("*-nemotui.tar.gz")
+        with tarfile.open(bundle) as tar:
+            names = {Path(name).name for name in tar.getnames()}
+        assert names == {"plan.json", "log.txt", "inspect.json", "environment.json", "diagnosis.json"}
+
+
+async def test_a_replacement_that_fails_brings_the_old_server_back_and_says_why(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        await c.serve()
+        old = state(c).running
+        assert old is not None
+        spec = await c.main.b.runtime.spec(old.id)
+        worse = replace(spec, args=(*spec.args, "--max-num-seqs", "1024"))
+        c.pane("deploy").post_message(DeployPane.Replace(old, worse))
+        await c.until("Replace nemotui?")
+        await c.press("enter")
+        await c.until("✖ The start failed: max_num_seqs is 1024")
+        await c.until("● nemotron-super")
+        assert "nemotui is started again as it was." in " ".join(c.text.split())
 
 
 async def test_s_stops_the_server_and_the_plans_are_free_again(console: ConsoleFactory) -> None:
