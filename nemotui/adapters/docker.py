@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nemotui.adapters import threads
@@ -33,12 +34,14 @@ T = TypeVar("T")
 
 _START_S = 60  # a start may wait for the NVIDIA hook
 _LINES_AHEAD = 4096
+_KEY = "VLLM_API_KEY"
 
 
 class DockerEngine:
     """`ContainerRuntime` on the local Docker Engine. `environ` is where DOCKER_HOST and the secrets are looked up.
 
     `adopted` keeps which containers of others are ours, `fetched` which images we pulled; None: nobody keeps it.
+    `key_file` holds the key of a server of ours that has none from `environ`.
     """
 
     def __init__(
@@ -46,10 +49,12 @@ class DockerEngine:
         environ: Mapping[str, str] = os.environ,
         adopted: KeptNames | None = None,
         fetched: KeptNames | None = None,
+        key_file: Path | None = None,
     ) -> None:
         self._environ = environ
         self._adopted = adopted
         self._fetched = fetched
+        self._key_file = key_file
 
     async def info(self) -> EngineInfo:
         def ask(client: DockerClient) -> EngineInfo:
@@ -141,7 +146,11 @@ class DockerEngine:
             inherited: list[str] = []
             with contextlib.suppress(ImageNotFound):
                 inherited = client.images.get(attrs["Image"]).attrs["Config"].get("Env") or []
-            return spec_of(attrs, frozenset(inherited))
+            spec = spec_of(attrs, frozenset(inherited))
+            if self._key_file is None or _KEY not in spec.secret_environment or _KEY in self._environ:
+                return spec
+            others = tuple(name for name in spec.secret_environment if name != _KEY)
+            return replace(spec, env_file=str(self._key_file), secret_environment=others)
 
         return await self._call(ask)
 

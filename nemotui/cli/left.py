@@ -20,7 +20,11 @@ def docker_engine(settings: Settings) -> DockerEngine:
     from nemotui.adapters.docker import DockerEngine
     from nemotui.adapters.kept_names import KeptNames
 
-    return DockerEngine(adopted=KeptNames(settings.adopted_file), fetched=KeptNames(settings.fetched_file))
+    return DockerEngine(
+        adopted=KeptNames(settings.adopted_file),
+        fetched=KeptNames(settings.fetched_file),
+        key_file=settings.key_file.absolute(),
+    )
 
 
 def incident_store(settings: Settings, key: str | None) -> IncidentStore:

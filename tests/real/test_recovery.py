@@ -127,7 +127,7 @@ def test_one_that_was_started_by_hand_is_looked_at_adopted_and_stopped(
             t.keys("F3")
             t.wait_for("was not started by nemotui")
             t.keys("s")
-            t.wait_for("a makes it ours first")
+            t.wait_for("was started by hand")
             t.keys("a")
             t.wait_for(f"Make {name} ours")
             t.keys("Enter")
