@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,9 +13,11 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.incident import incident
 from nemotui.core.learn import learn
+from nemotui.core.leavings import Leaving
 from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Backends, Container
+from nemotui.core.show import gib
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, plan_swap, swap
 from nemotui.core.watch import local_url
@@ -149,6 +151,37 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         else:
             self.notify(f"{container.name} counts as ours from now on.")
 
+    async def _show_left(self) -> None:
+        """Everything with its size; the containers that have ended, which hold their names, can go from here."""
+        try:
+            found = await self.b.leavings.found()
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+            return
+        ended = [each for each in found if each.kind == "containers" and not each.kept]
+        total = gib(sum(each.size_bytes or 0 for each in found))
+        lines = [f"{each.kind:<10} {gib(each.size_bytes):>10}  {each.name}" for each in found]
+        question = f"nemotui left {total} here. Remove the {len(ended)} containers that have ended?"
+        hint = "`nemotui clean --images --weights --caches --runs` removes the others, as chosen."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work("clean", self._remove(ended))
+
+        if not ended:
+            self.notify("\n".join([f"nemotui left {total} here.", *lines, hint if found else ""]), timeout=20)
+            return
+        self.app.push_screen(Ask(question, "Remove them", "\n".join([*lines, "", hint])), answered)
+
+    async def _remove(self, leavings: Sequence[Leaving]) -> None:
+        for leaving in leavings:
+            try:
+                await self.b.leavings.remove(leaving)
+            except NemotuiError as error:
+                self.notify(str(error), severity="error")
+            else:
+                self.notify(f"{leaving.name} is removed.")
+
     # -- what the Deploy pane asks for
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
@@ -182,6 +215,9 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_bundle(self, message: DeployPane.Bundle) -> None:
         self._work("bundle", self._save_incident(message.container))
+
+    def on_deploy_pane_clean(self) -> None:
+        self._work("clean", self._show_left())
 
     def _agreed(self, question: str, verb: str, group: str, work: Any) -> None:
         def answered(yes: bool | None) -> None:

@@ -44,6 +44,7 @@ def test_the_recommended_command_whole() -> None:
         "docker run -d --name nemotron --gpus '\"device=GPU-aaaa,GPU-bbbb\"' --ipc=host -p 127.0.0.1:8000:8000"
         " -e HF_TOKEN -e VLLM_API_KEY -e CUDA_DEVICE_ORDER=PCI_BUS_ID"
         " -v /home/ada/.cache/huggingface:/root/.cache/huggingface -v /home/ada/.cache/vllm:/root/.cache/vllm"
+        " --log-driver json-file --log-opt max-size=50m --log-opt max-file=3"
         " --label nemotui=nemotron --label nemotui.variant=FP8"
         " --label nemotui.tensor-parallel-size=2 --label nemotui.port=8000"
         " vllm/vllm-openai:v0.33.0 nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"

@@ -17,6 +17,7 @@ from nemotui.adapters.vllm import VllmServer
 from nemotui.core.deploy import Created, DeployEvent, LogBatch, Ready, Starting, deploy, follow_start
 from nemotui.core.errors import NothingThereError
 from nemotui.core.failed import Failed
+from nemotui.core.keeping import Keeping
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container
@@ -283,6 +284,7 @@ async def test_secrets_reach_the_container_and_nothing_that_tells_of_it(
         secret_environment=("HF_TOKEN", "NEMOTUI_TEST_UNSET"),
         volumes=(Volume(source=str(tmp_path), target="/data", read_only=True),),
         labels=((LABEL, name),),
+        keeping=Keeping(),
     )
     container = await engine.start(wanted)
 

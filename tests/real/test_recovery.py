@@ -148,7 +148,7 @@ def test_a_killed_deploy_leaves_a_start_that_status_finds(
     home: dict[str, str], script_image: Callable[[str], str], name: str, port: int
 ) -> None:
     environment = {**os.environ, **home}
-    argv = ["python", "-m", "nemotui", "deploy", *words(script_image(SLOW), name, port), "--json"]
+    argv = ["python", "-m", "nemotui", "deploy", *words(script_image(SLOW), name, port), "--anyway", "--json"]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as deploy:
         assert deploy.stdout is not None
         for line in deploy.stdout:

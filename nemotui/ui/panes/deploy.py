@@ -48,6 +48,7 @@ class DeployPane(Pane[DeployState]):
         Binding("r", "cure", "Retry", tooltip="Try the failed start again, with what cures it", id="deploy-cure"),
         Binding("b", "bundle", "Bundle", tooltip="Save what is known of the failed start", id="deploy-bundle"),
         Binding("a", "adopt", "Adopt", tooltip="Make a server that was started by hand ours", id="deploy-adopt"),
+        Binding("c", "clean", "Left here", tooltip="What nemotui left here, with sizes", id="deploy-clean", show=False),
         Binding("e", "edit", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
         Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
         Binding("w", "what_if", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
@@ -83,6 +84,9 @@ class DeployPane(Pane[DeployState]):
         """Make this container ours."""
 
         container: Container
+
+    class Clean(Message):
+        """Show what is left here."""
 
     @dataclass
     class Bundle(Message):
@@ -308,6 +312,10 @@ class DeployPane(Pane[DeployState]):
         failed = self.live.failed if self.live else None
         if failed is not None and failed.container is not None:
             self.post_message(self.Bundle(failed.container))
+
+    def action_clean(self) -> None:
+        """Show what nemotui has left on this machine."""
+        self.post_message(self.Clean())
 
     def action_adopt(self) -> None:
         """Ask to make it ours."""
