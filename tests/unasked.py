@@ -36,6 +36,9 @@ class Unasked:
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         raise NotImplementedError
 
+    def raw_log(self, container_id: str) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
     async def start_again(self, container_id: str) -> Container:
         raise NotImplementedError
 

@@ -23,7 +23,7 @@ from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine
-from nemotui.core.plan import IMAGE_LABEL, ContainerSpec
+from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.text import plain_line
 
