@@ -17,6 +17,7 @@ def _docker_engine() -> bool:
 
 
 _PARTS: dict[str, Callable[[], bool]] = {
+    "chromium": lambda: shutil.which("chromium") is not None,
     "gcc": lambda: shutil.which("gcc") is not None,
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "tmux": lambda: shutil.which("tmux") is not None,
