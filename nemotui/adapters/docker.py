@@ -216,7 +216,7 @@ class DockerEngine:
         self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         pid_file = f"/tmp/nemotui-{secrets.token_hex(8)}.pid"  # the engine cannot end what it has begun in a container
-        command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file}', "sh", *argv]
+        command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file} 2>/dev/null', "sh", *argv]
 
         def opened() -> Stream[LogLine]:
             client = self._client(SHORT_S)
@@ -232,8 +232,12 @@ class DockerEngine:
                     yield batch
             ended = True
         finally:
-            if not ended:
-                kill = ["sh", "-c", f"kill -TERM -$(cat {pid_file}); rm -f {pid_file}"]  # a session of its own
+            if not ended:  # what the engine runs so has a session of its own
+                kill = [
+                    "sh",
+                    "-c",
+                    f"read pid < {pid_file} && kill -TERM -$pid; rm -f {pid_file}",
+                ]
                 with contextlib.suppress(NemotuiError):
                     await self._call(lambda client: client.containers.get(container_id).exec_run(kill))
 

@@ -69,7 +69,9 @@ class Stream(Iterator[T]):
         except BaseException:
             client.close()
             raise
-        self._bytes = CancellableStream(self._response.iter_content(None), self._response)
+        # A reply that is not chunked (that of an exec) would be waited for to its end.
+        size = None if self._response.headers.get("Transfer-Encoding") == "chunked" else 1
+        self._bytes = CancellableStream(self._response.iter_content(size), self._response)
         self._items = items(self._bytes)
 
     def __next__(self) -> T:

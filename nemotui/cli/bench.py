@@ -190,6 +190,7 @@ async def _with_vllm(
     """The result with a column of vLLM's own tool; ours stays where that fails."""
     inv.out.say("Now the same with vllm bench serve, in the container …")
     run, key = measured.document["run"], api_key(inv.settings.api_key_file, inv.settings.base_url)
+    key = key or (b.keys.key() if b.keys else None)  # the container is ours
     try:
         await b.load.keep_vllm_bench(run, await measure_with_vllm(b.runtime, container, spec, served, key))
     except FailedError as error:

@@ -34,6 +34,7 @@ def build(client: DockerClient, tag: str) -> None:
     python = Path(os.path.realpath(sys._base_executable))  # type: ignore[attr-defined]  # not the venv's link
     files = dict(_files())
     files[python] = python
+    files[Path("/bin/sh")] = Path(os.path.realpath("/bin/sh"))  # `docker exec` goes through one; it needs libc alone
     libraries = _libraries([source for source in files.values() if source == python or ".so" in source.suffixes])
     files |= {library: library for library in libraries}
     with tempfile.NamedTemporaryFile(suffix=".tar") as archive:

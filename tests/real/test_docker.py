@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -27,6 +28,9 @@ pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("dock
 FP8 = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"
 FAIL = "import sys; sys.exit('ValueError: World size (4) is larger than the number of available GPUs (2)')"
 SLEEP = "import time; print('here', flush=True); time.sleep(600)"
+
+
+PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  # of the image, too
 
 
 @pytest.fixture
@@ -294,6 +298,28 @@ async def test_secrets_reach_the_container_and_nothing_that_tells_of_it(
     assert settings["IpcMode"] == "host"
     assert settings["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "50m"}}
     assert settings["Binds"] == [f"{tmp_path}:/data:ro"]
+
+
+async def test_a_command_in_a_container_and_its_end_when_its_reader_leaves(
+    engine: DockerEngine, script_image: Callable[[str], str], name: str, port: int
+) -> None:
+    image = script_image("import time; time.sleep(300)")
+    container = await engine.start(ContainerSpec(name=name, image=image, args=(), port=port, labels=((LABEL, name),)))
+    code = "import os, sys; print(os.environ['KEY']); print('\\x1b[31mred', file=sys.stderr)"
+    async with aclosing(engine.execute(container.id, [PYTHON, "-c", code], {"KEY": "sk-1"})) as batches:
+        lines = [(line.stream, line.text) async for batch in batches for line in batch]
+    assert sorted(lines) == [("stderr", "red"), ("stdout", "sk-1")]
+
+    beat = "import itertools, time\nfor n in itertools.count(): open('/tmp/beat', 'w').write(str(n)); time.sleep(0.05)"
+    begin = ["sh", "-c", 'echo begun; exec "$@"', "sh", PYTHON, "-c", beat]
+    async with aclosing(engine.execute(container.id, begin, {})) as batches:
+        async for batch in batches:
+            assert batch[0].text == "begun"
+            break
+    watch = "import time; a = open('/tmp/beat').read(); time.sleep(1); print(a == open('/tmp/beat').read())"
+    async with aclosing(engine.execute(container.id, [PYTHON, "-c", watch], {})) as batches:
+        assert [line.text async for batch in batches for line in batch] == ["True"]
+    await engine.stop(container.id, grace_s=1)
 
 
 async def test_what_the_engine_says_of_itself(engine: DockerEngine, server_image: str) -> None:
