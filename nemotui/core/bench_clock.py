@@ -12,7 +12,8 @@ from nemotui.core.histogram import Histogram
 BURST_US = 100
 # Above these the clock is not trusted, and a note says which figure to use instead.
 TOGETHER_LIMIT = 0.01  # of the chunks
-LAG_LIMIT_US = 5000
+LAG_LIMIT_US = 5000  # of times taken after the read
+LATE_SHARE = 0.01  # of a request
 BEHIND_US = 1000  # with a lag like this, chunks that were read together were so for our being late
 BUSY_LIMIT = 0.9  # of a core
 TOKENS_PER_CHUNK_LIMIT = 1.05
@@ -46,12 +47,13 @@ class ClockWatch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
     """Token chunks of the completed requests: all, those that one read brought with the one before, and those that
-    came hard on the heels of it by themselves."""
+    came hard on the heels of it by themselves. `request_us` is what a request took on average."""
 
     all: int
     coalesced: int
     bursts: int
     tokens_per_chunk: float | None
+    request_us: float | None = None
 
     def share(self, part: int) -> float | None:
         """Of all."""
@@ -61,7 +63,7 @@ class Chunks:
 def clock_verdict(spec: BenchSpec, watch: ClockWatch, chunks: Chunks) -> dict[str, Any]:
     """The result's `clock`."""
     lag_p99_us = watch.lag.percentile(99)
-    doubts = [*_together(chunks, lag_p99_us), *_own(watch, lag_p99_us)]
+    doubts = [*_together(chunks, lag_p99_us), *_own(watch, lag_p99_us, chunks.request_us)]
     if chunks.tokens_per_chunk is not None and chunks.tokens_per_chunk > TOKENS_PER_CHUNK_LIMIT:
         doubts.append(
             f"a chunk holds {chunks.tokens_per_chunk:.2f} tokens on average: ITL is a gap of chunks; TPOT is a token's"
@@ -103,16 +105,17 @@ def _together(chunks: Chunks, lag_p99_us: float | None) -> list[str]:
     return said
 
 
-def _own(watch: ClockWatch, lag_p99_us: float | None) -> list[str]:
+def _own(watch: ClockWatch, lag_p99_us: float | None, request_us: float | None) -> list[str]:
     """What the load generator's own work did to the figures."""
     said = []
-    late_ms = 0.0 if lag_p99_us is None or lag_p99_us <= LAG_LIMIT_US else lag_p99_us / 1000
-    if late_ms and watch.source == "user":
-        said.append(f"the load generator was late by up to {late_ms:.1f} ms: TTFT and ITL hold within that")
-    elif late_ms:
+    late_us = lag_p99_us or 0.0
+    if watch.source == "user" and late_us > LAG_LIMIT_US:
+        said.append(f"the load generator was late by up to {late_us / 1000:.1f} ms: TTFT and ITL hold within that")
+    elif watch.source == "kernel" and request_us and late_us > LATE_SHARE * request_us:
+        # The times are the kernel's; being late costs what it delays a stream's next request by.
         said.append(
-            f"the load generator read up to {late_ms:.1f} ms late: TTFT and ITL are the kernel's and hold, but a"
-            " stream's next request went out so much later, so throughput is a little low"
+            f"the load generator read up to {late_us / 1000:.1f} ms late: TTFT and ITL hold, but the next request of a"
+            f" stream went out so much later, so throughput may be {late_us / request_us:.0%} low"
         )
     if watch.source == "user" and watch.user_reads < len(watch.lag):
         said.append(f"{watch.user_reads:,} of {len(watch.lag):,} reads came without the kernel's time: ITL is mixed")

@@ -192,6 +192,7 @@ class Summary:
             coalesced=self._coalesced,
             bursts=max(0, close - self._coalesced),
             tokens_per_chunk=self.tokens_per_chunk,
+            request_us=self._ours.e2el.mean(),
         )
 
 

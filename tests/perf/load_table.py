@@ -4,7 +4,7 @@
 
 Needs gcc. The environment may say: NEMOTUI_PERF_CELLS=256@12,1024@50 (streams at an ITL in ms), NEMOTUI_PERF_VLLM and
 NEMOTUI_PERF_TOKENIZER (the `vllm` command and a tokenizer's folder), NEMOTUI_PERF_WORKERS, NEMOTUI_PERF_SERVER (more
-arguments of the server, such as "--threads 4 --cpu 8").
+arguments of the server, such as "--threads 4 --cpu 8"), NEMOTUI_PERF_CONSOLE=1 (the console draws the run meanwhile).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -123,8 +125,9 @@ def ours(cell: Cell, folder: Path) -> Row:
             keep_chunks=True,
             label=str(cell),
         )
-        directory = RunDirectory.create(folder, spec, {}, now=time.time())
-        began_ns, usage = _run([sys.executable, "-m", "nemotui.load", str(directory.path)])
+        with _console(known.url, folder):
+            directory = RunDirectory.create(folder / "runs", spec, {}, now=time.time())
+            began_ns, usage = _run([sys.executable, "-m", "nemotui.load", str(directory.path)])
     result, found = directory.result(), errors(directory, known)
     assert result["completed"] == cell.prompts, result["errors"]
     clock = result["clock"]
@@ -185,6 +188,28 @@ def vllm_bench(cell: Cell, folder: Path, vllm: str) -> Row:
         memory_mb=usage.ru_maxrss / 1024,
         first_s=(known.sent[measured[0]].arrival_ns - began_ns) / 1e9,
     )
+
+
+@contextmanager
+def _console(url: str, state: Path) -> Iterator[None]:
+    """A console that shows the run, in a terminal that takes all that it draws."""
+    if not os.environ.get("NEMOTUI_PERF_CONSOLE"):
+        yield
+        return
+    from tests.perf.test_console import on_pty  # wants more than a load generator does
+
+    with on_pty(["--base-url", url], state) as console:
+        console.until(b"known")
+        console.key(b"4")
+        over = threading.Event()
+        terminal = threading.Thread(target=lambda: [console.drain(0.1) for _ in iter(over.is_set, True)])
+        terminal.start()
+        try:
+            yield
+        finally:
+            over.set()
+            terminal.join()
+            print(f"(the console drew {console.written / 1024:.0f} KiB)", file=sys.stderr)
 
 
 def _run(command: list[str], *, quiet: bool = False) -> tuple[int, Any]:
