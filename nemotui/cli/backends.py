@@ -16,6 +16,7 @@ from nemotui.cli.left import docker_engine, incident_store, left_here
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
+from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import (
     Backends,
@@ -90,6 +91,7 @@ async def backends(
             surroundings=surroundings,
             starts=StartsFile(settings.starts_file),
             announcer=announcer,
+            typical=TYPICAL if inv.demo is None else TYPICAL.within(start_s),
             incidents=incident_store(settings, key()),
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,

@@ -9,7 +9,7 @@ from typing import Final
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import model_of, newest_start, setup_of
-from nemotui.core.phases import TYPICAL, Expectation
+from nemotui.core.phases import Expectation
 from nemotui.core.plan import ALL_GPUS
 from nemotui.core.ports import Backends, Container
 from nemotui.core.rate import Rate
@@ -91,7 +91,7 @@ class Lookout:
         setup = setup_of(self._container, await self._machine())
         starts = self._b.starts.all() if self._b.starts else self._b.catalog.starts
         start = newest_start(starts, setup) if setup else None
-        return start.expectation if start else TYPICAL
+        return (start.expectation if start else None) or self._b.typical
 
     async def look(self) -> Sight:
         """What is to be seen now."""

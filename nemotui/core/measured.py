@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import DEFAULT_UTILIZATION, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.phases import TYPICAL, Expectation, Phase, learned
+from nemotui.core.phases import Expectation, Phase, learned
 from nemotui.core.plan import LABEL
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class MeasuredStart:
     compiled: bool = False
 
     @property
-    def expectation(self) -> Expectation:
-        """How long the next start of this setup will take."""
-        return learned(self.phases_s, compiled=self.compiled) if self.phases_s else TYPICAL
+    def expectation(self) -> Expectation | None:
+        """How long the next start of this setup will take; None where the log of this one was not seen whole."""
+        return learned(self.phases_s, compiled=self.compiled) if self.phases_s else None
 
     def overhead(self, planned: MemoryPlan) -> int | None:
         """What vLLM took besides the weights as `planned`, a plan of the same setup, counts them.

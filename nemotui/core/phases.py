@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -45,6 +45,11 @@ class Expectation:
     seconds: Mapping[Phase, float]
     cold_compile_s: float = 0.0
     measured: bool = False
+
+    def within(self, seconds: float) -> Expectation:
+        """The same phases in so many seconds altogether."""
+        scale = seconds / sum(self.seconds.values())
+        return replace(self, seconds={phase: each * scale for phase, each in self.seconds.items()})
 
     def begin(self, phase: Phase) -> float:
         """The share of the whole at which this phase begins, 0..1."""

@@ -13,6 +13,7 @@ from nemotui.core.hardware import Machine
 from nemotui.core.leavings import Leavings
 from nemotui.core.logs import LogLine
 from nemotui.core.models import Catalog
+from nemotui.core.phases import TYPICAL, Expectation
 from nemotui.core.plan import LABEL, ContainerSpec, Plan
 from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
@@ -441,7 +442,8 @@ class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
     `starts` None: what a start teaches is not kept. `log_files` None: no log is saved. `end_process` ends a process
-    (PID) that a container (id) left. `pretend`: what is measured says nothing of a real machine.
+    (PID) that a container (id) left. `pretend`: what is measured says nothing of a real machine. `announcer` gets the
+    variables that tell how a start has ended. `typical`: how long one takes that nobody has seen here.
     """
 
     clock: Clock
@@ -459,5 +461,6 @@ class Backends:
     surroundings: Surroundings
     starts: StartStore | None = None
     announcer: Announcer | None = None
+    typical: Expectation = TYPICAL
     pretend: bool = False
     log_files: LogFiles | None = None

@@ -17,7 +17,15 @@ from nemotui.rundir import RunDirectory
 from tests.core.machines import machine
 
 SETUP = Setup(machine=("GPU-0",), gpu="NVIDIA H200", image="vllm", variant="FP8", tensor_parallel_size=1)
-START = MeasuredStart(setup=SETUP, at=1000.0, gpu_memory_utilization=0.92, kv_cache_bytes=10 * 2**30, blocks=331)
+START = MeasuredStart(
+    setup=SETUP,
+    at=1000.0,
+    gpu_memory_utilization=0.92,
+    kv_cache_bytes=10 * 2**30,
+    blocks=331,
+    phases_s={"boot": 16.0},
+    compiled=True,
+)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from nemotui.core.errors import NothingThereError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.logs import LogLine
 from nemotui.core.lookout import Fetch, Lookout, Sight
+from nemotui.core.measured import MeasuredStart, measured_start
 from nemotui.core.memory import GIB
 from nemotui.core.phases import TYPICAL
 from nemotui.core.ports import Container
@@ -37,7 +38,8 @@ CONTAINER = Container(
 class World:
     """Clock, probe and model cache of a `Backends`, as far as a lookout looks."""
 
-    starts, catalog = None, CATALOG
+    starts: Kept | None = None
+    catalog, typical = CATALOG, TYPICAL
 
     def __init__(self) -> None:
         self.clock = self.probe = self.cache = self
@@ -164,3 +166,55 @@ def test_a_download_counts_its_own_end() -> None:
     assert fetch.whole
     assert not replace(fetch, held_bytes=90).whole
     assert not replace(fetch, total_bytes=None).whole
+
+
+class Kept:
+    """A `StartStore` in memory."""
+
+    def __init__(self, *starts: MeasuredStart) -> None:
+        self.starts = starts
+
+    def all(self) -> tuple[MeasuredStart, ...]:
+        return self.starts
+
+
+async def test_the_last_start_of_the_same_setup_is_expected_again_with_its_compile_cache() -> None:
+    tracker = StartupTracker()
+    for line in captured("h200-vllm-0.24-fp8-startup.log"):
+        tracker = tracker.after(line)
+    labels = {"nemotui": "nemotron", "nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "1"}
+    container = replace(CONTAINER, labels=labels)
+    world = World()
+    world.gpus = (gpu("GPU-1", 1, 0),)
+    start = measured_start(container, await world.sample(), tracker, None, at=1.0)
+    assert start is not None
+    world.starts = Kept(start)
+
+    expected = await Lookout(world, container).expectation()  # type: ignore[arg-type]
+
+    assert expected.measured
+    assert (expected.seconds["kernels"], expected.seconds["graphs"]) == (72, 18)
+    assert (expected.seconds["compile"], expected.cold_compile_s) == (25 * 0.18, 25)
+    for other in (
+        replace(container, image="another"),
+        replace(container, labels=labels | {"nemotui.variant": "NVFP4"}),
+    ):
+        assert await Lookout(world, other).expectation() is TYPICAL  # type: ignore[arg-type]
+    world.gpus = (gpu("GPU-2", 1, 0),)
+    assert await Lookout(world, container).expectation() is TYPICAL  # type: ignore[arg-type]
+
+
+async def test_a_model_for_the_cpu_goes_by_its_own_name() -> None:
+    labels = {"nemotui": "tiny", "nemotui.variant": "", "nemotui.tensor-parallel-size": "1"}
+    container = replace(CONTAINER, labels=labels, args=("/models/tiny",), gpus=())
+    tracker = StartupTracker()
+    for line in captured("vllm-cpu-in-docker-session.log"):
+        tracker = tracker.after(line)
+    start = measured_start(container, None, tracker, None, at=1.0)
+    assert start is not None
+    world = World()
+    world.driver, world.starts = False, Kept(start)
+
+    assert (await Lookout(world, container).expectation()).measured  # type: ignore[arg-type]
+    other = replace(container, args=("/models/another",))
+    assert await Lookout(world, other).expectation() is TYPICAL  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ def _starting(event: Starting, name: str, width: int) -> list[Content]:
         share = fetch.held_bytes / fetch.total_bytes if fetch.total_bytes else None
         figures = arriving(fetch.held_bytes, fetch.total_bytes, fetch.bytes_per_s, fetch.eta_s)
         lines.append(_bar("weights", share, figures, width))
-    lines.append(Content.styled(cut(event.detail, width), "$muted"))
+    lines.append(Content.styled(cut(event.detail, width - 2), "$muted"))
     if trouble := silence(event, name):
         what, to_try = trouble
         lines += [
