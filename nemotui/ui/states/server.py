@@ -8,6 +8,7 @@ from typing import Literal
 from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.show import duration
+from nemotui.core.silence import SILENT_S
 from nemotui.core.watch import ServerSample
 
 Tone = Literal["success", "warning", "error", "muted"]
@@ -72,8 +73,11 @@ class ServerState:
         match self.starting:
             case Starting(phase=phase, fraction=fraction):
                 return f"starting: {phase} {fraction * 100:.0f} %"
-            case Pulling():
-                return "pulling the image"
+            case Pulling(progress=progress):
+                total = progress.total_bytes
+                return (
+                    f"pulling the image: {progress.current_bytes / total * 100:.0f} %" if total else "pulling the image"
+                )
             case Created():
                 return "starting"
         if self.failed is not None:
@@ -101,6 +105,8 @@ class ServerState:
             return "".join(f" · {fact}" for fact in facts if fact)
         if isinstance(self.starting, Starting):
             eta = self.starting.eta_s
+            if self.starting.silent_s >= SILENT_S:
+                return f" · no sign of life for {self.starting.silent_s / 60:.0f} min, 2 says what to try"
             return f" · ready in about {duration(eta)}" if eta is not None else " · no estimate"
         if self.starting is not None:
             return " · 2 shows how far it is"
