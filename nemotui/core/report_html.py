@@ -94,7 +94,8 @@ def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], figures: 
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         # Whatever a label or a model's name holds, nothing is fetched and nothing runs.
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         f'<link rel="icon" href="data:,"><title>{title}</title><style>{_STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>\n"
     )
