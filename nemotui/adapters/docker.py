@@ -25,6 +25,7 @@ from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
+from nemotui.core.reach import is_open
 from nemotui.core.text import plain_line
 
 if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes with the first call
@@ -147,7 +148,8 @@ class DockerEngine:
             with contextlib.suppress(ImageNotFound):
                 inherited = client.images.get(attrs["Image"]).attrs["Config"].get("Env") or []
             spec = spec_of(attrs, frozenset(inherited))
-            if self._key_file is None or _KEY not in spec.secret_environment or _KEY in self._environ:
+            lost = _KEY in spec.secret_environment and _KEY not in self._environ
+            if self._key_file is None or not lost or not is_open(spec.bind):
                 return spec
             others = tuple(name for name in spec.secret_environment if name != _KEY)
             return replace(spec, env_file=str(self._key_file), secret_environment=others)

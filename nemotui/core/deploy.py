@@ -40,6 +40,7 @@ _ENGINE_STOPPED: Final = FailedError(
     "Docker was stopped or restarted, and the container with it",
     'Start it again with `nemotui deploy`. With {"live-restore": true} in /etc/docker/daemon.json containers live on.',
 )
+_LOOKS: Final = 5
 _CRASHES: Final = 3  # a server that ends so often is in a loop
 _REMOVED: Final = Diagnosis(
     kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
@@ -151,7 +152,7 @@ async def deploy(
                 await runtime.remove(old.id)
         container = await runtime.start(spec)
     except (FailedError, NothingThereError) as error:
-        if error.problem.kind in _LOST_RACE and (holder := _in_use(await _of_that_name(runtime, spec), clock)):
+        if error.problem.kind in _LOST_RACE and (holder := await _winner(runtime, spec, clock)):
             yield in_the_way(spec, holder)
         elif isinstance(error, NothingThereError):
             raise
@@ -166,6 +167,16 @@ async def deploy(
 
 async def _of_that_name(runtime: ContainerRuntime, spec: ContainerSpec) -> list[Container]:
     return [c for c in await runtime.containers() if c.name == spec.name and c.ours]
+
+
+async def _winner(runtime: ContainerRuntime, spec: ContainerSpec, clock: Clock) -> Container | None:
+    """The container of ours that somebody else has made of this name just now: the engine knows its name first."""
+    for _ in range(_LOOKS):
+        with suppress(NothingThereError):
+            holder = await runtime.inspect(spec.name)
+            return holder if holder.ours else None
+        await clock.sleep(POLL_S)
+    return None
 
 
 def _in_use(containers: list[Container], clock: Clock) -> Container | None:

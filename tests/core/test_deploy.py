@@ -86,9 +86,8 @@ class Runtime(Unasked):
     log_closed: int = 0
     followed: asyncio.Event = field(default_factory=asyncio.Event)
     since: list[float | None] = field(default_factory=list)
-    inspected: list[Container] = field(default_factory=list)
+    inspected: list[Container | Exception] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    appears: Container | None = None  # once somebody has asked what there is
     known: ContainerSpec | None = None
 
     async def spec(self, container_id: str) -> ContainerSpec:
@@ -112,14 +111,14 @@ class Runtime(Unasked):
         return RUNNING
 
     async def containers(self) -> Sequence[Container]:
-        seen = list(self.present)
-        if self.appears:
-            self.present, self.appears = [self.appears], None
-        return seen
+        return list(self.present)
 
     async def inspect(self, container_id: str) -> Container:
         if self.inspected:
-            return self.inspected.pop(0)
+            found = self.inspected.pop(0)
+            if isinstance(found, Exception):
+                raise found
+            return found
         if self.ends is None:
             raise NothingThereError("no_container", f"No such container: {container_id}")
         return self.ends
@@ -256,6 +255,7 @@ async def test_a_stopped_container_of_ours_gives_way_and_a_running_one_does_not(
     assert failed.cure.replaces == RUNNING.id
 
 
+NOT_YET = NothingThereError("no_container", "No such container: nemotron")
 REFUSED = KnownFailure(explain('The container name "/nemotron" is already in use by container "x"') or REMOVED)
 
 
@@ -264,11 +264,9 @@ REFUSED = KnownFailure(explain('The container name "/nemotron" is already in use
     [(RUNNING, "runs already"), (replace(RUNNING, state="created", created_at=1000.0), "is being started")],
 )
 async def test_of_two_that_start_at_once_one_wins_and_the_other_says_so(winner: Container, words: str) -> None:
-    runtime = Runtime(start_error=REFUSED)
+    runtime = Runtime(start_error=REFUSED, inspected=[NOT_YET, winner])  # the engine knows its name first
 
-    async with aclosing(deploy(runtime, Server(), SPEC, Clock())) as events:
-        runtime.appears = winner
-        (failed,) = [event async for event in events]
+    (failed,) = await run(runtime, Server())
 
     assert isinstance(failed, Failed)
     assert failed.kind == "runs_already"
@@ -277,7 +275,7 @@ async def test_of_two_that_start_at_once_one_wins_and_the_other_says_so(winner: 
 
 
 async def test_somebody_elses_container_of_the_name_is_answered_by_another_name() -> None:
-    (failed,) = await run(Runtime(start_error=REFUSED, present=[replace(RUNNING, labels={})]), Server())
+    (failed,) = await run(Runtime(start_error=REFUSED, inspected=[replace(RUNNING, labels={})]), Server())
 
     assert isinstance(failed, Failed)
     assert failed.kind == "name_taken"
@@ -294,7 +292,9 @@ async def test_one_that_was_left_half_made_gives_way() -> None:
 
 
 async def test_a_server_that_its_restart_policy_starts_again_and_again() -> None:
-    again = [replace(RUNNING, state="restarting", restarts=n, started_at=1000.0 + n) for n in (1, 2, 3)]
+    again: list[Container | Exception] = [
+        replace(RUNNING, state="restarting", restarts=n, started_at=1000.0 + n) for n in (1, 2, 3)
+    ]
     log = written("ValueError: max_num_seqs (1024) exceeds available Mamba cache blocks (524).", 1000.5)
     runtime = Runtime(logs_=[log[:], *(written(log[0].text, 1000.5 + n) for n in (1, 2))], inspected=again)
     runtime.known = replace(SPEC, args=(*SPEC.args, "--max-num-seqs", "1024"))
