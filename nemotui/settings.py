@@ -28,7 +28,7 @@ class Settings:
 
     `hf_cache` follows HF_HOME where nothing else says it. `image` None means the plan's own. `base_url` None means:
     the server that nemotui deployed, else the one on `port`. `price_per_hour` is the machine's, in dollars. `on_ready`
-    is run when a start has ended, by no shell.
+    is run when a start has ended, by no shell. A server idle for `idle_after_min` minutes gets a word, 0: never.
     """
 
     image: str | None = None
@@ -46,6 +46,7 @@ class Settings:
     restart_policy: str = "no"
     log_max_size: str = "50m"
     log_max_files: int = 3
+    idle_after_min: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 30.0
 
     @property
     def runs_dir(self) -> Path:

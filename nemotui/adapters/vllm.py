@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -19,6 +20,11 @@ from nemotui.core.text import plain, plain_line
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
 _PATIENCE_S = 10.0
+_METRICS_PATIENCE_S = 3.0  # asked every two seconds, by a console that has other things to show
+
+
+class _TooSlowError(NothingThereError):
+    """It may answer yet, but nobody waits for it any longer."""
 
 
 class _Function(msgspec.Struct):
@@ -158,9 +164,9 @@ class VllmServer:
 
     async def metrics(self) -> ServerMetrics:
         try:
-            text = (await self._get("/metrics")).decode("utf-8", "replace")
-        except FailedError:
-            return ServerMetrics()  # another engine, or /metrics is off: everything is unknown
+            text = (await self._get("/metrics", _METRICS_PATIENCE_S)).decode("utf-8", "replace")
+        except (FailedError, _TooSlowError):
+            return ServerMetrics()  # another engine, /metrics is off, or busy: everything is unknown
         return parse_metrics(text)
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
@@ -200,16 +206,16 @@ class VllmServer:
         except OverflowError as error:
             raise FailedError("malformed", f"the server's reply is not readable: {error}") from None
 
-    async def _get(self, path: str) -> bytes:
+    async def _get(self, path: str, patience_s: float = _PATIENCE_S) -> bytes:
         try:
-            async with self._client.stream("GET", path) as reply:
+            async with asyncio.timeout(patience_s), self._client.stream("GET", path) as reply:
                 body = await _read_capped(reply)
                 if reply.status_code != 200:
                     raise _error_reply(reply.status_code, body)
                 return body
-        except httpx.TimeoutException:
-            raise NothingThereError(
-                "no_server", f"{self.base_url} did not answer within {_PATIENCE_S:.0f} s", "See `nemotui status`."
+        except (httpx.TimeoutException, TimeoutError):
+            raise _TooSlowError(
+                "no_server", f"{self.base_url} did not answer within {patience_s:.0f} s", "See `nemotui status`."
             ) from None
         except httpx.HTTPError:
             raise self._nobody() from None
@@ -331,6 +337,8 @@ def parse_metrics(text: str) -> ServerMetrics:
         prefix_cache_queries=total("vllm:prefix_cache_queries_total"),
         prefix_cache_hits=total("vllm:prefix_cache_hits_total"),
         preemptions=total("vllm:num_preemptions_total"),
+        draft_tokens=total("vllm:spec_decode_num_draft_tokens_total"),
+        accepted_tokens=total("vllm:spec_decode_num_accepted_tokens_total"),
         num_gpu_blocks=config("num_gpu_blocks"),
         block_size=config("block_size"),
         ttft=histogram("time_to_first_token"),

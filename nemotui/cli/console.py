@@ -48,6 +48,8 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
             cpu=container_spec(plan_without_gpu(request, b.catalog)) if request.no_gpu else None,
             pretend=inv.demo,
             time_scale=inv.speed if inv.demo is not None else 1.0,
+            price_per_hour=inv.settings.price_per_hour,
+            idle_after_s=inv.settings.idle_after_min * 60,
         )
         await NemotuiApp(b, options).run_async()
     return Answer({})

@@ -13,13 +13,15 @@ from nemotui.cli.backends import backends, deployed, local_url, start_pretend
 from nemotui.cli.check import tunnel
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, server_flags, verb
-from nemotui.core.errors import NemotuiError, NothingThereError, UsageError
+from nemotui.core.advisor import advise
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.incident import incident
 from nemotui.core.ports import Backends, Container, ModelServer, ServerMetrics
 from nemotui.core.show import number
 from nemotui.core.stop import GRACE_S, Stopped, held_words
 from nemotui.core.stop import stop as stopping
-from nemotui.core.watch import container_url
+from nemotui.core.trouble import slowed
+from nemotui.core.watch import container_url, take_pulse
 
 
 @verb(example="nemotui status --json", flags=(server_flags,))
@@ -34,7 +36,7 @@ async def status(inv: Invocation, **_: object) -> Answer:
         url = url or (container_url(running) if running else local_url(inv))
         server = b.server(url)
         try:
-            served, error = await _served(server)
+            served, error = await _served(server, running, b)
         finally:
             await server.close()
     # The engine's trouble matters only to whom no server of ours answers: one may run without Docker.
@@ -56,19 +58,35 @@ async def _containers(b: Backends) -> tuple[list[Container], NemotuiError | None
         return [], error
 
 
-async def _served(server: ModelServer) -> tuple[dict[str, Any] | None, NemotuiError | None]:
+async def _served(
+    server: ModelServer, container: Container | None, b: Backends
+) -> tuple[dict[str, Any] | None, NemotuiError | None]:
     try:
         models = await server.models()
+        vitals, hung = await take_pulse(server, b.clock)
     except NemotuiError as error:
         return None, error
-    metrics = await server.metrics()
-    return {
+    advice = advise(vitals, hung=hung, args=container.args if container else (), throttled=await _throttled(b))
+    served = {
         "base_url": server.base_url,
         "healthy": await server.healthy(),
         "version": await server.version(),
         "models": [asdict(model) for model in models],
-        "metrics": asdict(metrics),
-    }, None
+        "metrics": asdict(vitals.metrics),
+        "heartbeat": "hung" if hung else {True: "busy", False: "idle", None: "unknown"}[vitals.busy],
+        "no_token_for_s": vitals.stalled_s if vitals.busy else None,
+        "prompt_throughput": vitals.prompt_throughput,
+        "generation_throughput": vitals.generation_throughput,
+        "advice": [asdict(one) for one in advice],
+    }
+    return served, FailedError("hung", advice[0].message, f"{advice[0].fix}.") if hung else None
+
+
+async def _throttled(b: Backends) -> tuple[str, ...]:
+    try:
+        return slowed((await b.probe.sample()).gpus)
+    except NemotuiError:
+        return ()
 
 
 def _container(container: Container) -> dict[str, Any]:
@@ -100,6 +118,7 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
             f" · {'healthy' if server['healthy'] else 'NOT healthy'} · running {number(metrics.running)}"
             f" · waiting {number(metrics.waiting)} · KV cache {number(usage, '%', 1)}"
         )
+        parts += [f"{one['message']}. {one['fix']}." for one in server["advice"] if one["kind"] != "hung"]
     return "\n\n".join(parts)
 
 

@@ -5,16 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import click
+
 from nemotui.cli.backends import backends
 from nemotui.cli.deploy import follow_deployment, serve_on
 from nemotui.cli.output import Answer
 from nemotui.cli.plans import chosen, plan_request
-from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.cli.verb import Invocation, Real, plan_flags, verb
 from nemotui.core.plan import container_spec
 
 
-@verb(example="nemotui simulate --demo 2xb200 --port 8001 --speed 10", lines=True, flags=(plan_flags,))
-async def simulate(inv: Invocation, **flags: Any) -> Answer:
+@verb(
+    example="nemotui simulate --demo 2xb200 --port 8001 --speed 10",
+    lines=True,
+    flags=(
+        plan_flags,
+        click.option(
+            "--stall-after",
+            type=Real(0, 1e6),
+            metavar="S",
+            help="Hang after S seconds: no token more, /health 200.",
+        ),
+    ),
+)
+async def simulate(inv: Invocation, stall_after: float | None, **flags: Any) -> Answer:
     """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
 
     It speaks vLLM's API on the timing of published hardware: for trying a client, or a script, without a GPU.
@@ -24,6 +38,8 @@ async def simulate(inv: Invocation, **flags: Any) -> Answer:
     inv = replace(inv, demo=inv.demo or DEFAULT_PROFILE)
     async with backends(inv, start_s=0.5) as b:
         spec = container_spec(await chosen(b, plan_request(inv, flags)))
+        if stall_after is not None:
+            spec = replace(spec, args=(*spec.args, "--stall-after", str(stall_after)))
         answer = await follow_deployment(inv, b, spec)
         if answer.exit_code == 0:
             await serve_on(inv, b, answer)

@@ -197,8 +197,8 @@ class Observed:
 class ServerMetrics:
     """What /metrics says now, prefix `vllm:`; None where the server does not export it.
 
-    Token counts and cache queries are counters since the server's start; `kv_cache_usage` is 0..1; `ttft`, `itl` and
-    `e2el` are the latencies as the server sees them.
+    Token counts (MTP's drafts too) and cache queries are counters since the server's start; `kv_cache_usage` is 0..1;
+    `ttft`, `itl` and `e2el` are the latencies as the server sees them.
     """
 
     running: float | None = None
@@ -209,6 +209,8 @@ class ServerMetrics:
     prefix_cache_queries: float | None = None
     prefix_cache_hits: float | None = None
     preemptions: float | None = None
+    draft_tokens: float | None = None
+    accepted_tokens: float | None = None
     num_gpu_blocks: int | None = None
     block_size: int | None = None
     ttft: Observed | None = None

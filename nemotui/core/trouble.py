@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nemotui.core.hardware import Gpu
 
 # Xid errors by number, in the words of NVIDIA's list (docs.nvidia.com/deploy/xid-errors). The first group is what a
@@ -74,3 +76,8 @@ def troubles(gpu: Gpu) -> tuple[str, ...]:
         found.append(_FABRIC[gpu.fabric])
     found += [f"it is slowed down: {reason}" for reason in gpu.throttle_reasons if reason in ALARMING]
     return tuple(found)
+
+
+def slowed(gpus: Iterable[Gpu]) -> tuple[str, ...]:
+    """The names of those that heat or power slows down."""
+    return tuple(f"GPU {gpu.index}" for gpu in gpus if set(gpu.throttle_reasons) & set(ALARMING))

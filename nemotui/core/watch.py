@@ -16,6 +16,7 @@ from nemotui.core.ports import (
     ServedModel,
     ServerMetrics,
 )
+from nemotui.core.vitals import HUNG_AFTER_S, Vitals
 
 MACHINE_INTERVAL_S = 2.0  # NVML averages over up to a second, and watching shall cost next to nothing
 SERVER_INTERVAL_S = 2.0
@@ -53,8 +54,8 @@ class ServerSample:
     """The server as it is now.
 
     `container` is our newest one, running or not; None where there is none or no engine to ask. `base_url` is what
-    was asked. `serving`: /health is 200 and a model is listed. `problem`: why there is nothing to see, when there is
-    nothing.
+    was asked. `serving`: /health is 200 and a model is listed. `hung`: so it is, and there is work of which for
+    `HUNG_AFTER_S` nothing has been done. `problem`: why there is nothing to see, when there is nothing.
     """
 
     at: float
@@ -63,6 +64,8 @@ class ServerSample:
     serving: bool = False
     models: Sequence[ServedModel] = ()
     metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    vitals: Vitals = field(default_factory=Vitals)
+    hung: bool = False
     problem: Problem | None = None
 
 
@@ -90,6 +93,19 @@ async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str,
     return (container_url(running) if running else default_url), newest, None
 
 
+async def take_pulse(server: ModelServer, clock: Clock) -> tuple[Vitals, bool]:
+    """A server's vitals, and whether it hangs. One look where there is nothing to do; else until something is done."""
+    vitals = Vitals().after(clock.monotonic(), await server.metrics())
+    if not vitals.busy:
+        return vitals, False
+    while vitals.stalled_s < HUNG_AFTER_S:
+        await clock.sleep(1.0)
+        vitals = vitals.after(clock.monotonic(), await server.metrics())
+        if not vitals.stalled_s:
+            return vitals, False
+    return vitals, await server.healthy()
+
+
 async def watch_server(
     runtime: ContainerRuntime, connect: Callable[[str], ModelServer], default_url: str, clock: Clock
 ) -> AsyncGenerator[ServerSample, None]:
@@ -100,6 +116,7 @@ async def watch_server(
     """
     server: ModelServer | None = None
     models: Sequence[ServedModel] = ()
+    vitals = Vitals()
     asked = 0
     try:
         while True:
@@ -107,13 +124,17 @@ async def watch_server(
             if server is None or server.base_url != url:
                 if server is not None:
                     await server.close()
-                server, models = connect(url), ()
-            metrics = ServerMetrics()
+                server, models, vitals = connect(url), (), Vitals()
+            metrics, hung = ServerMetrics(), False
             try:
                 if not models or asked % _FULL_CHECK_EVERY == 0:
                     models = await server.models() if await server.healthy() else ()
                 if models:
                     metrics, problem = await server.metrics(), None
+                    vitals = vitals.after(clock.monotonic(), metrics)
+                    if vitals.stalled_s >= HUNG_AFTER_S:
+                        hung = await server.healthy()
+                        models = models if hung else ()
             except NemotuiError as error:
                 models, problem = (), error.problem
             asked += 1
@@ -124,6 +145,8 @@ async def watch_server(
                 serving=bool(models),
                 models=models,
                 metrics=metrics,
+                vitals=vitals,
+                hung=hung,
                 problem=problem,
             )
             there = models or (container and container.state == "running")

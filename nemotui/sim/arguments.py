@@ -107,6 +107,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         tool_parser=bool(given.tool_call_parser) and given.enable_auto_tool_choice,
         api_key=given.api_key,
         speed=given.speed,
+        stall_after_s=given.stall_after,
     )
     return ServeArguments(
         settings=settings,
@@ -157,6 +158,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     group.add_argument("--speed", type=float, default=float(ours("SPEED", "1")))
     group.add_argument("--start-seconds", type=float, default=float(ours("START_SECONDS", "8")))
     group.add_argument("--fetch-seconds", type=float, default=float(ours("FETCH_SECONDS", "0")))
+    group.add_argument("--stall-after", type=float, default=environment.get(ENVIRONMENT + "STALL_AFTER"))
     group.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
     return parser
 
@@ -190,4 +192,5 @@ def _visible(profile: Profile, uuids: str) -> list[int]:
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
     """vLLM's `non-default args`, without the key and without what vLLM does not have."""
     own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "fetch_seconds", "exit_with_parent"}
+    own.add("stall_after")
     return {k: v for k, v in vars(given).items() if k not in own and v != parser.get_default(k)}

@@ -100,8 +100,11 @@ class LiveEngine:
         """Until cancelled. Steps follow an absolute schedule, so that late wake-ups do not add up."""
         loop = asyncio.get_running_loop()
         ends = loop.time()
+        stalls = None if self._settings.stall_after_s is None else ends + self._settings.stall_after_s
         while True:
             began = loop.time()
+            if stalls is not None and began >= stalls:
+                await asyncio.Event().wait()  # HTTP goes on, /health too: that is how a hung engine looks
             step = self._scheduler.next_step()
             if step is None:
                 self._arrived.clear()

@@ -12,6 +12,7 @@ from nemotui.sim.batching import Timing
 class ServerSettings:
     """A pretend `vllm serve`. Times are divided by `speed`; `timing` is for speed 1; lengths are tokens.
 
+    `stall_after_s`: so long after it has begun to serve, the engine makes no more tokens, as one that hangs.
     `served_model_names`: the first is what replies carry, any of them is accepted.
     """
 
@@ -28,6 +29,7 @@ class ServerSettings:
     api_key: str | None = None
     version: str = "0.33.0"
     speed: float = 1.0
+    stall_after_s: float | None = None
 
     @property
     def kv_cache_tokens(self) -> int:

@@ -31,7 +31,7 @@ class Benching(WorkingScreen, inherit_bindings=False):
         super().__init__()
         self.b = backends
         self.options = options
-        self.server = ServerState()
+        self.server = ServerState(price_per_hour=options.price_per_hour, idle_after_s=options.idle_after_s)
 
     def _next(self, name: str, event: Any) -> None:
         raise NotImplementedError

@@ -12,6 +12,7 @@ _NAMES = {
     "question_mark": "?",
     "slash": "/",
     "ampersand": "&",
+    "exclamation_mark": "!",
     "space": "Space",
     "enter": "Enter",
     "escape": "Esc",

@@ -13,6 +13,7 @@ class Options:
     """`request` shapes the plans; `cpu` is the one container to offer where --no-gpu asks for a CPU image.
 
     `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
+    `price_per_hour` of the machine in dollars; a server idle for `idle_after_s` gets a word, 0: never.
     """
 
     request: PlanRequest
@@ -20,6 +21,8 @@ class Options:
     cpu: ContainerSpec | None = None
     pretend: str | None = None
     time_scale: float = 1.0
+    price_per_hour: float | None = None
+    idle_after_s: float = 0.0
 
     @property
     def aside(self) -> str:

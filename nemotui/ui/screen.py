@@ -19,6 +19,7 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.follow_log import follow_log
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
+from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.benching import Benching
 from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.keys import Action
@@ -36,7 +37,7 @@ from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
-from nemotui.ui.widgets.status import PaneBar, StatusLine
+from nemotui.ui.widgets.status import Notice, PaneBar, StatusLine
 
 PANES: Mapping[str, type[Pane[Any]]] = {
     "gpus": GpusPane,
@@ -57,6 +58,7 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
         Binding("4,f5", "pane('bench')", "Bench", tooltip="Measure the server, live", id="bench", show=False),
         Binding("5,f6", "pane('chat')", "Chat", tooltip="Ask it, in each reasoning mode", id="chat", show=False),
         Binding("space", "pause", "Pause", tooltip="Hold the picture; what is measured goes on", id="pause"),
+        Binding("exclamation_mark", "advice", "Advice", tooltip="What would help the server", id="advice", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Every key", id="help"),
         Binding("q", "leave", "Quit", tooltip="Leave the console; the server and a benchmark go on", id="quit"),
         Binding(
@@ -87,6 +89,7 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield StatusLine()
+        yield Notice()
         yield PaneBar({name: pane.LABEL for name, pane in PANES.items()}, self.options.aside)
         with ContentSwitcher(initial="gpus"):
             for name, pane in PANES.items():
@@ -110,6 +113,7 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
         async for machine in self._each(samples):
             self._next("gpus", machine)
             self._next("deploy", machine)
+            self._server(machine)
 
     async def _ask_engine(self) -> None:
         with suppress(NemotuiError):  # the server's watcher says what is wrong with it
@@ -200,9 +204,13 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
         self.paused = not self.paused
         self.query_one(StatusLine).paused = self.paused
         if not self.paused:
-            self.query_one(StatusLine).state = self.server
+            self._show_server()
             for name in PANES:
                 self._show(name)
+
+    def action_advice(self) -> None:
+        """What is wrong with the server, and what would help."""
+        self.app.push_screen(AdviceScreen(self.server.advice))
 
     def action_help(self) -> None:
         """Every key, by pane."""
@@ -254,7 +262,11 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
     def _server(self, event: Any) -> None:
         self.server = self.server.after(event)
         if self.app.is_running and not self.paused:
-            self.query_one(StatusLine).state = self.server
+            self._show_server()
+
+    def _show_server(self) -> None:
+        self.query_one(StatusLine).state = self.server
+        self.query_one(Notice).advice = self.server.advice
 
     def _show(self, name: str) -> None:
         """To the pane, unless the console ends: its widgets go before its workers do."""

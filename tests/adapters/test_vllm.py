@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from itertools import pairwise
 from pathlib import Path
 
@@ -227,3 +228,19 @@ async def test_counts_that_cannot_be_are_unknown(usage: dict[str, object], known
     data = sse(json.dumps({"choices": [], "usage": usage}), "[DONE]")
     with raw_server(lambda _: data) as url:
         assert (await chat(url))[-1].usage == known
+
+
+async def test_metrics_that_take_too_long_are_unknown_and_nothing_else_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody listens and says nothing: a busy server, which is there all the same."""
+    monkeypatch.setattr("nemotui.adapters.vllm._METRICS_PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = VllmServer(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert await server.metrics() == ServerMetrics()
+        await server.close()
+
+
+def test_drafted_and_accepted_tokens_of_mtp() -> None:
+    names = ("draft_tokens", "accepted_tokens")
+    text = "".join(f'vllm:spec_decode_num_{name}_total{{engine="0"}} {n}\n' for n, name in enumerate(names, 7))
+    metrics = parse_metrics(text)
+    assert (metrics.draft_tokens, metrics.accepted_tokens) == (7, 8)

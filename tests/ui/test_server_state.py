@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from nemotui.core.deploy import Created, LogBatch, Starting
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
+from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.phases import Phase
 from nemotui.core.ports import Container, ContainerState, ServedModel, ServerMetrics
 from nemotui.core.startup import StartupTracker
+from nemotui.core.vitals import Vitals
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.server import ServerState
 
@@ -18,9 +23,11 @@ def container(state: ContainerState = "running", exit_code: int | None = None) -
     return Container(id="1", name="nemotui", image="i", state=state, exit_code=exit_code, labels={})
 
 
-def serving(at: float, tokens: float | None = None, running: float | None = None) -> ServerSample:
-    metrics = ServerMetrics(generation_tokens=tokens, running=running, kv_cache_usage=0.125)
-    return ServerSample(at=at, base_url=URL, serving=True, models=(ServedModel(id="nemotron-super"),), metrics=metrics)
+def serving(at: float, tokens: float | None = None, running: float | None = None, **how: Any) -> ServerSample:
+    metrics = ServerMetrics(generation_tokens=tokens, running=running, kv_cache_usage=0.125, **how)
+    models = (ServedModel(id="nemotron-super"),)
+    vitals = Vitals().after(at - 2, replace(metrics, generation_tokens=1000.0)).after(at, metrics)
+    return ServerSample(at=at, base_url=URL, serving=True, models=models, metrics=metrics, vitals=vitals)
 
 
 def starting(phase: Phase, fraction: float, eta_s: float | None) -> Starting:
@@ -43,17 +50,39 @@ def test_nothing_is_served() -> None:
 
 
 def test_a_server_and_its_load() -> None:
-    state = ServerState().after(serving(10, tokens=1000, running=3)).after(serving(12, tokens=3500, running=3))
-    assert words(state) == f"● nemotron-super at {URL} · 3 running · 1,250 tok/s · KV cache 12 %"
+    state = ServerState().after(serving(12, tokens=3500, running=3))
+    assert words(state) == f"● nemotron-super at {URL} · 3 running · out 1,250 tok/s · KV cache 12 %"
+
+
+def test_what_matters_least_is_dropped_where_there_is_no_room() -> None:
+    sample = serving(12, tokens=3500, running=3, waiting=2, prompt_tokens=9, preemptions=4, draft_tokens=0)
+    sample = replace(sample, at=3600.0, container=replace(container(), started_at=0.0))
+    state = ServerState(price_per_hour=6.5).after(sample)
+    assert state.line(200)[1].endswith("KV cache 12 % · in 0 tok/s · $6.50 · 4 preempted")
+    at_80 = "".join(state.line(76))
+    assert at_80 == "nemotron-super :8000 · 3 running · 2 waiting · out 1,250 tok/s · KV 12 %"
+    assert "".join(state.line(62)) == "nemotron-super :8000 · 3 running · 2 waiting · out 1,250 tok/s"
+    for width in range(200):
+        assert len("".join(state.line(width))) <= max(width, len("nemotron-super :8000"))
+
+
+def test_a_hung_server_is_told_by_sign_and_word() -> None:
+    state = ServerState().after(replace(serving(12, tokens=1000, running=3), hung=True))
+    assert state.tone == "error"
+    assert state.advice[0].kind == "hung"
+
+
+def test_slow_gpus_and_a_long_idleness_have_their_word() -> None:
+    slow = Machine(gpus=(Gpu(index=3, uuid="GPU-a", name="H100", throttle_reasons=("hardware slowdown",)),))
+    sample = replace(serving(9), vitals=Vitals(idle_s=1900.0))
+    state = ServerState(idle_after_s=1800.0).after(sample).after(slow)
+    assert [advice.kind for advice in state.advice] == ["gpu_throttled", "idle"]
+    assert state.after(slow) is state
 
 
 def test_what_the_server_does_not_say_is_not_shown() -> None:
     state = ServerState().after(ServerSample(at=1, base_url=URL, serving=True, models=(ServedModel(id="m"),)))
     assert words(state) == f"● m at {URL}"
-
-
-def test_a_restarted_server_has_no_negative_rate() -> None:
-    assert ServerState().after(serving(10, tokens=9000)).after(serving(12, tokens=5)).throughput is None
 
 
 def test_a_start_with_and_without_an_estimate() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from nemotui.core.advisor import Advice, advise, idle
 from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
+from nemotui.core.hardware import Machine
 from nemotui.core.show import duration
 from nemotui.core.silence import SILENT_S
+from nemotui.core.trouble import slowed
 from nemotui.core.watch import ServerSample
 
 Tone = Literal["success", "warning", "error", "muted"]
@@ -16,19 +19,29 @@ Tone = Literal["success", "warning", "error", "muted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
-    """The last sample of the server, and the start that is going on, if one is."""
+    """The last sample of the server, and the start that is going on, if one is.
+
+    `throttled`: the GPUs that heat or power slows down. `price_per_hour` in dollars; `idle_after_s` 0: never a word.
+    """
 
     sample: ServerSample | None = None
     starting: Pulling | Created | Starting | None = None
     failed: Failed | None = None
-    throughput: float | None = None  # generated tokens/s between the last two samples
+    throttled: tuple[str, ...] = ()
+    price_per_hour: float | None = None
+    idle_after_s: float = 0.0
 
-    def after(self, event: ServerSample | Pulling | Created | Starting | LogBatch | Ready | Failed) -> ServerState:
-        """The state after a sample of the server or an event of a deployment."""
+    def after(
+        self, event: ServerSample | Machine | Pulling | Created | Starting | LogBatch | Ready | Failed
+    ) -> ServerState:
+        """The state after a sample of the server or its machine, or an event of a deployment."""
         match event:
             case ServerSample():
                 started = self.starting if not event.serving else None
-                return replace(self, sample=event, throughput=self._rate(event), starting=started)
+                return replace(self, sample=event, starting=started)
+            case Machine():
+                slow = slowed(event.gpus)
+                return self if slow == self.throttled else replace(self, throttled=slow)
             case Pulling() | Created() | Starting():
                 return replace(self, starting=event, failed=None)
             case Failed():
@@ -37,13 +50,6 @@ class ServerState:
                 return replace(self, starting=None, failed=None)
             case LogBatch():
                 return self
-
-    def _rate(self, event: ServerSample) -> float | None:
-        before = self.sample
-        if before is None or before.base_url != event.base_url or event.at <= before.at:
-            return None
-        old, new = before.metrics.generation_tokens, event.metrics.generation_tokens
-        return None if old is None or new is None or new < old else (new - old) / (event.at - before.at)
 
     @property
     def sign(self) -> str:
@@ -54,7 +60,7 @@ class ServerState:
     def tone(self) -> Tone:
         """The colour of the sign, by meaning."""
         if self.sample is not None and self.sample.serving:
-            return "success"
+            return "error" if self.sample.hung else "success"
         if self.starting is not None:
             return "warning"
         return "error" if self.failed is not None or self._exited else "muted"
@@ -95,14 +101,7 @@ class ServerState:
         """What follows, the most useful first."""
         sample = self.sample
         if sample is not None and sample.serving:
-            metrics = sample.metrics
-            facts = [
-                None if metrics.running is None else f"{metrics.running:.0f} running",
-                None if metrics.waiting is None else f"{metrics.waiting:.0f} waiting",
-                None if self.throughput is None else f"{self.throughput:,.0f} tok/s",
-                None if metrics.kv_cache_usage is None else f"KV cache {metrics.kv_cache_usage * 100:.0f} %",
-            ]
-            return "".join(f" · {fact}" for fact in facts if fact)
+            return "".join(f" · {fact}" for fact in self.facts)
         if isinstance(self.starting, Starting):
             eta = self.starting.eta_s
             if self.starting.silent_s >= SILENT_S:
@@ -120,3 +119,54 @@ class ServerState:
         if sample.container is not None and sample.container.state == "running":
             return " · 3 shows its log"
         return " · press 2 to deploy"
+
+    def line(self, width: int) -> tuple[str, str]:
+        """Headline and details for so many cells. Of a serving server the address is cut first, then the last facts."""
+        headline, details = self.headline, self.details
+        sample = self.sample
+        if sample is None or not sample.serving or len(headline + details) <= width:
+            return headline, details
+        headline = headline.replace(" at http://127.0.0.1:", " :")
+        facts = [fact.replace("KV cache", "KV") for fact in self.facts]
+        while facts and len(headline) + sum(len(fact) + 3 for fact in facts) > width:
+            facts.pop()
+        return headline, "".join(f" · {fact}" for fact in facts)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """How the server does, what matters most first. What it does not say is not there."""
+        if self.sample is None:
+            return ()
+        vitals, metrics, cost = self.sample.vitals, self.sample.metrics, self.cost
+        outputs, inputs = vitals.generation_throughput, vitals.prompt_throughput
+        facts = (
+            None if metrics.running is None else f"{metrics.running:.0f} running",
+            None if metrics.waiting is None else f"{metrics.waiting:.0f} waiting",
+            None if outputs is None else f"out {outputs:,.0f} tok/s",
+            None if metrics.kv_cache_usage is None else f"KV cache {metrics.kv_cache_usage * 100:.0f} %",
+            None if inputs is None else f"in {inputs:,.0f} tok/s",
+            None if cost is None else f"${cost:,.2f}",
+            None if vitals.prefix_hit_rate is None else f"hits {vitals.prefix_hit_rate * 100:.0f} %",
+            None if vitals.acceptance_rate is None else f"MTP {vitals.acceptance_rate * 100:.0f} %",
+            None if not metrics.preemptions else f"{metrics.preemptions:,.0f} preempted",
+        )
+        return tuple(fact for fact in facts if fact)
+
+    @property
+    def cost(self) -> float | None:
+        """What the machine has cost since our container's start, in dollars; None where its price is unknown."""
+        container = self.sample.container if self.sample else None
+        if self.sample is None or container is None or container.started_at is None or self.price_per_hour is None:
+            return None
+        return max(0.0, self.sample.at - container.started_at) / 3600 * self.price_per_hour
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What there is to say of it, the gravest first."""
+        sample = self.sample
+        if sample is None or not sample.serving:
+            return ()
+        args = sample.container.args if sample.container else ()
+        found = advise(sample.vitals, hung=sample.hung, args=args, throttled=self.throttled)
+        quiet = idle(sample.vitals.idle_s, self.idle_after_s, self.cost)
+        return (*found, quiet) if quiet else found

@@ -1,0 +1,36 @@
+"""All that there is to say of the server, over everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from nemotui.core.advisor import Advice
+
+
+class AdviceScreen(ModalScreen[None], inherit_bindings=False):
+    """What is seen, and the setting that would help."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,exclamation_mark", "dismiss", "Close", tooltip="Back", id="advice-close"),
+    ]
+
+    def __init__(self, advice: Iterable[Advice]) -> None:
+        super().__init__()
+        self._advice = tuple(advice)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            for advice in self._advice:
+                colour = "$error" if advice.kind == "hung" else "$warning"
+                yield Static(Content.assemble((f"{advice.message}.", f"bold {colour}"), f"\n{advice.fix}.\n"))
+            if not self._advice:
+                yield Static(Content("There is nothing to say of the server: all is well, as far as it tells.\n"))
+            yield Static(Content.assemble(("Esc", "bold $primary"), " Close"))
