@@ -74,7 +74,7 @@ def _typed(option: click.Option, value: Any) -> list[str]:
         return [option.opts[0] if value else option.secondary_opts[0]]
     if option.multiple:
         return [word for each in value for word in (option.opts[0], str(each))]
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
     return [option.opts[0], text]
 
 

@@ -83,7 +83,7 @@ def nemotui(environment: dict[str, str], tmp_path: Path) -> Run:
         )
         ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
         for text in (ran.out, ran.err):
-            assert "Traceback" not in text
+            assert re.search("^Traceback", text, re.MULTILINE) is None  # a server's log may hold one of its own
             assert CONTROL.search(text) is None, text
         return ran
 
