@@ -14,6 +14,7 @@ from nemotui.core.deploy import Pulling
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
 from nemotui.core.lookout import Fetch
+from nemotui.core.plan import container_spec
 from nemotui.core.pull import Fetching, Kept, Pulled
 from nemotui.core.pull import pull as pull_events
 from nemotui.core.show import arriving, gib
@@ -32,18 +33,18 @@ async def pull(inv: Invocation, **flags: Any) -> Answer:
     connection is lost their download goes on by itself, and another pull shows it. An image is Docker's to resume.
     """
     async with backends(inv) as b:
-        plan = await chosen(b, plan_request(inv, flags))
+        spec = container_spec(await chosen(b, plan_request(inv, flags)))
         step = ""
         inv.out.afterwards = "What was fetched stays: run it again to go on."
-        async with aclosing(pull_events(b, plan)) as events:
+        async with aclosing(pull_events(b, spec)) as events:
             async for event in events:
                 match event:
                     case Pulling():
                         inv.out.event("pulling", pulling_json(event))
-                        step = _step(inv, step, f"Image {plan.image}")
+                        step = _step(inv, step, f"Image {spec.image}")
                         inv.out.progress(pulling_line(event))
                     case Kept(why=why):
-                        inv.out.event("kept", {"image": plan.image, "why": why})
+                        inv.out.event("kept", {"image": spec.image, "why": why})
                         inv.out.note(f"{why}: the one that is here is kept.")
                     case Fetching(fetch=fetch):
                         inv.out.event("fetching", asdict(fetch))

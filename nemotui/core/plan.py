@@ -10,6 +10,7 @@ from nemotui.core.reach import is_open
 from nemotui.core.secret_args import redacted
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
+HF_CACHE = "/root/.cache/huggingface"  # in the container
 FETCH_LABEL = f"{LABEL}-fetch"  # a container that fetches weights and serves nothing; its value is the repository
 IMAGE_LABEL = f"{LABEL}.image"  # the image that a tag meant at the start: NAME@sha256:…, or its id
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
@@ -190,7 +191,7 @@ def _volumes(plan: Plan) -> tuple[Volume, ...]:
     if plan.model_mount:
         volumes.append(Volume(source=plan.model_mount, target=plan.model, read_only=True))
     if plan.hf_cache:
-        volumes.append(Volume(source=plan.hf_cache, target="/root/.cache/huggingface"))
+        volumes.append(Volume(source=plan.hf_cache, target=HF_CACHE))
     if plan.vllm_cache:  # compiled graphs: without it every start compiles again
         volumes.append(Volume(source=plan.vllm_cache, target="/root/.cache/vllm"))
     return tuple(volumes)

@@ -1,4 +1,4 @@
-"""Pull: the image and the weights of a plan ahead of time, as events; both resume where they were broken off.
+"""Pull: the image and the weights of a server ahead of time, as events; both resume where they were broken off.
 
 The weights are fetched by the image itself, which has all that this needs: a short container without GPU or port runs
 Hugging Face's own downloader into the mounted model cache, where `vllm serve` looks for them.
@@ -20,7 +20,8 @@ from nemotui.core.failed import Failed, failed
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
 from nemotui.core.lookout import Fetch, FetchWatch
-from nemotui.core.plan import FETCH_LABEL, ContainerSpec, Plan, container_spec
+from nemotui.core.measured import model_of
+from nemotui.core.plan import FETCH_LABEL, HF_CACHE, ContainerSpec
 from nemotui.core.ports import Backends, Container, ContainerRuntime
 
 _LOOK_S: Final = 0.5
@@ -64,15 +65,15 @@ class Pulled:
 PullEvent = Pulling | Kept | Fetching | Pulled | Failed
 
 
-async def pull(b: Backends, plan: Plan) -> AsyncGenerator[PullEvent, None]:
-    """Fetch what is not here yet; `Pulled` or `Failed` is the last event.
+async def pull(b: Backends, serve: ContainerSpec) -> AsyncGenerator[PullEvent, None]:
+    """Fetch, for the container that would `serve`, what is not here yet; `Pulled` or `Failed` is the last event.
 
     Leaving early ends what this call has begun, and what was fetched stays. Two may pull the same: the second watches
     the first. Raises `NothingThereError` when there is no engine.
     """
-    had_it = await b.runtime.has_image(plan.image)
+    had_it = await b.runtime.has_image(serve.image)
     try:
-        async with aclosing(pull_image(b.runtime, plan.image, b.clock)) as image:
+        async with aclosing(pull_image(b.runtime, serve.image, b.clock)) as image:
             async for event in image:
                 yield event
     except FailedError as error:
@@ -80,37 +81,37 @@ async def pull(b: Backends, plan: Plan) -> AsyncGenerator[PullEvent, None]:
             yield Failed(kind=error.problem.kind, cause=error.problem.message, remedy=error.problem.fix)
             return
         yield Kept(why=error.problem.message)
-    spec = fetch_spec(plan)
+    spec = fetch_spec(serve)
     if spec is None:
-        yield Pulled(image=plan.image, fetch=None)
+        yield Pulled(image=serve.image, fetch=None)
         return
-    watch = FetchWatch(b, plan.model)
+    watch = FetchWatch(b, dict(spec.labels)[FETCH_LABEL])
     async with aclosing(_weights(b, spec, watch)) as weights:
         async for got in weights:
             yield got
             if isinstance(got, Failed):
                 return
-    yield Pulled(image=plan.image, fetch=await watch.look())
+    yield Pulled(image=serve.image, fetch=await watch.look())
 
 
-def fetch_spec(plan: Plan) -> ContainerSpec | None:
-    """The container that fetches the plan's weights; None where there are none to fetch, or no cache to put them in."""
-    serve = container_spec(plan)
-    cache = tuple(volume for volume in serve.volumes if volume.source == plan.hf_cache)
-    if plan.model.startswith("/") or not cache:
+def fetch_spec(serve: ContainerSpec) -> ContainerSpec | None:
+    """The container that fetches the weights; None where there are none to fetch, or no cache to put them in."""
+    model = model_of(serve.args)
+    cache = tuple(volume for volume in serve.volumes if volume.target == HF_CACHE)
+    if model is None or model.startswith("/") or not cache:
         return None
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in plan.model)
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in model)
     return replace(
         serve,
         name=f"nemotui-pull-{name}"[:128],
         entrypoint="python3",
-        args=("-c", _FETCH, plan.model),
+        args=("-c", _FETCH, model),
         gpus=(),
         container_port=None,
         volumes=cache,
         environment=(),
         secret_environment=tuple(name for name in serve.secret_environment if name != "VLLM_API_KEY"),
-        labels=((FETCH_LABEL, plan.model),),
+        labels=((FETCH_LABEL, model),),
         ipc_host=False,
     )
 

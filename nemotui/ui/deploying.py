@@ -17,13 +17,14 @@ from nemotui.core.leavings import Leaving
 from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Backends, Container
+from nemotui.core.pull import pull
 from nemotui.core.show import gib
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, plan_swap, swap
 from nemotui.core.watch import local_url
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.deploy import DeployPane
-from nemotui.ui.states.launch import Begun
+from nemotui.ui.states.launch import Ahead, Begun
 from nemotui.ui.workers import WorkingScreen
 
 
@@ -54,6 +55,14 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._failed(error)
         finally:
             await server.close()
+
+    async def _fetch(self, spec: ContainerSpec) -> None:
+        try:
+            async for event in self._each(pull(self.b, spec)):
+                self._next("deploy", Ahead(event))
+        except NemotuiError as error:
+            self._next("deploy", Ahead(None))
+            self.notify(str(error), severity="error")
 
     async def _follow_start(self, container: Container, url: str) -> None:
         server = self.b.server(url)
@@ -190,6 +199,15 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             return
         self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))
+
+    def on_deploy_pane_fetch(self, message: DeployPane.Fetch) -> None:
+        ahead = self.states["deploy"].ahead
+        if ahead is not None and ahead.going_on:
+            self.workers.cancel_group(self, "fetch")
+            self._next("deploy", Ahead(None))
+            self.notify("Broken off. What was fetched stays.")
+        else:
+            self._work("fetch", self._fetch(message.spec))
 
     def on_deploy_pane_replace(self, message: DeployPane.Replace) -> None:
         self._work("ask", self._ask_to_replace(message.old, message.spec))

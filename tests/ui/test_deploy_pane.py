@@ -414,3 +414,15 @@ async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -
         assert "$ docker run -d --name nemotui" in c.text
         await c.press("enter")
         assert "Start vllm-cpu:1?" in c.text
+
+
+async def test_f_fetches_image_and_weights_ahead_and_breaks_that_off(console: ConsoleFactory) -> None:
+    async with console(start_s=30.0) as c:
+        await c.press("2")
+        await c.until("1,015-1,228")
+        await c.press("f")
+        await c.until("Fetching the weights")
+        await c.press("f")
+        await c.until("Broken off. What was fetched stays.")
+        assert state(c).ahead is None
+        assert not state(c).starting

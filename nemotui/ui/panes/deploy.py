@@ -30,6 +30,7 @@ from nemotui.ui.widgets.launch import launch_words, running_words, stopping_word
 from nemotui.ui.widgets.plan import plan_words
 from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable, gpu_list
+from nemotui.ui.widgets.starting import ahead_words
 from nemotui.ui.widgets.wishes import no_plans, wishes
 
 _SHORT = 30  # rows below which the plan needs those of the table more
@@ -52,6 +53,7 @@ class DeployPane(Pane[DeployState]):
         Binding("e", "edit", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
         Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
         Binding("w", "what_if", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
+        Binding("f", "fetch", "Fetch", tooltip="Fetch image and weights ahead", id="deploy-fetch", show=False),
         Binding(
             "i", "card", "Model card", tooltip="What is known of the model, with sources", id="deploy-card", show=False
         ),
@@ -74,6 +76,12 @@ class DeployPane(Pane[DeployState]):
         """Start this container in the place of another."""
 
         old: Container
+        spec: ContainerSpec
+
+    @dataclass
+    class Fetch(Message):
+        """Fetch image and weights of this container, or break that off."""
+
         spec: ContainerSpec
 
     class Stop(Message):
@@ -148,10 +156,12 @@ class DeployPane(Pane[DeployState]):
         nothing.display = not state.choices
         nothing.update(no_plans(state))
         launch = self.query_one("#launch", Static)
-        launch.display = any((state.launch, state.running, state.stopping))
+        launch.display = any((state.launch, state.running, state.stopping, state.ahead))
         room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
         if state.stopping is not None:
             launch.update(stopping_words(state.stopping))
+        elif state.ahead is not None and not state.starting:
+            launch.update(ahead_words(state.ahead, room))
         elif state.launch is not None:
             launch.update(launch_words(state.launch, room))
         elif state.running is not None:
@@ -246,6 +256,14 @@ class DeployPane(Pane[DeployState]):
         """The next of the three."""
         if self.live is not None:
             self._ask_for(GOALS[(GOALS.index(self.live.request.goal) + 1) % len(GOALS)])
+
+    def action_fetch(self) -> None:
+        """What the plan under the cursor needs, ahead of its start."""
+        choice = self._selected(self.live)
+        if choice is None or choice.spec is None:
+            self.app.notify("There is nothing to fetch: this plan would not start.", severity="warning")
+        else:
+            self.post_message(self.Fetch(choice.spec))
 
     def action_card(self) -> None:
         """The model card."""

@@ -18,7 +18,7 @@ from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.stop import Stopped, Stopping
 from nemotui.core.swap import Swapping
 from nemotui.core.watch import ServerSample
-from nemotui.ui.states.launch import Begun, Launch
+from nemotui.ui.states.launch import Ahead, Begun, Launch
 from nemotui.ui.states.plan_form import Asked
 
 
@@ -42,7 +42,9 @@ class Choice:
         return ". ".join((*self.plan.reasons, *filter(None, [self.plan.would_fit_if])))
 
 
-DeployStateEvent = Machine | ServerSample | Begun | DeployEvent | Swapping | Stopping | Stopped | MeasuredStart | Asked
+DeployStateEvent = (
+    Machine | ServerSample | Begun | DeployEvent | Swapping | Stopping | Stopped | MeasuredStart | Asked | Ahead
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class DeployState:
     """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on.
 
     `machine` is the last that was seen; `imagined`, by the words in `hardware`, is planned on in its place.
-    `stopping`: a server that was told to end.
+    `stopping`: a server that was told to end. `ahead`: what is fetched before any start.
     """
 
     catalog: Catalog
@@ -61,6 +63,7 @@ class DeployState:
     launch: Launch | None = None
     container: Container | None = None
     stopping: Stopping | None = None
+    ahead: Ahead | None = None
     seen: Hashable = None
     machine: Machine | None = None
     imagined: Machine | None = None
@@ -83,12 +86,16 @@ class DeployState:
                 return self._with(event.container)
             case LogBatch():
                 return self
+            case Ahead():
+                return replace(self, ahead=event if event.event else None)
             case Stopping():
                 return replace(self, stopping=event)
             case Stopped():
                 return replace(self, stopping=None)
             case MeasuredStart():
                 return replace(self, catalog=replace(self.catalog, starts=(event, *self.catalog.starts)))._planned()
+            case Begun() if self.ahead is not None and not self.ahead.going_on:
+                return replace(self, ahead=None).after(event)
             case Begun() | Swapping() | Pulling() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 

@@ -9,6 +9,7 @@ from nemotui.core.deploy import Created, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.phases import PHASES, Phase
 from nemotui.core.ports import Container
+from nemotui.core.pull import Pulled, PullEvent
 from nemotui.core.startup import StartupTracker
 from nemotui.core.swap import Swapping
 
@@ -18,6 +19,17 @@ _NOT_WHEN_EAGER = ("compile", "graphs")
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The start was ordered; nothing has come of it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Image and weights are fetched ahead of a start; None: no more."""
+
+    event: PullEvent | None
+
+    @property
+    def going_on(self) -> bool:
+        return not isinstance(self.event, Pulled | Failed | None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.deploy import Pulling, Starting
+from nemotui.core.failed import Failed
 from nemotui.core.ports import Layer
+from nemotui.core.pull import Fetching, Kept, Pulled
 from nemotui.core.show import arriving, duration, gib
 from nemotui.core.silence import silence
-from nemotui.ui.states.launch import Launch
+from nemotui.ui.states.launch import Ahead, Launch
 from nemotui.ui.widgets.bar import bar
 
 _BAR = 60  # cells, at most
@@ -54,6 +56,31 @@ def _starting(event: Starting, name: str, width: int) -> list[Content]:
         ]
         lines += [Content(line) for line in textwrap.wrap(f"→ {to_try}", width, subsequent_indent="  ")]
     return [*lines, Content("")] if width >= _ROOMY else lines
+
+
+def ahead_words(ahead: Ahead, width: int) -> Content:
+    """What is fetched before any start."""
+    match ahead.event:
+        case Pulling():
+            lines = _pulling(ahead.event, width)
+        case Fetching(fetch=fetch):
+            share = fetch.held_bytes / fetch.total_bytes if fetch.total_bytes else None
+            figures = arriving(fetch.held_bytes, fetch.total_bytes, fetch.bytes_per_s, fetch.eta_s)
+            head = Content.assemble(("Fetching the weights  ", "bold"), (cut(fetch.repo, width - 24), "$muted"))
+            lines = [head, _bar("weights", share, figures, width)]
+        case Kept(why=why):
+            lines = [Content.styled(f"{why}: the image that is here is kept.", "$warning")]
+        case Pulled(fetch=got):
+            what = f"the weights, {gib(got.held_bytes)}, are here" if got else "there are no weights to fetch"
+            lines = [Content.assemble(("● ", "$success"), f"The image is here, and {what}.")]
+        case Failed(cause=cause, remedy=remedy):
+            lines = [Content.assemble(("✖ Nothing more was fetched: ", "bold $error"), (cause, "bold"))]
+            lines += [Content.assemble(("→ ", "bold $accent"), remedy)]
+        case None:
+            lines = []
+    if ahead.going_on:
+        lines.append(Content.styled("f breaks it off; what is here stays.", "$muted"))
+    return Content("\n").join([*lines, Content("")])
 
 
 def _pulling(event: Pulling, width: int) -> list[Content]:
