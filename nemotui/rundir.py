@@ -7,6 +7,7 @@
       requests.jsonl    a `RequestRecord` a line, appended as requests finish
       timeline.jsonl    a `TimelinePoint` a line, four a second
       observations.jsonl  an `Observation` a line, one a second: the server's view, the GPUs' power
+      gaps.json         every ITL in bins of 1 µs, of a run whose requests do not keep the time of each chunk
       result.json       the summary; it is the last to be written: a directory that has it is finished
       vllm-bench.json   what `vllm bench serve` measured on the same server, where it was run
       load.log          what the process said
@@ -28,6 +29,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
+from nemotui.core.bench_summary import Gaps
 from nemotui.core.errors import NemotuiError
 from nemotui.core.observe import Observation
 
@@ -111,6 +113,14 @@ class RunDirectory:
     def result(self) -> dict[str, Any]:
         """The summary."""
         return _read(self.path / "result.json", dict[str, Any])
+
+    def gaps(self) -> Gaps:
+        """Every ITL of the run."""
+        return _read(self.path / "gaps.json", Gaps)
+
+    def write_gaps(self, gaps: Gaps) -> None:
+        """Note every ITL of the run."""
+        self._replace("gaps.json", gaps)
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Finish the run, on a full disk too: room was kept for this."""

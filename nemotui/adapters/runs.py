@@ -11,6 +11,7 @@ from typing import Any
 
 from nemotui.core.compare import Noise, noise
 from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.merge import Part
 from nemotui.core.ports import StoredRun
 from nemotui.core.report import ReportRun
 from nemotui.core.text import plain_line, plain_values
@@ -90,6 +91,15 @@ class RunsFolder:
             environment=plain_values(environment),
             timeline=tuple(directory.timeline()[0]),
         )
+
+    async def part(self, run: StoredRun, result: Mapping[str, Any]) -> Part:
+        """What a merger takes of it; `result` as `LoadRunner.result` tells it."""
+        directory = RunDirectory(Path(run.path))
+        try:
+            gaps = directory.gaps()
+        except (OSError, ValueError):
+            gaps = None
+        return Part(name=run.name, spec=directory.spec(), result=result, requests=directory.requests(), gaps=gaps)
 
     async def running(self) -> list[StoredRun]:
         """Those that go on now, newest first."""

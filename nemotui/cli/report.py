@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -13,8 +14,10 @@ from nemotui.cli.compare import compare_runs, result_of
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import FailedError, UsageError
-from nemotui.core.report import as_csv, markdown, vllm_json
+from nemotui.core.merge import merge
+from nemotui.core.report import ReportRun, as_csv, markdown, vllm_json
 from nemotui.core.report_html import html
+from nemotui.core.verdict import verdict
 
 Format = Literal["markdown", "html", "csv", "vllm-json"]
 _BY_ENDING: dict[str, Format] = {
@@ -42,23 +45,31 @@ _BY_ENDING: dict[str, Format] = {
             metavar="FILE",
             help="Write it there instead of standard output.",
         ),
+        click.option(
+            "--merge", "merging", is_flag=True, help="The runs are clients of one server at one time: make them one."
+        ),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
     ),
 )
 async def report(
-    inv: Invocation, runs: tuple[str, ...], wanted: Format | None, file: Path | None, output: Path | None
+    inv: Invocation, runs: tuple[str, ...], wanted: Format | None, file: Path | None, merging: bool, output: Path | None
 ) -> Answer:
     """Write a report of runs; of several, each beside the first, with their noise.
 
     The HTML page holds its charts and needs no network.
     """
     kind = wanted or (_BY_ENDING.get(file.suffix.lower()) if file else None) or "markdown"
-    if kind == "vllm-json" and len(runs) > 1:
+    if merging and len(runs) < 2:
+        raise UsageError("usage", "--merge needs two runs or more", "Name the run of each client.")
+    if kind == "vllm-json" and len(runs) > 1 and not merging:
         raise UsageError("usage", "vllm-json holds one run", "Name one RUN, or another --format.")
     async with backends(inv, runs_dir=output) as b:
         stored = [await b.runs.find(name) for name in runs]
         reported = [await b.runs.report(run, await result_of(b, run)) for run in stored]
-        comparisons = await compare_runs(b, runs) if len(runs) > 1 else []
+        if merging:
+            parts = [await b.runs.part(run, one.result) for run, one in zip(stored, reported, strict=True)]
+            reported.insert(0, _merged(merge(parts)))
+        comparisons = await compare_runs(b, runs) if len(runs) > 1 and not merging else []
     match kind:
         case "markdown":
             text = markdown(reported, comparisons)
@@ -68,10 +79,23 @@ async def report(
             text = as_csv(reported)
         case "vllm-json":
             text = msgspec.json.format(msgspec.json.encode(vllm_json(reported[0].result)), indent=2).decode() + "\n"
+    document = {"format": kind, "file": str(file) if file else None, "merged": reported[0].result if merging else None}
     if file is None:
-        return Answer({"format": kind, "file": None, "text": text}, text.rstrip("\n"))
+        return Answer({**document, "text": text}, text.rstrip("\n"))
     _write(file, text)
-    return Answer({"format": kind, "file": str(file), "text": None}, f"Wrote {file}")
+    return Answer({**document, "text": None}, f"Wrote {file}")
+
+
+def _merged(result: Mapping[str, Any]) -> ReportRun:
+    """The merged result as a report shows it: without what belongs to one client's run alone."""
+    alone = dict.fromkeys(("published", "vllm_bench", "energy", "cost", "server_side"))
+    whole = {**result, **alone}
+    return ReportRun(
+        name=f"{len(result['merged'])} clients together",
+        result={**whole, "verdict": verdict(whole)},
+        environment={},
+        timeline=(),
+    )
 
 
 def _write(file: Path, text: str) -> None:

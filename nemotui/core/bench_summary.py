@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from operator import sub
 from typing import Any
 
@@ -30,6 +31,14 @@ class _Quantities:
     def merge(self, other: _Quantities) -> None:
         for name in ("ttft", "tpot", "itl", "e2el"):
             getattr(self, name).merge(getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """Histograms of a run's ITL in whole microseconds: (µs, samples), the shortest first."""
+
+    itl_us: tuple[tuple[int, int], ...]
+    itl_as_vllm_us: tuple[tuple[int, int], ...]
 
 
 def _ms(us: float | None) -> float | None:
@@ -117,6 +126,15 @@ class Summary:
         """Count all the times that `other` has counted."""
         self._ours.merge(other._ours)
         self._ttfa.merge(other._ttfa)
+
+    def gaps(self) -> Gaps:
+        """The gaps between chunks, ours and as vLLM counts them: all that requests may not keep themselves."""
+        return Gaps(itl_us=tuple(self._ours.itl.items()), itl_as_vllm_us=tuple(self._vllm.itl.items()))
+
+    def add_gaps(self, gaps: Gaps) -> None:
+        """Count the gaps of requests that were added without them."""
+        self._ours.itl.merge(Histogram.of(gaps.itl_us))
+        self._vllm.itl.merge(Histogram.of(gaps.itl_as_vllm_us))
 
     def times(self) -> dict[str, float | None]:
         """The statistics of TTFT, TPOT, ITL, E2EL and TTFA in milliseconds, by their names in the result."""

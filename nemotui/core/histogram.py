@@ -33,6 +33,16 @@ class Histogram:
         self._limit = MOST_SPARSE
         self.update(samples_us)
 
+    @classmethod
+    def of(cls, items: Iterable[tuple[int, int]]) -> Histogram:
+        """From what `items` gave."""
+        made = cls()
+        for us, n in items:
+            made._sparse[us] += n
+            if len(made._sparse) > made._limit:
+                made._spill()
+        return made
+
     def __len__(self) -> int:
         return self._sparse.total() + sum(self._dense or ())
 

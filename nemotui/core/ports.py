@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec, TimelinePoint
     from nemotui.core.compare import Noise
     from nemotui.core.measured import MeasuredStart
+    from nemotui.core.merge import Part
     from nemotui.core.observe import Observation
     from nemotui.core.report import ReportRun
 
@@ -353,6 +354,9 @@ class RunStore(Protocol):
 
     async def repeats(self, run: StoredRun) -> Sequence[Mapping[str, Any]]:
         """The results of the finished runs of the same setup, this one too."""
+
+    async def part(self, run: StoredRun, result: Mapping[str, Any]) -> Part:
+        """What a merger takes of it."""
 
     async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
         """What a report says of it; `result` as `LoadRunner.result` tells it."""

@@ -78,8 +78,8 @@ def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], figures: 
             *(_remark(caveat) for caveat in comparison.caveats),
             _table(compared(comparison, SHOWN)),
         ]
-    if len(runs) > 1:
-        body += ["<h2>Over the runs</h2>", f'<div class="charts">{"".join(_together(runs))}</div>']
+    if len(lived := [run for run in runs if run.timeline]) > 1:
+        body += ["<h2>Over the runs</h2>", f'<div class="charts">{"".join(_together(lived))}</div>']
     for run in runs:
         body += [
             f"<h2>{escape(run.name)}</h2>",
@@ -87,7 +87,7 @@ def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], figures: 
             f"<p>{escape(totals(run.result))}</p>",
             _table(latencies(run.result)),
             _table(beside_rows(run.result)),
-            f'<div class="charts">{"".join(_alone(run))}</div>',
+            f'<div class="charts">{"".join(_alone(run))}</div>' if run.timeline else "",
             _facts(told(run)),
         ]
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic, monotonic_ns, time
@@ -36,6 +37,8 @@ class Run:
         self._writer = RunWriter(directory)
         self._started = time()
         self._clock_ns: int | None = None
+        self._clock_unix_s: float | None = None  # the same moment, for runs of other machines
+        self._clock_ahead_s: float | None = None
         self._duration_s = 0.0
         self._approximate: str | None = None
         self._template_tokens: int | None = None
@@ -60,6 +63,7 @@ class Run:
             target.find()
             server = Server(target)
             model = self._spec.model or server.first_model()
+            self._clock_ahead_s = server.clock_ahead_s()
             spec = replace(_on_what_clock(self._spec, server), model=model)
         self._directory.write_spec(spec)  # a result that is made from the requests alone needs it too
         self._begin(spec)
@@ -79,6 +83,9 @@ class Run:
         """Write the result and let go of everything."""
         self._write_point()
         self._writer.close()
+        if not self._keep_chunks:
+            with suppress(OSError):  # a disk that took no more: the result has its room, and says so
+                self._directory.write_gaps(self._summary.gaps())
         self._directory.write_result(self._result(error))
 
     def _result(self, error: Problem | None) -> dict[str, Any]:
@@ -101,6 +108,8 @@ class Run:
             "reason": reason,
             "approximate_prompts": self._approximate,
             "template_tokens": self._template_tokens,
+            "started_unix_s": self._clock_unix_s,
+            "clock_ahead_of_server_s": self._clock_ahead_s,
             "run": str(self._directory.path),
             "error": error,
         }
@@ -170,7 +179,7 @@ class Run:
                 elif not going and crew.ready:
                     going, start_ns = True, monotonic_ns()
                     if self._phase == "run":
-                        self._clock_ns = start_ns
+                        self._clock_ns, self._clock_unix_s = start_ns, time()
                     crew.go(start_ns)
                 if self._phase == "run":
                     self._look_at(crew)

@@ -147,3 +147,19 @@ def test_goodput_is_searched_up_to_the_concurrency_that_is_asked(nemotui: Run, s
 )
 def test_what_is_no_sweep_is_refused(nemotui: Run, wrong: tuple[str, ...]) -> None:
     assert nemotui("bench", "--base-url", "http://127.0.0.1:9", *wrong).code == 2
+
+
+def test_the_runs_of_two_clients_become_one(nemotui: Run, folder: Path) -> None:
+    names = ("20261101T100000Z-before", "20261102T100000Z-after")
+    for name in names:
+        _rewrite(
+            folder / name / "result.json", lambda r: {**r, "started_unix_s": 1.79e9, "clock_ahead_of_server_s": 0.1}
+        )
+    merged = nemotui("report", *names, "--merge", "--json").document["merged"]
+    assert merged["completed"] == 64
+    assert merged["p99_ttft_ms"] == pytest.approx(284.65, abs=0.1)
+    assert merged["merged"] == list(names)
+    older = nemotui("report", names[0], "20250101", "--merge")
+    assert older.code == 1
+    assert "these runs did not ask the same" in older.err
+    assert nemotui("report", names[0], "--merge").code == 2
