@@ -59,7 +59,7 @@ def test_no_console_without_a_terminal(nemotui: Run) -> None:
 
 def test_an_unknown_verb_gets_the_nearest_or_all_of_them(nemotui: Run) -> None:
     assert nemotui("statsu").err == "nemotui: there is no verb 'statsu'. Did you mean status?\n"
-    assert "There are gpus, recommend, check, up, deploy," in nemotui("frobnicate").err
+    assert "There are gpus, recommend, check, up, pull, deploy," in nemotui("frobnicate").err
 
 
 def test_a_demo_without_a_keyboard_is_the_loop_in_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
