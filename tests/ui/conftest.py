@@ -96,10 +96,12 @@ async def pretend_console(
     *,
     start_s: float = 0.5,
     speed: float = 50.0,
+    hf_cache: str | None = None,
 ) -> AsyncGenerator[Console, None]:
     """A console over a pretend machine.
 
     `start_s` is how long a pretend start takes, `speed` how many times faster than a real one the server answers.
+    Without an `hf_cache` no plan mounts one.
     """
     port = free_port()
     clock, catalog = SystemClock(), load_catalog()
@@ -123,7 +125,10 @@ async def pretend_console(
         log_files=LogsFolder(runs.parent / "logs", clock),
     )
     options = Options(
-        request=PlanRequest(port=port), default_url=f"http://127.0.0.1:{port}", pretend=profile, time_scale=speed
+        request=PlanRequest(port=port, hf_cache=hf_cache),
+        default_url=f"http://127.0.0.1:{port}",
+        pretend=profile,
+        time_scale=speed,
     )
     app = NemotuiApp(backends, options)
     app.animation_level = "none"

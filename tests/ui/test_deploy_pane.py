@@ -417,7 +417,7 @@ async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -
 
 
 async def test_f_fetches_image_and_weights_ahead_and_breaks_that_off(console: ConsoleFactory) -> None:
-    async with console(start_s=30.0) as c:
+    async with console(start_s=60.0, hf_cache="/cache") as c:
         await c.press("2")
         await c.until("1,015-1,228")
         await c.press("f")
