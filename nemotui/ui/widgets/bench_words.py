@@ -7,14 +7,13 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.bench import TimelinePoint
+from nemotui.core.bench_clock import BUSY_LIMIT, TOGETHER_LIMIT
 from nemotui.core.show import duration
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import BenchForm
 from nemotui.ui.widgets.bar import bar
 
 _KEYS = "p switches the preset, e goes into the fields. The run goes on without this console."
-# Above these the load generator is what is measured.
-_TOGETHER, _BUSY = 0.01, 0.9
 _STAGES = {"starting": "Starting …", "prepare": "Preparing prompts …", "warmup": "Warming up …"}
 
 
@@ -54,9 +53,9 @@ def progress(state: BenchState, width: int) -> list[Content]:
 
 def _own_doubt(point: TimelinePoint) -> str | None:
     """What the clock notices of itself while it runs."""
-    if point.worker_cpu is not None and point.worker_cpu > _BUSY:
+    if point.worker_cpu is not None and point.worker_cpu > BUSY_LIMIT:
         return f"the client is the bottleneck: a load process takes {point.worker_cpu:.0%} of a core"
-    if point.coalesced_share is not None and point.coalesced_share > _TOGETHER:
+    if point.coalesced_share is not None and point.coalesced_share > TOGETHER_LIMIT:
         return f"{point.coalesced_share:.1%} of the chunks are read together with the one before: TPOT holds, not ITL"
     if point.clock_steps:
         return f"the machine's clock was set {point.clock_steps} times"
