@@ -6,12 +6,13 @@ import errno
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from nemotui.adapters.logout import kills, lingers
 from nemotui.core.plan import Plan
 from nemotui.core.surroundings import Disk, HostFacts
 from nemotui.core.text import plain_line
@@ -99,26 +100,10 @@ def _free_port(bind: str, port: int) -> int | None:
 
 
 def kills_at_logout(root: Path, user: str) -> bool | None:
-    """KillUserProcesses= of systemd-logind, its list of the spared, and the user's linger; None without systemd."""
+    """Whether logind ends the user's processes with the session and no linger keeps any; None without systemd."""
     if not (root / "run/systemd/system").is_dir():
         return None
-    settings: dict[str, str] = {}
-    for line in _logind_lines(root):
-        name, equals, value = line.partition("=")
-        if equals:
-            settings[name.strip()] = value.strip().lower()
-    spared = settings.get("KillExcludeUsers", "root").split()
-    kills = settings.get("KillUserProcesses", "no") in ("yes", "true", "1", "on")
-    return kills and user not in spared and not (root / "var/lib/systemd/linger" / user).exists()
-
-
-def _logind_lines(root: Path) -> Iterator[str]:
-    """The last word wins: the vendor's file, the administrator's, then the drop-ins by name."""
-    folders = [root / folder / "systemd" for folder in ("usr/lib", "run", "etc")]
-    dropins = sorted((p for f in folders for p in (f / "logind.conf.d").glob("*.conf")), key=lambda p: p.name)
-    for path in (*(folder / "logind.conf" for folder in folders), *dropins):
-        with suppress(OSError):
-            yield from path.read_text("utf-8", "replace").splitlines()
+    return kills(root, user) and not lingers(root, user)
 
 
 def _free(path: Path) -> int | None:

@@ -139,7 +139,7 @@ class LoadProcess:
             return None
         return (
             "this host ends your processes at logout (KillUserProcesses), a benchmark too:"
-            " run `loginctl enable-linger` once, and the next one goes on"
+            " run `sudo loginctl enable-linger $USER` once, and the next one goes on"
         )
 
     async def stop(self, run: str) -> None:

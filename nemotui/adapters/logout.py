@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import getpass
 import re
+from contextlib import suppress
 from pathlib import Path
 
-_CONFIGURATION = ("usr/lib/systemd/logind.conf.d", "run/systemd/logind.conf.d", "etc/systemd/logind.conf.d")
+_FOLDERS = ("usr/lib/systemd", "run/systemd", "etc/systemd")  # the later the stronger
 # The session's scope is what logind ends; processes of the user's own manager are not in it.
 _SESSION = re.compile(r"/session-[^/]+\.scope(/|$)", re.MULTILINE)
 
 
 def ends_at_logout(root: Path = Path("/"), user: str | None = None) -> bool:
-    """Whether logind will end the processes of this session when it ends (KillUserProcesses, logind.conf(5))."""
-    user = user or _user()
+    """Whether logind will end this process, and what it starts, with its session."""
     try:
         in_session = _SESSION.search((root / "proc/self/cgroup").read_text()) is not None
     except OSError:
         return False
+    return in_session and kills(root, user or _user())
+
+
+def kills(root: Path, user: str) -> bool:
+    """Whether logind ends what a user's session has left (KillUserProcesses and its lists, logind.conf(5))."""
     settings = _settings(root)
-    if not in_session or settings.get("KillUserProcesses", "no").lower() not in ("yes", "true", "on", "1"):
-        return False
-    only = settings.get("KillOnlyUsers", "").split()
-    spared = settings.get("KillExcludeUsers", "root").split()
-    return user not in spared and (not only or user in only)
+    only, spared = settings.get("KillOnlyUsers", "").split(), settings.get("KillExcludeUsers", "root").split()
+    on = settings.get("KillUserProcesses", "no").lower() in ("yes", "true", "on", "1")
+    return on and user not in spared and (not only or user in only)
 
 
 def lingers(root: Path = Path("/"), user: str | None = None) -> bool:
@@ -32,23 +35,19 @@ def lingers(root: Path = Path("/"), user: str | None = None) -> bool:
 
 
 def _settings(root: Path) -> dict[str, str]:
-    """The [Login] section as logind reads it: the main file, then the drop-ins by name, later ones win."""
+    """The [Login] section: the strongest main file, then the drop-ins by name; of one name the strongest."""
+    mains = [root / folder / "logind.conf" for folder in _FOLDERS]
     drop_ins: dict[str, Path] = {}
-    for folder in _CONFIGURATION:
-        try:
-            drop_ins |= {path.name: path for path in (root / folder).glob("*.conf")}
-        except OSError:
-            continue
+    for folder in _FOLDERS:
+        with suppress(OSError):
+            drop_ins |= {path.name: path for path in (root / folder / "logind.conf.d").glob("*.conf")}
     settings: dict[str, str] = {}
-    for path in (root / "etc/systemd/logind.conf", *(drop_ins[name] for name in sorted(drop_ins))):
-        try:
-            lines = path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            name, equals, value = line.partition("=")
-            if equals and not name.lstrip().startswith(("#", ";")):
-                settings[name.strip()] = value.strip()
+    for path in (*[main for main in mains if main.exists()][-1:], *(drop_ins[name] for name in sorted(drop_ins))):
+        with suppress(OSError):
+            for line in path.read_text("utf-8", "replace").splitlines():
+                name, equals, value = line.partition("=")
+                if equals and not name.lstrip().startswith(("#", ";")):
+                    settings[name.strip()] = value.strip()
     return settings
 
 
