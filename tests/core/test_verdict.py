@@ -102,4 +102,6 @@ def test_the_servers_figures_stand_beside_the_clients() -> None:
         "says mean TTFT 101 ms, client 103 ms; mean ITL 12.0 ms, client 12.0 ms"
     )
     assert "far apart" in (server_says({**RESULT, "server_side": {**seen, "mean_ttft_ms": 50.0}}) or "")
+    stopped = {**RESULT, "complete": False, "server_side": {**seen, "mean_ttft_ms": 50.0}}
+    assert "far apart" not in (server_says(stopped) or "")
     assert server_says({**RESULT, "server_side": {"mean_ttft_ms": None, "mean_itl_ms": None}}) is None

@@ -18,6 +18,7 @@ _STYLE, _LIGHT = "$secondary", "$band"
 _WIDTH, _HEIGHT = 36, 5  # what a chart needs to say something
 _MOST_COLUMNS = 4
 _GUTTER = 3
+_PEAK = 4  # times the highest lower figure: what stands above is cut
 _AXIS_FROM = 6  # lines of a chart from which one is spent on its axis
 
 Words = Callable[[BenchState], str]
@@ -25,7 +26,10 @@ Words = Callable[[BenchState], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """`low` and `high` are figures of the state's trails, `top` a fixed scale; or it is the histogram of `low`."""
+    """`low` and `high` are figures of the state's trails, `top` a fixed scale; or it is the histogram of `low`.
+
+    `cut`: a peak of `high` far above `low` does not shrink the rest; the words say how high it was.
+    """
 
     title: str
     unit: str
@@ -33,6 +37,7 @@ class Chart:
     low: str
     high: str | None = None
     top: float | None = None
+    cut: bool = False
     histogram: bool = False
 
 
@@ -87,8 +92,8 @@ def _hits(state: BenchState) -> str:
 
 
 CHARTS: Sequence[Chart] = (
-    Chart(title="TTFT", unit="ms", words=_quantiles("ttft", 0), low="ttft_p50", high="ttft_p99"),
-    Chart(title="ITL", unit="ms", words=_quantiles("itl", 1), low="itl_p50", high="itl_p99"),
+    Chart(title="TTFT", unit="ms", words=_quantiles("ttft", 0), low="ttft_p50", high="ttft_p99", cut=True),
+    Chart(title="ITL", unit="ms", words=_quantiles("itl", 1), low="itl_p50", high="itl_p99", cut=True),
     Chart(title="Output", unit="tok/s", words=_output, low="throughput"),
     Chart(title="Requests", unit="", words=_flight, low="waiting", high="in_flight"),
     Chart(title="Server", unit="", words=_server, low="running", high="requests"),
@@ -143,7 +148,10 @@ def _history(state: BenchState, chart: Chart, width: int, height: int) -> tuple[
     low = state.history(chart.low, width)
     high = state.history(chart.high, width) if chart.high else [None] * width
     known = [value for value in (*low, *high) if value is not None]
-    top = chart.top or nice_top(max(known, default=0.0))
+    most = max(known, default=0.0)
+    if chart.cut and (usual := max((value for value in low if value is not None), default=0.0)):
+        most = min(most, _PEAK * usual)
+    top = chart.top or nice_top(most)
     scale = number(top, chart.unit, 0 if top >= 10 else 1) if known else ""
     left, right = "0:00", duration(state.axis_s)
     axis = left + right.rjust(width - len(left))
