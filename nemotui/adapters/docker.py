@@ -18,7 +18,7 @@ from nemotui.adapters import threads
 from nemotui.adapters.docker_calls import SHORT_S, Stream, json_lines, knock, translated
 from nemotui.adapters.docker_leftovers import leftovers, remove_leftover
 from nemotui.adapters.docker_read import concerns_us, container_of, spec_of
-from nemotui.adapters.docker_streams import log_lines, payloads, pull_progress
+from nemotui.adapters.docker_streams import log_lines, output_lines, payloads, pull_progress
 from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.leavings import Leaving
@@ -225,7 +225,7 @@ class DockerEngine:
             with translated():
                 begun = client.api.exec_create(container_id, command, environment=dict(environment))
             path, start = f"/exec/{begun['Id']}/start", {"Detach": False, "Tty": False}
-            return Stream(client, log_lines, "POST", path, json=start)
+            return Stream(client, output_lines, "POST", path, json=start)
 
         ended = False
         try:

@@ -65,6 +65,18 @@ def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
     return (payload for _, payload in _frames(chunks))
 
 
+def output_lines(chunks: Iterable[bytes]) -> Iterator[LogLine]:
+    """Lines from the multiplexed output of a command, of which a frame holds any number, or a part."""
+    pending: dict[Stream, bytes] = {}
+    for stream, frame in _frames(chunks):
+        *lines, rest = (pending.get(stream, b"") + frame).split(b"\n")
+        if len(rest) > _MAX_LINE_BYTES:
+            lines, rest = [*lines, rest], b""
+        pending[stream] = rest
+        yield from (LogLine(plain_line(line), None, stream) for line in lines)
+    yield from (LogLine(plain_line(rest), None, stream) for stream, rest in pending.items() if rest)
+
+
 def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[Stream, bytes]]:
     buffer = bytearray()
     for chunk in chunks:

@@ -66,8 +66,9 @@ def cost(result: Mapping[str, Any], price_per_hour: float | None) -> dict[str, A
 def server_side(observations: Sequence[Observation], result: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the server counted over the run, by the difference of its counters; None where it exports none.
 
-    `other_requests`: those that ended there and are not ours; None where it cannot be told. The counters begin up to
-    a fraction of a second after the clock, so the first requests of a very short run may be missing from them.
+    `other_requests`: those that ended there and are not ours; None where it cannot be told. `requests` are those that
+    the means are of: the counters are read a moment before or after the clock starts, so a very short run may lack its
+    first requests, or have the warm-up.
     """
     during = [o for o in observations if o.phase == "run"]
     known = [o.server for o in during if o.server.e2el is not None]
@@ -75,12 +76,16 @@ def server_side(observations: Sequence[Observation], result: Mapping[str, Any]) 
         return None
     first, last = known[0], known[-1]
     restarted = any(_less(b, a) for a, b in pairwise(known))
+    ours = result["completed"] + result["failed"] + result["cancelled"]
+    ended = None if restarted else _difference(first.e2el, last.e2el)
+    others = None if ended is None else max(0, round(ended.count) - ours)
+    # The last look before may have less of what is not ours (the warm-up) than the first one in it lacks of what is.
+    before = [o.server for o in observations if o.phase != "run" and o.server.e2el is not None][-1:]
+    first = min((first, *before), key=lambda look: abs(_ended_since(look, last) - ours))
     ttft, itl, e2el = (
         None if restarted else _difference(getattr(first, name), getattr(last, name))
         for name in ("ttft", "itl", "e2el")
     )
-    ours = result["completed"] + result["failed"] + result["cancelled"]
-    others = None if e2el is None else max(0, round(e2el.count) - ours)
     return {
         "mean_ttft_ms": _mean_ms(ttft),
         "mean_itl_ms": _mean_ms(itl),
@@ -115,6 +120,11 @@ def _difference(first: Observed | None, last: Observed | None) -> Observed | Non
     if first is None or last is None or last.count <= first.count:
         return None
     return Observed(sum_s=last.sum_s - first.sum_s, count=last.count - first.count)
+
+
+def _ended_since(first: ServerMetrics, last: ServerMetrics) -> float:
+    ended = _difference(first.e2el, last.e2el)
+    return ended.count if ended else 0.0
 
 
 def _mean_ms(observed: Observed | None) -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nemotui.core.bench_clock import TOKENS_PER_CHUNK_LIMIT
+
 _AS_PUBLISHED = 0.005  # a ratio this near to 1 is no difference
 _FAR = 0.1  # between the server's mean and the client's: more than the way between them
 
@@ -73,15 +75,20 @@ def server_says(result: Mapping[str, Any]) -> str | None:
     seen = result.get("server_side")
     if not seen:
         return None
-    parts, far, whole = [], False, result["complete"] and not result["failed"]
-    for name in ("ttft", "itl"):
-        theirs, ours = seen[f"mean_{name}_ms"], result[f"mean_{name}_ms"]
+    parts, far = [], False
+    # Of a run with failures, and of others' requests, the server counts what we leave out.
+    whole = result["complete"] and not result["failed"] and seen.get("requests") == result["completed"]
+    per_chunk = result.get("tokens_per_chunk")
+    itl = "tpot" if per_chunk is not None and per_chunk > TOKENS_PER_CHUNK_LIMIT else "itl"  # the server's is a token's
+    for name, own in (("ttft", "ttft"), ("itl", itl)):
+        theirs, ours = seen[f"mean_{name}_ms"], result[f"mean_{own}_ms"]
         if theirs is not None and ours is not None:
             digits = 0 if ours >= 100 else 1
-            parts.append(f"mean {name.upper()} {theirs:,.{digits}f} ms, client {ours:,.{digits}f} ms")
-            # Of a run with failures the server counts what we leave out.
+            client = "client" if own == name else f"client's {own.upper()}"
+            parts.append(f"mean {name.upper()} {theirs:,.{digits}f} ms, {client} {ours:,.{digits}f} ms")
             far = far or (whole and abs(theirs - ours) > max(_FAR * ours, 1.0))
     if not parts:
         return None
-    said = f"says {'; '.join(parts)}"
+    of = "" if whole or seen.get("requests") is None else f", of {seen['requests']:,} requests"
+    said = f"says {'; '.join(parts)}{of}"
     return f"{said} (far apart: something lies between them, or others use the server)" if far else said

@@ -94,3 +94,11 @@ def test_a_server_without_metrics_says_nothing() -> None:
 def test_scaled_time_costs_nothing_that_is_known() -> None:
     scaled = beside({**RESULT, "time_scaled": True}, [seen(s, 1000) for s in range(11)], 9.0)
     assert (scaled["energy"], scaled["cost"]) == (None, None)
+
+
+def test_the_look_that_misses_least_is_where_the_counting_begins() -> None:
+    """The first look of the run came late: five of eight had ended; the one before has the warm-up too."""
+    looks = [seen(0, phase="warmup", **counted(100)), seen(0.4, **counted(106)), seen(10, **counted(109))]
+    found = server_side(looks, RESULT)
+    assert found is not None
+    assert (found["requests"], found["other_requests"]) == (9, 0)

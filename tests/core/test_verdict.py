@@ -97,11 +97,15 @@ def test_whatever_makes_a_figure_doubtful_is_said() -> None:
 
 def test_the_servers_figures_stand_beside_the_clients() -> None:
     assert server_says(RESULT) is None
-    seen = {"mean_ttft_ms": 101.2, "mean_itl_ms": 12.0}
+    seen = {"mean_ttft_ms": 101.2, "mean_itl_ms": 12.0, "requests": 512}
     assert server_says({**RESULT, "server_side": seen}) == (
         "says mean TTFT 101 ms, client 103 ms; mean ITL 12.0 ms, client 12.0 ms"
     )
     assert "far apart" in (server_says({**RESULT, "server_side": {**seen, "mean_ttft_ms": 50.0}}) or "")
+    others = server_says({**RESULT, "server_side": {**seen, "mean_ttft_ms": 50.0, "requests": 500}}) or ""
+    assert others.endswith("of 500 requests")
+    bursts = {**RESULT, "tokens_per_chunk": 3.0, "mean_tpot_ms": 4.0, "server_side": {**seen, "mean_itl_ms": 4.1}}
+    assert "mean ITL 4.1 ms, client's TPOT 4.0 ms" in (server_says(bursts) or "")
     stopped = {**RESULT, "complete": False, "server_side": {**seen, "mean_ttft_ms": 50.0}}
     assert "far apart" not in (server_says(stopped) or "")
     assert server_says({**RESULT, "server_side": {"mean_ttft_ms": None, "mean_itl_ms": None}}) is None
