@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends
+from nemotui.cli.check import way_in
 from nemotui.cli.output import Answer
 from nemotui.cli.plans import plan_request
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
 from nemotui.core.errors import UsageError
-from nemotui.core.plan import container_spec
 from nemotui.core.recommend import plan_without_gpu
 
 
@@ -45,7 +45,8 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         options = Options(
             request=request,
             default_url=inv.settings.base_url or f"http://127.0.0.1:{request.port}",
-            cpu=container_spec(plan_without_gpu(request, b.catalog)) if request.no_gpu else None,
+            way_in=way_in(),
+            cpu=plan_without_gpu(request, b.catalog) if request.no_gpu else None,
             pretend=inv.demo,
             time_scale=inv.speed if inv.demo is not None else 1.0,
             price_per_hour=inv.settings.price_per_hour,

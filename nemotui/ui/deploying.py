@@ -23,15 +23,20 @@ from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, plan_swap, swap
 from nemotui.core.watch import local_url
 from nemotui.ui.modals import Ask
+from nemotui.ui.options import Options
 from nemotui.ui.panes.deploy import DeployPane
+from nemotui.ui.preview import Preview
 from nemotui.ui.states.launch import Ahead, Begun
 from nemotui.ui.workers import WorkingScreen
+
+_KEY_SHOWN_S = 60.0  # time to write it down
 
 
 class DeployingScreen(WorkingScreen, inherit_bindings=False):
     """What happens to servers; `_next` and `_server` hand the events on."""
 
     b: Backends
+    options: Options
     states: dict[str, Any]
     came_back: str | None = None  # a server that was to be replaced: why it was not stays to be read
 
@@ -47,6 +52,9 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         server, self.came_back = self.b.server(local_url(spec.bind, spec.port)), plan.old.name if plan else None
         look = partial(Lookout, self.b)
         try:
+            if spec.env_file is not None and (made := await self.b.keys.ensure()):
+                words = f"{made}\nKept in {self.b.keys.path}, which only you can read."
+                self.notify(words, title="The server's key, shown this once", timeout=_KEY_SHOWN_S)
             if plan is None:
                 await self._start(deploy(self.b.runtime, server, spec, self.b.clock, look))
             else:
@@ -192,6 +200,16 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
                 self.notify(f"{leaving.name} is removed.")
 
     # -- what the Deploy pane asks for
+
+    def on_deploy_pane_wanted(self, message: DeployPane.Wanted) -> None:
+        """Show what would be started, and what stands in its way."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.query_one(DeployPane).post_message(DeployPane.Start(message.spec))
+
+        preview = Preview(message.what, message.plan, message.spec, self.b, self.options.way_in)
+        self.app.push_screen(preview, answered)
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
         if self.states["deploy"].starting:

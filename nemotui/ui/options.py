@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import Plan
+from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`request` shapes the plans; `cpu` is the one container to offer where --no-gpu asks for a CPU image.
+    """`request` shapes the plans; `cpu` is the one plan where --no-gpu asks for a CPU image.
+
+    `way_in` is how a laptop reaches this machine.
 
     `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
     `price_per_hour` of the machine in dollars; a server idle for `idle_after_s` gets a word, 0: never.
@@ -18,7 +21,8 @@ class Options:
 
     request: PlanRequest
     default_url: str
-    cpu: ContainerSpec | None = None
+    way_in: Login
+    cpu: Plan | None = None
     pretend: str | None = None
     time_scale: float = 1.0
     price_per_hour: float | None = None

@@ -25,6 +25,7 @@ from nemotui.adapters.vllm import VllmServer
 from nemotui.catalog import load_catalog
 from nemotui.core.plan import container_spec
 from nemotui.core.ports import Backends
+from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest, recommend
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.probe import PretendProbe
@@ -125,6 +126,7 @@ async def pretend_console(
         log_files=LogsFolder(runs.parent / "logs", clock),
     )
     options = Options(
+        way_in=Login(user="ubuntu", host="gpu-box"),
         request=PlanRequest(port=port, hf_cache=hf_cache),
         default_url=f"http://127.0.0.1:{port}",
         pretend=profile,

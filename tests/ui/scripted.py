@@ -29,6 +29,7 @@ from nemotui.core.ports import (
     ServerMetrics,
     Usage,
 )
+from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest
 from nemotui.rundir import RunDirectory
 from nemotui.sim.engine import PretendEngine
@@ -198,7 +199,9 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
         surroundings=PretendSurroundings(profile, PretendEngine(profile, world)),
         keys=KeyFile(FIXTURES / "no-key-here"),
     )
-    options = Options(request=PlanRequest(), default_url=world.base_url, pretend=profile)
+    options = Options(
+        way_in=Login(user="ubuntu", host="gpu-box"), request=PlanRequest(), default_url=world.base_url, pretend=profile
+    )
     app = NemotuiApp(backends, options)
     app.animation_level = "none"
     return app

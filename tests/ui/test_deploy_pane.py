@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from nemotui.core.failed import Failed
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import Plan
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.deploy import DeployPane
+from nemotui.ui.preview import Preview
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.launch import Launch
 from nemotui.ui.widgets.plans import gpu_list
@@ -118,7 +119,7 @@ async def test_enter_shows_the_command_and_enter_again_starts_it_to_ready(consol
         await c.press("2")
         await c.until("published")
         await c.press("enter")
-        assert isinstance(c.app.screen, Ask)
+        assert isinstance(c.app.screen, Preview)
         assert "Start FP8 on GPU 0,1?" in c.text
         assert "$ docker run -d --name nemotui" in c.text
         await c.press("enter")
@@ -139,7 +140,7 @@ async def test_escape_in_the_preview_starts_nothing(console: ConsoleFactory) -> 
         await c.press("2")
         await c.until("published")
         await c.press("enter", "escape")
-        assert not isinstance(c.app.screen, Ask)
+        assert not isinstance(c.app.screen, Preview)
         assert state(c).launch is None
 
 
@@ -149,7 +150,7 @@ async def test_a_plan_that_would_not_start_says_why_instead(console: ConsoleFact
         await c.until("✖ no")
         await c.press("enter")
         await c.until("This would not start")
-        assert not isinstance(c.app.screen, Ask)
+        assert not isinstance(c.app.screen, Preview)
         assert "✖ 0.7 over" in c.text
 
 
@@ -317,7 +318,7 @@ async def test_other_hardware_is_planned_and_never_started(console: ConsoleFacto
         assert "NVIDIA B200" in c.text
         await c.press("enter")
         await c.until("This hardware is not here")
-        assert not isinstance(c.app.screen, Ask)
+        assert not isinstance(c.app.screen, Preview)
         await c.press("w", "pageup", "enter")
         await c.until("There is no plan without GPUs")
 
@@ -358,7 +359,7 @@ async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) ->
         await c.press("2")
         await c.until("There is no plan without GPUs")
         await c.press("enter", "y", "up", "down", "pagedown", "g", "s")
-        assert not isinstance(c.app.screen, Ask)
+        assert not isinstance(c.app.screen, Preview)
 
 
 async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> None:
@@ -407,8 +408,15 @@ async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -
         await c.press("2")
         await c.until("published")
         c.main.workers.cancel_all()
-        spec = ContainerSpec(name="nemotui", image="vllm-cpu:1", args=("tiny/model", "--max-num-seqs", "16"))
-        c.main.states["deploy"] = replace(state(c), cpu=spec)
+        plan = Plan(
+            name="nemotui",
+            image="vllm-cpu:1",
+            model="tiny/model",
+            served_model_name="tiny",
+            max_model_len=64,
+            max_num_seqs=16,
+        )
+        c.main.states["deploy"] = replace(state(c), cpu=plan)
         c.main._show("deploy")
         await c.until("○ as asked")
         assert "$ docker run -d --name nemotui" in c.text

@@ -12,7 +12,7 @@ from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
 from nemotui.core.measured import MeasuredStart, Setup
 from nemotui.core.memory import GIB
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.startup import StartupTracker
@@ -133,8 +133,11 @@ def test_flags_that_cannot_be_meant_are_a_problem_not_an_exception() -> None:
 
 
 def test_for_a_cpu_image_there_is_one_choice_whatever_the_machine_says() -> None:
-    spec = ContainerSpec(name="nemotui", image="vllm-cpu", args=("tiny",))
-    state = replace(NEW, cpu=spec).after(Machine(error=Problem("no_driver", "none", ""))).after(machine(H100))
+    plan = Plan(
+        name="nemotui", image="vllm-cpu", model="tiny", served_model_name="tiny", max_model_len=64, max_num_seqs=1
+    )
+    spec = container_spec(plan)
+    state = replace(NEW, cpu=plan).after(Machine(error=Problem("no_driver", "none", ""))).after(machine(H100))
     assert [(choice.key, choice.spec, choice.refusal) for choice in state.choices] == [("cpu", spec, "")]
     assert state.problem is None
 

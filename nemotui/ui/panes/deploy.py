@@ -15,10 +15,9 @@ from textual.widgets import DataTable, Input, Static
 from nemotui.core.card import model_card
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine
-from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
-from nemotui.core.show import shell
 from nemotui.ui.card import Card
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
@@ -35,7 +34,6 @@ from nemotui.ui.widgets.wishes import no_plans, wishes
 
 _SHORT = 30  # rows below which the plan needs those of the table more
 _BESIDE = 160  # columns from which the start and the plan stand side by side
-_DIALOG = 88  # cells of a command in the preview, at most
 
 
 class DeployPane(Pane[DeployState]):
@@ -64,6 +62,14 @@ class DeployPane(Pane[DeployState]):
             "pagedown", "page(1)", "Page down", tooltip="Scroll the explanation down", id="deploy-page-down", show=False
         ),
     ]
+
+    @dataclass
+    class Wanted(Message):
+        """Preview this plan, `what` in short, and start it if nothing is in the way."""
+
+        what: str
+        plan: Plan
+        spec: ContainerSpec
 
     @dataclass
     class Start(Message):
@@ -291,23 +297,15 @@ class DeployPane(Pane[DeployState]):
             self.app.notify("A start is going on. s stops it.", severity="warning")
         elif state.imagined:
             self.app.notify("This hardware is not here. w, Enter: back to the GPUs that are.", severity="warning")
-        elif choice.refusal or choice.spec is None:
+        elif choice.refusal or choice.spec is None or choice.start is None:
             self.app.notify(choice.refusal, title="This would not start", severity="warning")
         elif state.running is None:
-            self._ask(choice, choice.spec)
+            what = f"{choice.plan.variant} on GPU {gpu_list(choice.gpus)}" if choice.plan else choice.spec.image
+            self.post_message(self.Wanted(what, choice.start, choice.spec))
         elif state.running.ours:
             self.post_message(self.Replace(state.running, replace(choice.spec, name=state.running.name)))
         else:
             self.app.notify(f"{state.running.name} runs, by hand. a makes it ours.", severity="warning")
-
-    def _ask(self, choice: Choice, spec: ContainerSpec) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.post_message(self.Start(spec))
-
-        what = f"{choice.plan.variant} on GPU {gpu_list(choice.gpus)}" if choice.plan else spec.image
-        width = min(_DIALOG, self.app.size.width * 8 // 10 - 8)
-        self.app.push_screen(Ask(f"Start {what}?", "Start it", shell(docker_run(spec), width)), answered)
 
     def action_cure(self) -> None:
         """Show what of the command changes; Enter there starts it."""

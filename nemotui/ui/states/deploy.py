@@ -12,7 +12,7 @@ from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB
 from nemotui.core.models import Catalog
-from nemotui.core.plan import ContainerSpec, container_spec
+from nemotui.core.plan import ContainerSpec, Plan, container_spec
 from nemotui.core.ports import Container
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.stop import Stopped, Stopping
@@ -26,13 +26,19 @@ from nemotui.ui.states.plan_form import Asked
 class Choice:
     """Something to start. `key` names it across recalculations; `gpus` are indices.
 
-    `plan` None: the container that --no-gpu asks for, which nobody has judged. `spec` None: it cannot be started.
+    `plan` None: `asked` is what --no-gpu asks for, which nobody has judged. `spec` None: it cannot be started.
     """
 
     key: str
     plan: Recommendation | None = None
+    asked: Plan | None = None
     spec: ContainerSpec | None = None
     gpus: tuple[int, ...] = ()
+
+    @property
+    def start(self) -> Plan | None:
+        """What would be started."""
+        return self.plan.plan if self.plan else self.asked
 
     @property
     def refusal(self) -> str:
@@ -57,7 +63,7 @@ class DeployState:
 
     catalog: Catalog
     request: PlanRequest
-    cpu: ContainerSpec | None = None
+    cpu: Plan | None = None
     plans: tuple[Choice, ...] = ()
     problem: Problem | None = None
     launch: Launch | None = None
@@ -102,7 +108,7 @@ class DeployState:
     @property
     def choices(self) -> tuple[Choice, ...]:
         """The rows of the table, best first."""
-        return (Choice(key="cpu", spec=self.cpu),) if self.cpu else self.plans
+        return (Choice(key="cpu", asked=self.cpu, spec=container_spec(self.cpu)),) if self.cpu else self.plans
 
     @property
     def starting(self) -> bool:

@@ -56,7 +56,7 @@ def plan_words(choice: Choice, width: int) -> Content:
     if plan.measured and plan.planned:
         parts += [Content(""), *_beside(plan.planned, plan.measured, plan.max_model_len)]
     if plan.plan:
-        parts += [Content(""), *_flags(plan.plan, width), Content(""), *_guide(plan.plan, width)]
+        parts += [Content(""), *flags_words(plan.plan, width), Content(""), *guide_words(plan.plan, width)]
     return Content("\n").join(parts)
 
 
@@ -144,7 +144,7 @@ def _beside(planned: MemoryPlan, start: MeasuredStart, context: int) -> list[Con
     ]
 
 
-def _flags(plan: Plan, width: int) -> list[Content]:
+def flags_words(plan: Plan, width: int) -> list[Content]:
     """Every flag of the command, why, and who says so."""
     lines = [Content.styled("Each flag, and where it comes from", "bold")]
     for flag in plan_flags(plan):
@@ -154,7 +154,7 @@ def _flags(plan: Plan, width: int) -> list[Content]:
     return lines
 
 
-def _guide(plan: Plan, width: int) -> list[Content]:
+def guide_words(plan: Plan, width: int) -> list[Content]:
     """What the published guide has in its place."""
     lines = [Content.styled("Different from the published guide", "bold")]
     for difference in differences(plan):

@@ -1,0 +1,155 @@
+"""The preview of a start: the preflight as its answers come, the exact command, each flag, and the guide's instead."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from nemotui.core.plan import ContainerSpec, Plan, docker_run
+from nemotui.core.ports import Backends
+from nemotui.core.preflight import in_the_way, preflight
+from nemotui.core.preflight_checks import Check
+from nemotui.core.reach import Login
+from nemotui.core.show import shell
+from nemotui.ui.widgets.checks import checks_words, published_check
+from nemotui.ui.widgets.plan import flags_words, guide_words
+
+_ROOMY = 32  # lines from which there is room for a line a check
+
+
+class Preview(ModalScreen[bool], inherit_bindings=False):
+    """Enter starts it once the preflight is over and nothing stands in the way; Esc goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "start", "Start", tooltip="Start it, if nothing stands in the way", id="preview-start"),
+        Binding("a", "anyway", "Start anyway", tooltip="Start it though an estimate says no", id="preview-anyway"),
+        Binding("r", "again", "Check again", tooltip="The preflight once more", id="preview-again"),
+        Binding("y", "copy", "Copy", tooltip="Copy the docker run command", id="preview-copy"),
+        Binding("escape,q,n", "back", "Back", tooltip="Start nothing", id="preview-back"),
+        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="preview-down"),
+        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="preview-up"),
+        Binding("pagedown", "scroll(10)", "Page down", tooltip="Scroll a page down", id="preview-page-down"),
+        Binding("pageup", "scroll(-10)", "Page up", tooltip="Scroll a page up", id="preview-page-up"),
+    ]
+
+    def __init__(self, what: str, plan: Plan, spec: ContainerSpec, backends: Backends, way_in: Login) -> None:
+        super().__init__()
+        self._what, self._plan, self._spec, self._b, self._way_in = what, plan, spec, backends, way_in
+        self._found: list[Check] = []
+        self._over = False
+        self._wanted = False  # Enter came before the preflight was over
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="preview"):
+            yield Static(Content(f"Start {self._what}?"), id="question")
+            with VerticalScroll(id="preview-scroll", can_focus=False):
+                yield Static(id="preview-checks")
+                yield Static(id="preview-command")
+            yield Static(id="preview-verdict")
+            yield Static(_hint())
+
+    def on_mount(self) -> None:
+        self.action_again()
+
+    def on_resize(self) -> None:
+        """The text is wrapped to what room there is."""
+        self.call_after_refresh(self._draw)
+
+    async def _check(self) -> None:
+        async with aclosing(preflight(self._b, self._plan, self._way_in)) as checks:
+            async for each in checks:
+                self._found.append(each)
+                self._draw()
+        self._over = True
+        self._draw()
+        if self._wanted:
+            self._start(anyway=False)
+
+    @property
+    def _standing(self) -> tuple[Check, ...]:
+        return in_the_way(self._found, anyway=False)
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        width = self.query_one("#preview-scroll").scrollable_content_region.width
+        self.query_one("#preview-checks", Static).update(
+            checks_words(self._found, width, over=self._over, brief=self.app.size.height < _ROOMY)
+        )
+        command = shell(docker_run(self._spec), width)
+        parts = [Content.styled("The command", "bold"), Content.styled(command, "$foreground"), Content("")]
+        parts += [*flags_words(self._plan, width), Content(""), *guide_words(self._plan, width)]
+        self.query_one("#preview-command", Static).update(Content("\n").join(parts))
+        self.query_one("#preview-verdict", Static).update(
+            _verdict(self._standing, over=self._over, wanted=self._wanted)
+        )
+
+    def action_start(self) -> None:
+        """Start it, at once or as soon as the preflight is over."""
+        if self._over:
+            self._start(anyway=False)
+        else:
+            self._wanted = True
+            self._draw()
+
+    def action_anyway(self) -> None:
+        """Overrule the estimates; what the engine would refuse stays."""
+        if self._over:
+            self._start(anyway=True)
+
+    def _start(self, *, anyway: bool) -> None:
+        self._wanted = False
+        if in_the_way(self._found, anyway=anyway):
+            self.app.bell()
+            self._draw()
+            return
+        self.dismiss(True)
+
+    def action_again(self) -> None:
+        """The preflight from its beginning."""
+        self._found = [published_check()] if self._plan.as_published else []
+        self._over = self._wanted = False
+        self._draw()
+        self.run_worker(self._check(), group="preflight", exclusive=True)
+
+    def action_copy(self) -> None:
+        """The command, through the terminal's clipboard."""
+        self.app.copy_to_clipboard(shlex.join(docker_run(self._spec)))
+        self.app.notify("The docker run command was sent to your terminal's clipboard.")
+
+    def action_back(self) -> None:
+        """Start nothing."""
+        self.dismiss(False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Through the preview."""
+        self.query_one("#preview-scroll").scroll_relative(y=lines, animate=False)
+
+
+def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
+    if standing:
+        names = ", ".join(check.name for check in standing)
+        if all(check.estimate for check in standing):
+            return Content.assemble(
+                ("✖ ", "$error"), f"In the way by an estimate: {names}. ", ("a starts it anyway", "bold")
+            )
+        return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", ("Mend it, then r", "bold"))
+    if not over:
+        return Content.styled(
+            "The preflight goes on; it starts after that." if wanted else "The preflight goes on …", "$muted"
+        )
+    return Content.assemble(("✓ ", "$success"), "Nothing is in the way.")
+
+
+def _hint() -> Content:
+    keys = (("Enter", "Start it"), ("y", "Copy"), ("r", "Check again"), ("Up Down", "Scroll"), ("Esc", "Back"))
+    return Content("   ").join(Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys)
