@@ -159,7 +159,9 @@ async def test_a_failed_start_shows_its_cause_and_its_cure(console: ConsoleFacto
         with socket.create_server(("127.0.0.1", c.port)):
             await c.press("2")
             await c.until("published")
-            await c.press("enter", "enter")
+            spec = state(c).choices[0].spec  # the port was taken after the preflight
+            assert spec is not None
+            c.pane("deploy").post_message(DeployPane.Start(spec))
             await c.until("✖ The start failed")
         ended = state(c).launch
         assert ended is not None

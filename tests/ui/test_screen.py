@@ -11,6 +11,7 @@ from textual.widgets import ContentSwitcher
 
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.modals import Ask, Help
+from nemotui.ui.preview import Preview
 from nemotui.ui.screen import PANES, MainScreen
 from tests.ui.conftest import Console, ConsoleFactory
 from tests.ui.key_table import HEAD, rows
@@ -148,7 +149,7 @@ async def test_every_machine_is_drawn(console: ConsoleFactory, profile: str, gpu
 
 
 def bindings() -> list[tuple[type, Binding]]:
-    sources: list[type] = [NemotuiApp, MainScreen, Ask, Help, *PANES.values()]
+    sources: list[type] = [NemotuiApp, MainScreen, Ask, Help, Preview, *PANES.values()]
     return [(source, binding) for source in sources for binding in source.BINDINGS]  # type: ignore[attr-defined]
 
 
