@@ -13,7 +13,7 @@ from nemotui.core.text import plain_line
 if TYPE_CHECKING:
     from docker import DockerClient
 
-TRIAL_S = 60  # importing vLLM takes 10 to 25 s
+TRIAL_S = 90  # importing vLLM takes 10 to 25 s, more on a busy machine
 _MARK = "nemotui-trial "
 _OUTPUT_LIMIT = 1 << 20
 # It ends by itself, so that it is gone even where we are not there to remove it.
@@ -40,7 +40,7 @@ say("untried", "its parser ended without a word")
 
 
 def try_arguments(client: DockerClient, spec: ContainerSpec, **gpus: Any) -> Trial:
-    """Blocking, for a minute at most. `gpus` are the device requests of the plan, since vLLM's parser asks for them.
+    """Blocking, bounded by `TRIAL_S`. `gpus` are the device requests of the plan, since vLLM's parser asks for them.
 
     The container has no network, no name, and none of the plan's folders and secrets.
     """
