@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nemotui.core.plan import ContainerSpec
+from nemotui.core.plan import TRIAL_LABEL, ContainerSpec
 from nemotui.core.surroundings import Trial
 from nemotui.core.text import plain_line
 
@@ -39,10 +39,10 @@ say("untried", "its parser ended without a word")
 """
 
 
-def try_arguments(client: DockerClient, spec: ContainerSpec, **gpus: Any) -> Trial:
+def try_arguments(client: DockerClient, spec: ContainerSpec, name: str, **gpus: Any) -> Trial:
     """Blocking, bounded by `TRIAL_S`. `gpus` are the device requests of the plan, since vLLM's parser asks for them.
 
-    The container has no network, no name, and none of the plan's folders and secrets.
+    The container, of this name, has no network, and none of the plan's folders and secrets.
     """
     from docker.errors import APIError
 
@@ -51,6 +51,8 @@ def try_arguments(client: DockerClient, spec: ContainerSpec, **gpus: Any) -> Tri
         list(spec.args),
         entrypoint=["python3", "-c", _SCRIPT],
         environment=dict(spec.environment),
+        name=name,
+        labels={TRIAL_LABEL: spec.name},
         network_mode="none",
         auto_remove=True,
         detach=True,

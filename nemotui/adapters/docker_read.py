@@ -9,7 +9,7 @@ from typing import Any, cast
 from nemotui.adapters.docker_streams import unix_time
 from nemotui.core.errors import UsageError
 from nemotui.core.keeping import Keeping
-from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, ContainerSpec, Volume
+from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, TRIAL_LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container, ContainerState
 from nemotui.core.secret_args import is_secret_name, redacted
 from nemotui.core.text import plain_line
@@ -22,7 +22,7 @@ _VLLM_COMMAND = re.compile(r"(?:^|[\s/])vllm serve\b|vllm\.entrypoints\.(?:opena
 def concerns_us(summary: Mapping[str, Any]) -> bool:
     """Whether an entry of the engine's list carries our label, or runs a vLLM server."""
     labels = summary.get("Labels") or {}
-    if LABEL in labels or FETCH_LABEL in labels:
+    if not {LABEL, FETCH_LABEL, TRIAL_LABEL}.isdisjoint(labels):
         return LABEL in labels
     running = summary.get("State") in ("running", "restarting", "paused")
     image, command = str(summary.get("Image", "")), str(summary.get("Command", ""))

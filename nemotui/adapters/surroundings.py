@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from nemotui.adapters import threads
@@ -14,7 +17,7 @@ from nemotui.adapters.argument_trial import TRIAL_S, try_arguments
 from nemotui.adapters.docker import DockerEngine, create_arguments
 from nemotui.adapters.host_facts import host_facts, token
 from nemotui.core.errors import NemotuiError
-from nemotui.core.plan import LABEL, ContainerSpec, Plan
+from nemotui.core.plan import LABEL, TRIAL_LABEL, ContainerSpec, Plan
 from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 from nemotui.core.text import plain_line
 
@@ -87,10 +90,15 @@ class LocalSurroundings(DockerEngine):
         def ask(client: DockerClient) -> Trial:
             whole = create_arguments(replace(spec, env_file=None), {})
             gpus = {name: whole[name] for name in ("device_requests",) if name in whole}
-            return try_arguments(client, spec, **gpus)
+            return try_arguments(client, spec, name, **gpus)
 
+        name = f"{TRIAL_LABEL}-{token_hex(4)}"
         try:
             return await self._call(ask, timeout_s=TRIAL_S + 10)
+        except asyncio.CancelledError:  # nobody waits for it any more: the thread ends with its container
+            with suppress(NemotuiError):
+                await self.remove(name)
+            raise
         except NemotuiError as error:
             return Trial(accepted=None, words=f"the image's parser cannot be asked: {error.problem.message}")
 

@@ -11,6 +11,7 @@ from nemotui.core.secret_args import redacted
 
 LABEL = "nemotui"  # every container of ours carries it; its value is the plan's name
 HF_CACHE = "/root/.cache/huggingface"  # in the container
+TRIAL_LABEL = f"{LABEL}-trial"  # a container that parses arguments and ends; its value is the plan's name
 FETCH_LABEL = f"{LABEL}-fetch"  # a container that fetches weights and serves nothing; its value is the repository
 IMAGE_LABEL = f"{LABEL}.image"  # the image that a tag meant at the start: NAME@sha256:…, or its id
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
