@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 from nemotui.core.leavings import Leaving
-from nemotui.core.plan import LABEL
+from nemotui.core.plan import FETCH_LABEL, LABEL
 from nemotui.core.text import plain_line
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def leftovers(client: DockerClient, fetched: Set[str]) -> Iterator[Leaving]:
     used: dict[str, str] = {}  # image → a container that was made of it
     for summary in client.api.containers(all=True, size=True):
         name = plain_line(summary["Names"][0]).removeprefix("/") if summary.get("Names") else summary["Id"][:12]
-        ours = LABEL in (summary.get("Labels") or {})
+        ours = {LABEL, FETCH_LABEL} & {*(summary.get("Labels") or {})}
         used.setdefault(summary["ImageID"], name)
         if ours and summary["State"] in _ENDED:
             size = int(summary.get("SizeRw") or 0)
