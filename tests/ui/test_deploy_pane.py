@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tarfile
 from dataclasses import replace
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from nemotui.core.failed import Failed
+from nemotui.core.hardware import GpuProcess
 from nemotui.core.plan import Plan
 from nemotui.core.ports import Container
+from nemotui.core.stop import Stopped, Stopping
 from nemotui.core.text import plain_line
+from nemotui.core.watch import ServerSample
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
@@ -188,6 +192,37 @@ async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> 
         await c.press("enter")
         await c.until("● Ready after")
         assert f"at http://127.0.0.1:{c.port + 1}" in c.text
+
+
+async def test_what_holds_on_to_the_gpus_is_named_and_ended_if_it_is_the_containers_own(
+    console: ConsoleFactory,
+) -> None:
+    async with console() as c:
+        await c.press("2")
+        container = Container(id="a" * 64, name="nemotui", image="vllm", state="exited", labels={})
+        held = GpuProcess(pid=os.getpid(), name="vllm", memory_bytes=2**30)  # of no container, least of all of that one
+        c.main._offer_to_end(Stopped(container=container, held=(held,)))
+        await c.until("End them?")
+        assert f"Process {held.pid} (vllm) still holds 1.0 GiB of GPU memory." in c.text
+        await c.press("enter")
+        await c.until("does not belong to the container")
+
+
+async def test_the_grace_period_is_counted_down_and_a_stranger_is_only_looked_at(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("published")
+        c.main.workers.cancel_group(c.main, "server")  # this test says what runs
+        stranger = Container(id="b" * 64, name="by-hand", image="vllm", state="running", labels={})
+        sample = ServerSample(at=0.0, base_url="http://127.0.0.1:9", container=stranger)
+        c.main._next("deploy", sample)
+        await c.until("by-hand runs, and was not started by nemotui")
+        await c.press("s")
+        await c.until("was started by hand")
+        c.main._next("deploy", Stopping(container=stranger, left_s=12.3))
+        await c.until("Stopping by-hand: it has 12 s to end by itself")
+        c.main._next("deploy", Stopped(container=stranger))
+        await c.until(lambda: "Stopping by-hand" not in c.text)
 
 
 async def test_b_saves_what_is_known_of_a_failed_start(console: ConsoleFactory, tmp_path: Path) -> None:

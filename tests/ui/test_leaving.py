@@ -8,6 +8,7 @@ from nemotui.core.deploy import Created, Pulling
 from nemotui.core.failed import Failed
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
+from nemotui.core.swap import Swapping
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
@@ -43,6 +44,14 @@ def test_a_pull_ends_with_the_console_and_a_container_does_not() -> None:
     container = Container(id="0a1b", name="nemotui", image="vllm", state="running", labels={})
     assert lost(pulling.after(Created(container=container, command="docker run …"))) == ""
     assert lost(pulling.after(Failed(kind="pull", cause="no such image", remedy="Name another"))) == ""
+
+
+def test_a_server_that_gives_its_place_to_another_is_not_left_alone() -> None:
+    container = Container(id="0a1b", name="nemotui", image="vllm", state="running", labels={})
+    swapping = DEPLOY.after(Begun()).after(Swapping(step="nemotui is stopped, up to 30 s"))
+    swapping = swapping.after(Created(container=container, command="docker run …"))
+    assert "nobody starts the old one again" in lost(swapping)
+    assert lost(swapping.after(Failed(kind="x", cause="x", remedy="x"))) == ""
 
 
 def test_a_benchmark_goes_on_unless_its_server_is_a_pretence() -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
@@ -169,7 +170,10 @@ class DeployPane(Pane[DeployState]):
         elif state.ahead is not None and not state.starting:
             launch.update(ahead_words(state.ahead, room))
         elif state.launch is not None:
-            launch.update(launch_words(state.launch, room))
+            words = [launch_words(state.launch, room)]
+            if state.running is not None and not state.running.ours:
+                words.insert(0, running_words(state.running))
+            launch.update(Content("\n").join(words))
         elif state.running is not None:
             launch.update(running_words(state.running))
         self._explain(room)

@@ -16,6 +16,8 @@ def what_would_be_lost(deploy: DeployState, bench: BenchState, chat: ChatState, 
     if launch is not None and deploy.starting and launch.container is None and launch.starting is None:
         pulled = "The image is still being pulled, and the server not started."
         return pulled if launch.pull is not None else "The server is not started yet."
+    if launch is not None and deploy.starting and launch.step:
+        return "A server gives its place to another: if that one fails, nobody starts the old one again."
     if pretend and bench.running:
         return "The benchmark runs against the pretend server, which ends with the console."
     if chat.answering:
