@@ -17,7 +17,7 @@ from tests.real.terminal import Terminal, console
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("docker engine")]
 
-FP8 = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"
+FP8 = "/models/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"  # as if it were in the image: there is no hub to ask
 # Our pretend server, in a start that takes long enough to be interrupted.
 SLOW = """
 import os, runpy, sys
@@ -44,7 +44,7 @@ def start(t: Terminal) -> None:
     t.wait_for("Each flag|Plans for|CPU")
     t.wait_for("Deploy  ")
     t.keys("Enter")
-    t.wait_for("docker run")
+    t.wait_for("Nothing is in the way")
     t.keys("Enter")
 
 
@@ -103,7 +103,7 @@ def test_two_consoles_see_the_same_and_do_not_fight(
             t.keys("F3")
             t.wait_for("Deploy  ")
             t.keys("Enter")
-            t.wait_for("docker run")
+            t.wait_for("Nothing is in the way")
         one.keys("Enter")
         two.keys("Enter")
         for t in (one, two):
@@ -123,7 +123,7 @@ def test_one_that_was_started_by_hand_is_looked_at_adopted_and_stopped(
     )
     try:
         with console(["--port", str(port)], home) as t:
-            t.wait_for(r"● nvidia/NVIDIA-Nemotron-3-Super")
+            t.wait_for(r"● \S*NVIDIA-Nemotron-3-Super")
             t.keys("F3")
             t.wait_for("was not started by nemotui")
             t.keys("s")

@@ -180,7 +180,9 @@ async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> 
         with socket.create_server(("127.0.0.1", c.port)):
             await c.press("2")
             await c.until("published")
-            await c.press("enter", "enter")
+            spec = state(c).choices[0].spec
+            assert spec is not None
+            c.pane("deploy").post_message(DeployPane.Start(spec))  # the port was taken after the preflight
             await c.until("✖ The start failed")
         failed = state(c).failed
         assert failed is not None
