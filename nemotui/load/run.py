@@ -39,7 +39,7 @@ class Run:
         self._clock_ns: int | None = None
         self._clock_unix_s: float | None = None  # the same moment, for runs of other machines
         self._clock_ahead_s: float | None = None
-        self._duration_s = 0.0
+        self._duration_s = self._elapsed_s = 0.0
         self._approximate: str | None = None
         self._template_tokens: int | None = None
         self._reason: str | None = None
@@ -218,8 +218,11 @@ class Run:
             self._write_point()
 
     def _write_point(self) -> None:
-        elapsed_s = self._duration_s or (0.0 if self._clock_ns is None else (monotonic_ns() - self._clock_ns) / 1e9)
-        self._writer.point(self._live.point(self._phase, elapsed_s))
+        if self._clock_ns is not None:
+            # At its end it is the load processes' own, which may have been a moment before a point was drawn.
+            now_s = self._duration_s or (monotonic_ns() - self._clock_ns) / 1e9
+            self._elapsed_s = max(self._elapsed_s, now_s)
+        self._writer.point(self._live.point(self._phase, self._elapsed_s))
 
 
 def _on_what_clock(spec: BenchSpec, server: Server) -> BenchSpec:
