@@ -32,8 +32,7 @@ _LABELS = {
 }
 _WIDE, _NARROW = 100, 76  # columns from which the form is one line, and two
 _LOW = 10  # lines of the pane below which a run has them all
-_RESULT_LINES = 22  # of the pane that a result needs before the charts may have the rest
-_CHART_LINES = 14  # beside a result
+_CHART_LINES = 14  # of the charts at most beside a result, which has as many as it needs
 
 
 class BenchPane(Pane[BenchState]):
@@ -125,26 +124,27 @@ class BenchPane(Pane[BenchState]):
         if said and not self.has_class("low"):
             said.append(Content(""))
         self.query_one("#progress", Canvas).show(said)
-        room = self._room(state, len(said)) if charted else 0
+        words: list[Content] = []
+        if not state.running:
+            words = idle(state, self._form, width) if state.stage == "idle" else report(state, width - 1)
+        room = self._room(state, len(said), len(words)) if charted else 0
         charts = grid(state, width, room, selected=self._selected, zoomed=self._zoomed) if room else []
         self.query_one("#charts", Canvas).show(charts)
         self.query_one("#report").display = not state.running
-        if not state.running:
-            words = idle(state, self._form, width) if state.stage == "idle" else report(state, width - 1)
-            self.query_one("#result", Canvas).show(words)
+        self.query_one("#result", Canvas).show(words)
 
     @property
     def _in_field(self) -> bool:
         return isinstance(self.screen.focused, Input) and self in self.screen.focused.ancestors
 
-    def _room(self, state: BenchState, said: int) -> int:
+    def _room(self, state: BenchState, said: int, words: int) -> int:
         """Lines for the charts: all that is left of a run, what a result spares."""
         hidden = self.has_class("low") and self.has_class("shown")
         form = 0 if hidden else self.query_one("#bench-form").outer_size.height + 1
         left = self.content_size.height - said - form
         if state.running or self._zoomed:
             return max(left, 0)
-        spare = left - _RESULT_LINES
+        spare = left - words
         return min(spare, _CHART_LINES) if spare >= 4 else 0
 
     def _draw_form(self) -> None:
