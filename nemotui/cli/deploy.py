@@ -239,7 +239,8 @@ def _ready_json(event: Ready, start: MeasuredStart | None) -> dict[str, Any]:
 
 def _ready_text(event: Ready, start: MeasuredStart | None) -> str:
     said = event.reply.content or event.reply.reasoning or "(nothing)"
-    blocks = f" with {start.blocks:,} blocks, which later plans reckon with" if start and start.blocks else ""
+    known = start is not None and start.blocks and start.kv_cache_bytes
+    blocks = f" with {start.blocks:,} blocks, which later plans reckon with" if start and known else ""
     return (
         f"Ready after {duration(event.elapsed_s)} at {event.base_url}{blocks}\n"
         f"From a laptop: {tunnel(event.container)}\n$ {event.curl}\n{said}"

@@ -421,7 +421,7 @@ def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -
 
 def _starting(tracker: StartupTracker, now: float, began: float, sight: Sight) -> Starting:
     fetch = sight.fetch
-    fetching = None if fetch is None else fetch.growing or not fetch.whole
+    fetching = fetch.growing or not fetch.whole if fetch is not None else False if sight.local else None
     eta_s = tracker.eta_s(now, fetching=fetching)
     if tracker.phase == "download" and fetching and eta_s is not None:
         eta_s = None if fetch is None or fetch.eta_s is None else eta_s + fetch.eta_s

@@ -42,13 +42,15 @@ class Fetch:
 class Sight:
     """One look; None where there is nothing to look at. `gpu_*` are sums over the GPUs of the container.
 
-    `sign_at`: the unix time of the last look at which bytes had come or a GPU had stirred.
+    `local`: the model is a folder, and nothing is fetched. `sign_at`: the unix time of the last look at which bytes
+    had come or a GPU had stirred.
     """
 
     fetch: Fetch | None = None
     gpu_used_bytes: int | None = None
     gpu_total_bytes: int | None = None
     gpus: int = 0
+    local: bool = False
     sign_at: float | None = None
 
 
@@ -102,7 +104,7 @@ class Lookout:
             stirs |= sight.fetch.held_bytes > before.fetch.held_bytes
         if sight.gpu_used_bytes is not None and before.gpu_used_bytes is not None:
             stirs |= abs(sight.gpu_used_bytes - before.gpu_used_bytes) > _STIRS_BYTES
-        self._sight = replace(sight, sign_at=now if stirs else before.sign_at)
+        self._sight = replace(sight, local=self._fetch is None, sign_at=now if stirs else before.sign_at)
         return self._sight
 
     async def _machine(self) -> Machine | None:

@@ -218,3 +218,16 @@ async def test_a_model_for_the_cpu_goes_by_its_own_name() -> None:
     assert (await Lookout(world, container).expectation()).measured  # type: ignore[arg-type]
     other = replace(container, args=("/models/another",))
     assert await Lookout(world, other).expectation() is TYPICAL  # type: ignore[arg-type]
+
+
+async def test_a_folder_is_not_fetched_and_the_load_is_expected_at_once() -> None:
+    world = World()
+    container = replace(CONTAINER, args=("/models/X-FP8",))
+
+    sight = await world.look(Lookout(world, container), 1001)  # type: ignore[arg-type]
+
+    assert (sight.local, sight.fetch) == (True, None)
+    load = LogLine("(EngineCore pid=9) INFO 11-23 15:03:02 [r.py:1] Starting to load model /models/X-FP8", 1001.0)
+    tracker = StartupTracker(started_at=1000.0).after(load)
+    assert tracker.eta_s(1001.0) is None
+    assert tracker.eta_s(1001.0, fetching=False) == 60 + 25 + 72 + 1 + 16 + 2

@@ -105,8 +105,10 @@ class Launch:
     @staticmethod
     def _may_come(phase: Phase, event: Starting | Ready) -> bool:
         """A download does not, where the weights are here."""
-        fetch = event.sight.fetch if isinstance(event, Starting) else None
-        return phase != "download" or fetch is None or not fetch.whole
+        if phase != "download" or not isinstance(event, Starting):
+            return True
+        fetch = event.sight.fetch
+        return not event.sight.local and (fetch is None or not fetch.whole)
 
     def served_by(self, container: Container) -> bool:
         """This container is the one that became ready here."""
