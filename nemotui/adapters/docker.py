@@ -5,6 +5,7 @@ Each call has a client of its own, so that a restarted engine and several thread
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _START_S = 60  # a start may wait for the NVIDIA hook
 _LINES_AHEAD = 4096
+_BATCH_S = 0.05  # between two batches of a log that is followed: a flood comes in few large ones
 _KEY = "VLLM_API_KEY"
 
 
@@ -192,6 +194,8 @@ class DockerEngine:
             async for batch in batches:
                 last = max((line.time for line in batch if line.time is not None), default=last)
                 yield batch
+                if follow:
+                    await asyncio.sleep(_BATCH_S)
         if not follow:
             return
         # When a container ends, the engine (20.10) may drop its last lines from a log that is followed.

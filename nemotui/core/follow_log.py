@@ -1,4 +1,4 @@
-"""A container's log as the console reads it: a few batches a second, taken up again where it broke off."""
+"""A container's log as the console reads it: taken up again where it broke off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from nemotui.core.errors import NemotuiError, NothingThereError, Problem
 from nemotui.core.logs import LogLine
 from nemotui.core.ports import Clock, ContainerRuntime
 
-BATCH_S = 0.05  # between two batches: a flood comes in few large ones, and the source waits for its reader
 _RETRY_S = 2.0
 
 
@@ -33,7 +32,6 @@ async def follow_log(
                     last = max((line.time for line in fresh if line.time is not None), default=last)
                     if fresh:
                         yield fresh
-                        await clock.sleep(BATCH_S)
             if (await runtime.inspect(container_id)).state in ("exited", "dead", "created"):
                 return
         except NothingThereError as error:

@@ -32,7 +32,7 @@ class LogsPane(Pane[LogsState]):
     """A line about the container, and its log. Away from the end, the view holds: nothing moves under its reader."""
 
     LABEL: ClassVar[str] = "Logs"
-    DRAW_EVERY_S: ClassVar[float] = 0.1  # batches that come faster are drawn together
+    DRAW_EVERY_S: ClassVar[float] = 0.2  # batches that come faster are drawn together
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", tooltip="Follow the log, or hold it", id="logs-follow"),
         Binding("slash", "ask('search')", "Search", tooltip="Look for a text", id="logs-search"),
@@ -110,9 +110,9 @@ class LogsPane(Pane[LogsState]):
         lines = self.lines
         lines.waiting = state.total - lines.total
         held = None if lines.following else lines.waiting
-        self.query_one("#log-head", Static).update(head_words(state, held))
+        self.query_one("#log-head", Static).update(head_words(state, held), layout=False)
         figures = self.query_one("#log-figures", Static)
-        figures.update(figures_words(state, lines.view, lines.shown, self._said))
+        figures.update(figures_words(state, lines.view, lines.shown, self._said), layout=False)
         nothing = self.query_one("#no-log", Static)
         nothing.display = not lines.shown
         lines.display = bool(lines.shown)
