@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -155,7 +156,8 @@ def test_a_killed_deploy_leaves_a_start_that_status_finds(
             if '"event":"starting"' in line:
                 deploy.kill()
                 break
-    again = subprocess.run(
-        ["python", "-m", "nemotui", "logs", "--name", name], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "vLLM" in again.stdout or "version" in again.stdout
+    argv = ["python", "-m", "nemotui", "status", "--json"]
+    status = subprocess.run(
+        argv, env=environment, capture_output=True, text=True, check=False
+    )  # 3: it does not serve yet
+    assert (name, "running") in [(c["name"], c["state"]) for c in json.loads(status.stdout)["containers"]]
