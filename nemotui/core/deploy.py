@@ -6,7 +6,6 @@ The container's life does not hang on ours: whoever stops listening (Ctrl+C, a c
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,18 +20,16 @@ from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
 from nemotui.core.lookout import LOOK_S, NOTHING_SEEN, Lookout, Sight
+from nemotui.core.namesakes import GONE, LOST_RACE, POLL_S, in_use, of_that_name, winner
 from nemotui.core.phases import Expectation, Phase
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
 from nemotui.core.rate import Rate
 from nemotui.core.reach import is_open
+from nemotui.core.served import curl, served_name
 from nemotui.core.startup import StartupTracker
 
-POLL_S: Final = 1.0
 _KEPT_LINES: Final = 4_000  # for the diagnosis: a failed start is a few hundred, on eight GPUs 2,000
-_GONE: Final = ("exited", "dead", "removing", "created")
-_BEING_STARTED_S: Final = 60.0  # a container is created, then started; this old it was left behind
-_LOST_RACE: Final = ("name_taken", "no_container")
 _ENGINE_BACK_S: Final = 120.0  # an engine that is restarted ends its containers first, which takes its time
 _ENDED_BY_ENGINE: Final = (137, 143, 255)
 _ENGINE_STOPPED: Final = FailedError(
@@ -40,7 +37,6 @@ _ENGINE_STOPPED: Final = FailedError(
     "Docker was stopped or restarted, and the container with it",
     'Start it again with `nemotui deploy`. With {"live-restore": true} in /etc/docker/daemon.json containers live on.',
 )
-_LOOKS: Final = 5
 _CRASHES: Final = 3  # a server that ends so often is in a loop
 _REMOVED: Final = Diagnosis(
     kind="removed", cause="The container was removed", remedy="Start it again with `nemotui deploy`."
@@ -139,8 +135,8 @@ async def deploy(
     Raises `NothingThereError` when there is no engine.
     """
     try:
-        same_name = await _of_that_name(runtime, spec)
-        if holder := _in_use(same_name, clock):
+        same_name = await of_that_name(runtime, spec)
+        if holder := in_use(same_name, clock):
             yield in_the_way(spec, holder)
             return
         if not await runtime.has_image(spec.image):
@@ -152,7 +148,7 @@ async def deploy(
                 await runtime.remove(old.id)
         container = await runtime.start(spec)
     except (FailedError, NothingThereError) as error:
-        if error.problem.kind in _LOST_RACE and (holder := await _winner(runtime, spec, clock)):
+        if error.problem.kind in LOST_RACE and (holder := await winner(runtime, spec, clock)):
             yield in_the_way(spec, holder)
         elif isinstance(error, NothingThereError):
             raise
@@ -163,34 +159,6 @@ async def deploy(
     async with aclosing(follow_start(runtime, server, container, clock, look)) as events:
         async for event in events:
             yield event
-
-
-async def _of_that_name(runtime: ContainerRuntime, spec: ContainerSpec) -> list[Container]:
-    return [c for c in await runtime.containers() if c.name == spec.name and c.ours]
-
-
-async def _winner(runtime: ContainerRuntime, spec: ContainerSpec, clock: Clock) -> Container | None:
-    """The container of ours that somebody else has made of this name just now: the engine knows its name first."""
-    for _ in range(_LOOKS):
-        with suppress(NothingThereError):
-            holder = await runtime.inspect(spec.name)
-            return holder if holder.ours else None
-        await clock.sleep(POLL_S)
-    return None
-
-
-def _in_use(containers: list[Container], clock: Clock) -> Container | None:
-    """The one that has not ended; one that is created only is on its way, while it is young."""
-    for container in containers:
-        if container.state not in _GONE:
-            return container
-        if (
-            container.state == "created"
-            and container.created_at
-            and clock.now() - container.created_at < _BEING_STARTED_S
-        ):
-            return container
-    return None
 
 
 async def follow_start(
@@ -235,7 +203,7 @@ async def follow_start(
                 case Container() as ended:
                     found = diagnose(lines, ended.exit_code, ended.oom_killed) or _REMOVED
                     event = await failed_log(runtime, found, ended)
-                    if ended.state in _GONE:
+                    if ended.state in GONE:
                         yield event
                         return
                     crashes += 1
@@ -295,7 +263,7 @@ async def _follow_log(
                     raise
                 await clock.sleep(POLL_S)
                 continue
-            if now.state in _GONE:
+            if now.state in GONE:
                 await news.put(_ENGINE_STOPPED if away_since is not None and now.exit_code in _ENDED_BY_ENGINE else now)
                 return
             if now.restarts > seen.restarts or now.started_at != seen.started_at:
@@ -393,30 +361,6 @@ def _failed(problem: Problem, before: str = "") -> Failed:
             remedy="Give it in NEMOTUI_API_KEY and see `nemotui status`; VLLM_API_KEY sets it for a new container.",
         )
     return Failed(kind=problem.kind, cause=f"{before}{problem.message}", remedy=problem.fix)
-
-
-def served_name(args: tuple[str, ...]) -> str | None:
-    """The name under which `vllm serve` with these arguments serves its model in /v1/models, if it can be told.
-
-    Without `--served-model-name` it is the model itself: `--model`, or the first argument.
-    """
-    for flag in ("--served-model-name", "--model"):
-        if joined := [arg.removeprefix(f"{flag}=") for arg in args if arg.startswith(f"{flag}=")]:
-            return joined[0]
-        if flag in args[:-1]:
-            return args[args.index(flag) + 1]
-    return args[0] if args and not args[0].startswith("-") else None
-
-
-def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -> str:
-    """The same request, for a shell; one answer instead of a stream, which reads better there.
-
-    `with_key` sends the key that the shell has in VLLM_API_KEY.
-    """
-    body = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
-    url = shlex.quote(f"{base_url.removesuffix('/')}/v1/chat/completions")
-    key = ' -H "Authorization: Bearer $VLLM_API_KEY"' if with_key else ""
-    return f"curl {url}{key} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
 
 
 def _starting(tracker: StartupTracker, now: float, began: float, sight: Sight) -> Starting:

@@ -19,10 +19,8 @@ from nemotui.core.deploy import (
     Pulling,
     Ready,
     Starting,
-    curl,
     deploy,
     follow_start,
-    served_name,
 )
 from nemotui.core.errors import FailedError, NothingThereError
 from nemotui.core.failed import Failed
@@ -30,6 +28,7 @@ from nemotui.core.failures import Diagnosis, KnownFailure, explain
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec, docker_run
 from nemotui.core.ports import ChatChunk, Container, EngineInfo, PullProgress, ServedModel, ServerMetrics
+from nemotui.core.served import curl, served_name
 from tests.core.logfiles import captured, written
 from tests.unasked import Unasked
 

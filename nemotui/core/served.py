@@ -1,0 +1,32 @@
+"""A server as its clients meet it: the name of its model, and a request as a shell sends it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+
+def served_name(args: tuple[str, ...]) -> str | None:
+    """The name under which `vllm serve` with these arguments serves its model in /v1/models, if it can be told.
+
+    Without `--served-model-name` it is the model itself: `--model`, or the first argument.
+    """
+    for flag in ("--served-model-name", "--model"):
+        if joined := [arg.removeprefix(f"{flag}=") for arg in args if arg.startswith(f"{flag}=")]:
+            return joined[0]
+        if flag in args[:-1]:
+            return args[args.index(flag) + 1]
+    return args[0] if args and not args[0].startswith("-") else None
+
+
+def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -> str:
+    """The same request, for a shell; one answer instead of a stream, which reads better there.
+
+    `with_key` sends the key that the shell has in VLLM_API_KEY.
+    """
+    body = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
+    url = shlex.quote(f"{base_url.removesuffix('/')}/v1/chat/completions")
+    key = ' -H "Authorization: Bearer $VLLM_API_KEY"' if with_key else ""
+    return f"curl {url}{key} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
