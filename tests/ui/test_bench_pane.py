@@ -204,3 +204,34 @@ async def test_a_window_that_is_too_small_does_no_harm(console: ConsoleFactory, 
             await c.pilot.pause(0.3)
         await c.pilot.resize_terminal(120, 40)
         await c.until("0 requests in")
+
+
+async def test_a_chart_is_selected_alone_and_left_and_the_equal_command_copied(
+    console: ConsoleFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    async with console(size=(80, 24)) as c:
+        monkeypatch.setattr(c.app, "copy_to_clipboard", copied.append)
+        await c.press("4")
+        for second in range(5):
+            c.main._next("bench", BenchProgress(TimelinePoint(phase="run", elapsed_s=second, in_flight=4)))
+        await c.until("ITL")
+        await c.press("tab", "plus")
+        await c.until(lambda: "Output" not in c.text and "ITL" in c.text)
+        await c.press("shift+tab", "shift+tab")
+        await c.until("Prefix hits")
+        await c.press("escape")
+        await c.until("ITL so far")  # the page of the selected one
+        await c.press("c")
+        await c.until(lambda: copied)
+    assert copied[0].startswith("vllm bench serve --backend openai-chat --endpoint /v1/chat/completions")
+    assert "--random-input-len 1024 --random-output-len 128 --num-prompts 32 --max-concurrency 8" in copied[0]
+
+
+async def test_what_does_not_fit_the_servers_context_is_not_begun(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await serving(c)
+        c.pane("bench")._fill(BenchForm.of(replace(SPEC, input_len=9_000_000)))  # type: ignore[attr-defined]
+        await c.press("enter")
+        await c.until("9,000,000 tokens in and 128 out are more")
+        assert not c.main.states["bench"].running
