@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
+from hashlib import shake_128
 from typing import Any
 
 import msgspec
@@ -68,7 +68,7 @@ class Prompts:
         return f"{self._first}{head}".encode(), self._tails[index % len(self._tails)]
 
     def _text(self, seed: str, count: int) -> str:
-        return "".join(f" {word}" for word in map(self._table.__getitem__, random.Random(seed).randbytes(count)))
+        return "".join(f" {word}" for word in map(self._table.__getitem__, shake_128(seed.encode()).digest(count)))
 
     def _frame(self, output_len: int) -> tuple[bytes, bytes]:
         """The body around the prompt, whose words need no escaping. Sampling as the model's card asks in every mode."""
