@@ -58,6 +58,7 @@ def try_arguments(client: DockerClient, spec: ContainerSpec, name: str, **gpus: 
         detach=True,
         **gpus,
     )
+    output: Any = None
     try:
         output = container.attach(stream=True, logs=True, stderr=False)
         container.start()
@@ -65,6 +66,8 @@ def try_arguments(client: DockerClient, spec: ContainerSpec, name: str, **gpus: 
     except APIError as error:
         return Trial(accepted=None, words=f"the image's parser cannot be asked: {plain_line(str(error.explanation))}")
     finally:
+        with suppress(Exception):
+            output.close()  # its socket is not one that the client closes
         with suppress(APIError):
             container.remove(force=True)
 

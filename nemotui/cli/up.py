@@ -57,11 +57,11 @@ async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
             plans = recommend(machine, b.catalog, request)
             inv.out.say(f"{plans_table(plans)}\n\n{plan_text(1, plans[0])}")
         plan = await chosen(b, request)
+        if not (yes or inv.demo is not None or await agreed(inv, "Start the first plan?")):
+            return Answer({}, "Nothing was started.")
         _step(inv, "Preflight")
         if stopped := await cleared(inv, b, plan, anyway=anyway):
             return stopped
-        if not (yes or inv.demo is not None or await agreed(inv, "Start the first plan?")):
-            return Answer({}, "Nothing was started.")
         _step(inv, "Deployment")
         deployed = await follow_deployment(inv, b, container_spec(plan))
         if deployed.exit_code:

@@ -203,6 +203,9 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_wanted(self, message: DeployPane.Wanted) -> None:
         """Show what would be started, and what stands in its way."""
+        if isinstance(self.app.screen, Preview):  # a second Enter, typed before the first had opened it
+            self.app.screen.action_start()
+            return
 
         def answered(yes: bool | None) -> None:
             if yes:

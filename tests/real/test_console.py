@@ -36,7 +36,7 @@ def deploy(t: Terminal) -> None:
     t.keys("F3")
     t.wait_for("VERDICT")
     t.keys("Enter")
-    t.wait_for("docker run")
+    t.wait_for("Preflight")
     t.keys("Enter")
     t.wait_for(r"● Ready")
     t.wait_for(r"● nemotron-super at http://127\.0\.0\.1:\d+")

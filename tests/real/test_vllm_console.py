@@ -35,7 +35,7 @@ def test_the_loop_by_keys(tmp_path: Path, name: str) -> None:
         t.keys("2")
         t.wait_for("VERDICT")
         t.keys("Enter")
-        t.wait_for("docker run")
+        t.wait_for("Preflight")
         show("Enter on the plan", t)
         t.keys("Enter")
         t.wait_for("✓ configuration", PATIENCE_S)
