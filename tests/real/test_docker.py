@@ -71,8 +71,9 @@ async def test_from_start_to_the_first_answer_found_again_and_stopped(
     assert isinstance(ready, Ready), ready
     assert ready.reply.content
     assert ready.reply.finish_reason in ("stop", "length")
-    phases = [event.phase for event in events if isinstance(event, Starting)]
-    assert {"config", "weights", "compile", "kv_cache", "graphs"} <= set(phases)
+    assert any(isinstance(event, Starting) for event in events)
+    # Not by the events: lines that come at once are one batch, and a short phase begins and ends in it.
+    assert {"config", "weights", "compile", "kv_cache", "graphs"} <= set(ready.tracker.durations())
     texts = [line.text for event in events if isinstance(event, LogBatch) for line in event.lines]
     assert any("Model loading took" in text for text in texts)
 
