@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nemotui.core.case import Case
-from nemotui.core.checks import capability
 from nemotui.core.flags import vllm_args
 from nemotui.core.groups import GpuGroups
 from nemotui.core.measured import MeasuredStart
@@ -15,7 +14,7 @@ from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import PublishedRow
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
-from nemotui.core.reasons import arithmetic, beside, copies, little_room, weaker
+from nemotui.core.reasons import arithmetic, beside, copies, little_room, unpublished, weaker
 from nemotui.core.refusals import gib, holders, refuse, used_by_others, would_fit_if
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
@@ -43,10 +42,11 @@ class Recommendation:
     """One row. `gpus` are UUIDs; `reasons` whole sentences; `would_fit_if` what would turn a "no" into a plan.
 
     Verdicts: "fits" satisfies every inequality of the memory plan with what is free now; "tight" does so with little
-    to spare; "experimental" is admitted by vLLM's source and published by nobody; "no" would not start. `plan` is None
-    for "no", unless the published command was asked for as it is. `memory` is per GPU, None where the GPU's memory is
-    unknown; it differs from what was `planned` where an earlier start here, `measured`, has taught the overhead.
-    `held` is None where nobody holds memory. `predicted` is None where the chip is unknown or nothing would run.
+    to spare; "experimental" is admitted by vLLM and published by nobody, for what is `unpublished` of it; "no" would
+    not start. `plan` is None for "no", unless the published command was asked for as it is. `memory` is per GPU, None
+    where the GPU's memory is unknown; it differs from what was `planned` where an earlier start here, `measured`, has
+    taught the overhead. `held` is None where nobody holds memory. `predicted` is None where the chip is unknown or
+    nothing would run.
     """
 
     variant: str
@@ -56,6 +56,7 @@ class Recommendation:
     gpus: tuple[str, ...]
     verdict: Verdict
     published: bool
+    unpublished: tuple[str, ...]
     reasons: tuple[str, ...]
     would_fit_if: str | None
     memory: MemoryPlan | None
@@ -77,9 +78,7 @@ class Recommendation:
         room = f"{min(held, self.most_at_once or held):,.0f} requests of {tokens:,} tokens at once"
         source = f"{self.predicted.source}; " if self.predicted else ""
         if self.verdict == "experimental":
-            return f"{source}Marlin kernels, unpublished; {room}"
-        if self.data_parallel_size > 1:
-            return f"{source}{self.data_parallel_size} copies in step; {room}"
+            return f"{source}{' and '.join(self.unpublished)}, unpublished; {room}"
         return f"{source}{'little room: ' if self.verdict == 'tight' else ''}{room}"
 
     @property
@@ -151,6 +150,7 @@ def judge(case: Case, free: GpuGroups) -> Recommendation:
         gpus=gpus,
         verdict=verdict,
         published=row is not None,
+        unpublished=unpublished(case),
         reasons=tuple(reasons),
         would_fit_if=would_fit_if(refusals),
         memory=memory,
@@ -174,7 +174,7 @@ def _published(case: Case, memory: MemoryPlan | None, max_num_seqs: int | None) 
 
 
 def _verdict(case: Case, *, tight: bool) -> Verdict:
-    if case.capability < capability(case.variant.native_capability):
+    if unpublished(case):
         return "experimental"
     return "tight" if tight else "fits"
 

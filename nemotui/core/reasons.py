@@ -46,17 +46,23 @@ def arithmetic(case: Case, memory: MemoryPlan) -> list[str]:
     return reasons
 
 
+def most_copies(groups: int) -> int:
+    """How many copies are offered on so many free groups: of other numbers the experts' shares would be uneven."""
+    return 1 << groups.bit_length() - 1 if groups else 1
+
+
 def copies(case: Case, memory: MemoryPlan, groups: int) -> list[str]:
     """What copies give and cost beside one; for one copy the GPUs that it leaves idle. `groups`: as many are free."""
-    one, many = replace(case, dp=1), replace(case, dp=case.dp if case.dp > 1 else groups)
+    one, many = replace(case, dp=1), replace(case, dp=case.dp if case.dp > 1 else most_copies(groups))
     alone, copies = one.taught, many.taught
     if many.dp < 2 or case.request.as_published or not alone or not copies or not copies.blocks:
         return []
     rates = [_rate(of, plan) for of, plan in ((one, alone), (many, copies))]
     times = "" if not all(rates) else f" about ×{rates[1] / rates[0]:.1f} the tokens/s of one"
+    left = (groups - case.dp) * case.tp
+    idle = f"{left} equal GPUs that are free stay idle"
     if case.dp == 1:
-        idle = f"{(groups - 1) * case.tp} equal GPUs that are free stay idle"
-        return [f"{idle}; {groups} copies (--dp {groups}) would give{times or ' more'}, as computed"]
+        return [f"{idle}; {many.dp} copies (--dp {many.dp}) would give{times or ' more'}, as computed"]
     both = f",{times}, {rates[1]:,.0f} against {rates[0]:,.0f} as computed" if times else ""
     less = f" in place of {gib(alone.weights)}" if alone.weights > memory.weights else ""
     return [
@@ -66,6 +72,7 @@ def copies(case: Case, memory: MemoryPlan, groups: int) -> list[str]:
         f"costs: a request has the {memory.blocks:,} blocks of its copy and no others, and a beginning is cached in"
         " one copy alone; all take each step together, and an answer by itself is no faster; nobody has"
         " published this layout",
+        *([idle] if left else []),
     ]
 
 
@@ -114,13 +121,19 @@ def beside(planned: MemoryPlan, start: MeasuredStart) -> str:
     return f"measured here at u = {start.gpu_memory_utilization:g}{got}{rest}"
 
 
-def weaker(case: Case, groups: Sequence[GpuGroup]) -> str | None:
-    """What no published row has: there the estimate is less sure."""
+def unpublished(case: Case) -> tuple[str, ...]:
+    """What vLLM admits and nobody has published of this model: a plan with any of it is experimental."""
     found = []
-    if case.dp > 1:
-        found.append("copies that step together")
     if case.capability < capability(case.variant.native_capability):
         found.append("Marlin kernels")
+    if case.dp > 1:
+        found.append(f"{case.dp} copies in step")
+    return tuple(found)
+
+
+def weaker(case: Case, groups: Sequence[GpuGroup]) -> str | None:
+    """What no published row has: there the estimate is less sure."""
+    found = [*unpublished(case)]
     if any(group.worst_link not in ("NVLINK", None) for group in groups):
         found.append("links over PCIe")
     if case.unified:

@@ -13,6 +13,7 @@ from nemotui.core.judge import Recommendation, Verdict, judge
 from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan
 from nemotui.core.predict import middle
+from nemotui.core.reasons import most_copies
 from nemotui.core.request import Goal, PlanRequest, check_request, gpus_asked, tensor_parallel_sizes, variants_asked
 
 __all__ = ["PlanRequest", "Recommendation", "Verdict", "plan_without_gpu", "recommend"]
@@ -51,14 +52,14 @@ def recommend(machine: Machine, catalog: Catalog, request: PlanRequest) -> tuple
 
 
 def _best(cases: Sequence[Case]) -> list[Recommendation]:
-    """The best of the kinds of GPU; where the copies were left open, also with one on every group that is free."""
+    """The best of the kinds of GPU; where the copies were left open, also with as many as are offered."""
     judged = [(judge(case, free), case, free) for case in cases for free in [case.groups(case.budget)]]
     if not judged:
         return []
     row, case, free = min(judged, key=lambda each: _order(each[0], each[1].request.goal))
     if case.request.data_parallel_size or case.request.as_published or row.verdict == "no":
         return [row]
-    copies = len(free.groups)
+    copies = most_copies(len(free.groups))
     whole = judge(replace(case, dp=copies), free) if copies > 1 else row
     return [row] if whole is row or whole.verdict == "no" else [row, whole]
 

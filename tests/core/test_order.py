@@ -17,7 +17,7 @@ class TestOrder:
     @pytest.mark.parametrize(
         ("chips", "first"),
         [
-            ((B200, B200), ["NVFP4 TP2 fits", "FP8 TP2 fits", "NVFP4 TP1 fits", "NVFP4 TP1×2 fits"]),
+            ((B200, B200), ["NVFP4 TP2 fits", "FP8 TP2 fits", "NVFP4 TP1 fits", "FP8 TP1 fits"]),
             ((B200,), ["NVFP4 TP1 fits", "FP8 TP1 fits"]),
             ((H100, H100), ["FP8 TP2 fits", "NVFP4 TP2 experimental"]),
             ((A100,) * 4, ["BF16 TP4 fits", "NVFP4 TP2×2 experimental", "NVFP4 TP4 experimental"]),

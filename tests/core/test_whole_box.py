@@ -20,7 +20,7 @@ class TestWholeBox:
         assert fp8 == {(1, 1), (1, 8), (2, 1), (2, 4), (4, 1), (4, 2), (8, 1)}
 
     def test_copies_say_what_they_give_and_cost(self) -> None:
-        copies = next(r for r in rows(self.eight) if (r.tensor_parallel_size, r.data_parallel_size) == (2, 4))
+        copies = next(r for r in rows(self.eight) if (r.variant, r.data_parallel_size) == ("FP8", 4))
         assert copies.plan is not None
         assert len(copies.plan.gpus) == 8
         gives, costs = (next(r for r in copies.reasons if r.startswith(word)) for word in ("gives: ", "costs: "))
@@ -46,15 +46,32 @@ class TestWholeBox:
 
     def test_no_more_run_at_once_than_max_num_seqs_lets(self) -> None:
         """4 copies have memory for 2,205 requests of 9,216 tokens, and each runs 256 at most."""
-        copies = next(r for r in rows(self.eight) if (r.tensor_parallel_size, r.data_parallel_size) == (2, 4))
+        copies = next(r for r in rows(self.eight) if (r.variant, r.data_parallel_size) == ("FP8", 4))
         assert (copies.capped, copies.most_at_once) == (True, 1024)
-        assert copies.summary == "computed; 4 copies in step; 1,024 requests of 9,216 tokens at once"
+        assert copies.summary == "computed; 4 copies in step, unpublished; 1,024 requests of 9,216 tokens at once"
         two = row(machine(H100, H100), "FP8", 2)
         assert (two.capped, two.most_at_once) == (False, 256)
 
-    def test_busy_gpus_hold_no_copy(self) -> None:
+    def test_busy_gpus_hold_no_copy_and_the_experts_shares_stay_even(self) -> None:
+        """Seven are free: three groups of two, of which two hold copies."""
         found = rows(machine(*(H200,) * 8, held={5: 38 * GIB}), PlanRequest(variant="FP8"))
-        assert {r.data_parallel_size for r in found if r.tensor_parallel_size == 2} == {1, 3}
+        copies = {r.tensor_parallel_size: r for r in found if r.data_parallel_size > 1}
+        assert {tp: r.data_parallel_size for tp, r in copies.items()} == {1: 4, 2: 2}
+        assert [r for r in copies[2].reasons if "idle" in r] == ["2 equal GPUs that are free stay idle"]
+        assert "GPU-5000" not in {uuid for r in copies.values() for uuid in r.gpus}
+
+    def test_copies_are_experimental_and_come_after_what_is_known_to_work(self) -> None:
+        found = rows(self.eight)
+        assert {r.verdict for r in found if r.data_parallel_size > 1} == {"experimental"}
+        assert (found[0].variant, found[0].tensor_parallel_size, found[0].data_parallel_size) == ("FP8", 8, 1)
+        both = next(r for r in found if (r.variant, r.data_parallel_size) == ("NVFP4", 4))
+        assert both.unpublished == ("Marlin kernels", "4 copies in step")
+        assert both.predicted is not None
+        assert both.predicted.weaker == "nothing was published with Marlin kernels or 4 copies in step"
+
+    def test_an_odd_number_of_copies_may_be_asked_for(self) -> None:
+        three = row(self.eight, "FP8", 1, PlanRequest(data_parallel_size=3))
+        assert (three.verdict, three.plan and three.plan.data_parallel_size) == ("experimental", 3)
 
     def test_where_copies_were_asked_for_nothing_else_is_offered(self) -> None:
         assert {r.data_parallel_size for r in rows(self.eight, PlanRequest(data_parallel_size=2))} == {2}
