@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from nemotui.core.checks import capability
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.text import plain_line, plain_values
@@ -65,7 +66,9 @@ def _wrong(path: Path, reason: str) -> UsageError:
 
 
 def _check(path: Path, machine: Machine) -> None:
-    """What the types do not say: GPUs are told apart by index and UUID, links join GPUs, no size is negative."""
+    """What the types do not say: GPUs are told apart by index and UUID, links join GPUs, no size is negative, versions
+    are numbers.
+    """
     for name in ("index", "uuid"):
         seen = [getattr(gpu, name) for gpu in machine.gpus]
         if twice := {value for value in seen if seen.count(value) > 1}:
@@ -74,6 +77,10 @@ def _check(path: Path, machine: Machine) -> None:
         for name in ("index", "memory_total_bytes", "memory_free_bytes", "memory_used_bytes", "memory_reserved_bytes"):
             if (getattr(gpu, name) or 0) < 0:
                 raise _wrong(path, f"gpus[{position}].{name}: it is negative")
+        try:
+            capability(gpu.compute_capability or "0.0")
+        except ValueError as error:
+            raise _wrong(path, f"gpus[{position}].compute_capability: {plain_line(str(error))}") from None
     uuids = {gpu.uuid for gpu in machine.gpus}
     for position, link in enumerate(machine.links):
         if stranger := {link.a, link.b} - uuids:

@@ -20,7 +20,7 @@ from nemotui.core.plan import container_spec, docker_run
 from nemotui.core.plan_json import recommendation_json
 from nemotui.core.recommend import Recommendation
 from nemotui.core.recommend import recommend as ranked
-from nemotui.core.show import band, number
+from nemotui.core.show import band, gpu_list, number
 from nemotui.core.whatif import imagined
 
 
@@ -40,6 +40,9 @@ async def recommend(inv: Invocation, hardware: str | None, card: bool, explain: 
     if hardware is not None and (inv.demo is not None or inv.machine is not None):
         raise UsageError("usage", "--hardware, --demo and --machine each name a machine", "Leave out all but one.")
     request = plan_request(inv, flags)
+    if request.no_gpu:
+        fix = "The container for a CPU: nemotui deploy --no-gpu --dry-run, with the same flags."
+        raise UsageError("usage", "--no-gpu leaves no plans to rank", fix)
     if card or hardware is not None:
         catalog = load_catalog(inv.settings.catalog)
         facts = model_card(catalog.serving(request.model_path).model)
@@ -89,7 +92,8 @@ def plan_text(rank: int, plan: Recommendation) -> str:
 def _gpus(plan: Recommendation) -> str:
     count = plan.tensor_parallel_size * plan.data_parallel_size
     copies = f", {plan.data_parallel_size} copies" if plan.data_parallel_size > 1 else ""
-    return f"{count} GPU{'s' if count > 1 else ''}{copies}"
+    which = f"GPU {gpu_list(plan.gpu_indices)}" if plan.gpu_indices else f"{count} GPU{'s' if count > 1 else ''}"
+    return f"{which}{copies}"
 
 
 def _row(rank: int, plan: Recommendation) -> tuple[str, ...]:

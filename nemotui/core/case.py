@@ -142,6 +142,14 @@ class Case:
         return newest_start(self.catalog.starts, self.setup)
 
     @property
+    def planned_then(self) -> MemoryPlan | None:
+        """The plan that the last start is set beside: with its share of the memory. Without one, this plan."""
+        if self.start is None:
+            return self.planned
+        then = replace(self.request, gpu_memory_utilization=self.start.gpu_memory_utilization)
+        return replace(self, request=then).planned
+
+    @property
     def taught(self) -> MemoryPlan | None:
         """The plan with the overhead that the last start had."""
         planned, start = self.planned, self.start

@@ -39,13 +39,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """One row. `gpus` are UUIDs; `reasons` whole sentences; `would_fit_if` what would turn a "no" into a plan.
+    """One row. `gpus` are UUIDs, `gpu_indices` the same GPUs by index; `reasons` whole sentences; `would_fit_if` what
+    would turn a "no" into a plan.
 
     Verdicts: "fits" satisfies every inequality of the memory plan with what is free now; "tight" does so with little
     to spare; "experimental" is admitted by vLLM and published by nobody, for what is `unpublished` of it; "no" would
     not start. `plan` is None for "no", unless the published command was asked for as it is. `memory` is per GPU, None
-    where the GPU's memory is unknown; it differs from what was `planned` where an earlier start here, `measured`, has
-    taught the overhead. `held` is None where nobody holds memory. `predicted` is None where the chip is unknown or
+    where the GPU's memory is unknown; it differs from what was `planned` for an earlier start here, `measured`, which
+    has taught the overhead. `held` is None where nobody holds memory. `predicted` is None where the chip is unknown or
     nothing would run.
     """
 
@@ -54,6 +55,7 @@ class Recommendation:
     tensor_parallel_size: int
     data_parallel_size: int
     gpus: tuple[str, ...]
+    gpu_indices: tuple[int, ...]
     verdict: Verdict
     published: bool
     unpublished: tuple[str, ...]
@@ -103,14 +105,15 @@ class Recommendation:
 def judge(case: Case, free: GpuGroups) -> Recommendation:
     """The row for this case. `free`: the groups with room for its budget, looked for once for any number of copies."""
     catalog, request, variant, tp = case.catalog, case.request, case.variant, case.tp
-    planned, start, memory = case.planned, case.start, case.taught
+    planned, start, memory = case.planned_then, case.start, case.taught
     max_num_seqs = case.max_num_seqs(memory)
     refusals = refuse(case, free)
 
     # A row that is refused for want of free memory still says which GPUs it is about.
     groups = (free if len(free.groups) >= case.dp else case.groups()).groups[: case.dp]
     members = {uuid for group in groups for uuid in group.gpus} if len(groups) == case.dp else set()
-    gpus = tuple(gpu.uuid for gpu in case.kind if gpu.uuid in members)
+    chosen = tuple(gpu for gpu in case.kind if gpu.uuid in members)
+    gpus = tuple(gpu.uuid for gpu in chosen)
     row = _published(case, memory, max_num_seqs)
     plan = _plan(case, gpus, max_num_seqs) if max_num_seqs and (not refusals or request.as_published) else None
     verdict: Verdict = "no"
@@ -148,6 +151,7 @@ def judge(case: Case, free: GpuGroups) -> Recommendation:
         tensor_parallel_size=tp,
         data_parallel_size=case.dp,
         gpus=gpus,
+        gpu_indices=tuple(gpu.index for gpu in chosen),
         verdict=verdict,
         published=row is not None,
         unpublished=unpublished(case),

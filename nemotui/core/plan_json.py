@@ -21,6 +21,7 @@ def recommendation_json(row: Recommendation) -> dict[str, Any]:
         "tensor_parallel_size": row.tensor_parallel_size,
         "data_parallel_size": row.data_parallel_size,
         "gpus": list(row.gpus),
+        "gpu_indices": list(row.gpu_indices),
         "verdict": row.verdict,
         "published": row.published,
         "summary": row.summary,

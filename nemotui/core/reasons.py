@@ -115,7 +115,8 @@ def little_room(case: Case, memory: MemoryPlan, max_num_seqs: int) -> list[str]:
 
 def beside(planned: MemoryPlan, start: MeasuredStart) -> str:
     """What the last start here had, in a sentence."""
-    got = "" if start.blocks is None else f": planned {planned.blocks:,} blocks, got {start.blocks:,}"
+    alike = start.blocks is not None and start.block_tokens in (None, planned.block_tokens)
+    got = f": planned {planned.blocks:,} blocks, got {start.blocks:,}" if alike else ""
     took = start.overhead(planned)
     rest = "" if took is None else f"; besides the weights vLLM took {gib(took)}, which is reckoned with"
     return f"measured here at u = {start.gpu_memory_utilization:g}{got}{rest}"

@@ -24,6 +24,17 @@ def band(low_high: tuple[float, float], unit: str = "") -> str:
     return f"{low:,.{digits}f}-{high:,.{digits}f}{unit and ' '}{unit}"
 
 
+def gpu_list(indices: Sequence[int]) -> str:
+    """`0-3,6`: runs of three and more are joined."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+
+
 def duration(seconds: float | None) -> str:
     """`1:05`, `1:02:03`; "unknown" for what nobody can know."""
     if seconds is None:

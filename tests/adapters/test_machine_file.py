@@ -78,6 +78,10 @@ GPU = {"index": 0, "uuid": "GPU-a", "name": "NVIDIA L4"}
         ({"gpus": [{"index": 0, "name": "NVIDIA L4"}]}, "gpus[0]: object missing required field `uuid`"),
         ({"gpus": [GPU | {"state": "fine"}]}, "gpus[0].state: invalid enum value 'fine'"),
         ({"gpus": [GPU | {"memory_free_bytes": -1}]}, "gpus[0].memory_free_bytes: it is negative"),
+        (
+            {"gpus": [GPU | {"compute_capability": "9"}]},
+            "gpus[0].compute_capability: compute capability must look like 9.0",
+        ),
         ({"gpus": [GPU, GPU | {"index": 1}]}, "gpus: uuid GPU-a appears twice"),
         ({"gpus": [GPU, GPU | {"uuid": "GPU-b"}]}, "gpus: index 0 appears twice"),
         ({"gpus": [GPU], "links": [{"a": "GPU-a", "b": "GPU-z"}]}, "links[0]: no GPU has the UUID GPU-z"),
@@ -87,7 +91,7 @@ GPU = {"index": 0, "uuid": "GPU-a", "name": "NVIDIA L4"}
         ("[" * 100_000, "it is not JSON"),
         (" " * (8 * 2**20 + 1), "it is longer than 8 MiB"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_anything_else_is_refused_by_file_and_field(tmp_path: Path, document: Any, reason: str) -> None:
     path = written(tmp_path, document)

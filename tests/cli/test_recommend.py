@@ -88,7 +88,11 @@ def test_every_command_limits_memory_and_sequences_to_what_the_arithmetic_allows
         assert memory["blocks"] * memory["block_bytes"] <= memory["kv_cache_bytes_per_gpu"]
         assert [live["tokens"] for live in row["live_requests"]] == [1024, 9216, 32_768, 262_144]
         assert all(flag["why"] and flag["source"] for flag in row["flags"])
-        assert len(row["gpus"]) == row["tensor_parallel_size"] * row["data_parallel_size"]
+        assert len(row["gpus"]) == len(row["gpu_indices"]) == row["tensor_parallel_size"] * row["data_parallel_size"]
+
+
+def test_the_text_says_which_gpus(nemotui: Run) -> None:
+    assert "1. FP8 on GPU 0-7, context 262,144: fits" in nemotui("recommend", "--demo", "8xh200").out
 
 
 def test_hardware_that_is_not_here(nemotui: Run) -> None:
@@ -176,6 +180,7 @@ def test_a_start_is_set_beside_the_plan_the_next_time(nemotui: Run) -> None:
         (("--demo", "--gpu-memory-utilization", "2"), "is not in the range"),
         (("--demo", "--kv-cache-dtype", "fp4"), "is not one of"),
         (("--demo", "--goal", "fame"), "is not one of"),
+        (("--demo", "--no-gpu"), "nemotui deploy --no-gpu --dry-run"),
     ],
 )
 def test_a_wrong_flag_is_one_line(nemotui: Run, args: tuple[str, ...], said: str) -> None:

@@ -127,6 +127,18 @@ class TestStart:
     ) -> None:
         assert best(catalog=knowing(start(**asked)), **again).measured is not None
 
+    def test_a_start_is_set_beside_a_plan_with_its_own_share_of_the_memory(self) -> None:
+        found = best(catalog=knowing(start()), gpu_memory_utilization=0.9)
+        assert found.planned is not None
+        assert found.memory is not None
+        assert found.planned.blocks == 618
+        assert found.memory.budget < found.planned.budget
+        assert any("measured here at u = 0.92: planned 618 blocks, got 611" in reason for reason in found.reasons)
+
+    def test_blocks_of_another_size_are_not_compared(self) -> None:
+        found = best(catalog=knowing(start()), kv_cache_dtype="bfloat16")
+        assert any(reason.startswith("measured here at u = 0.92; besides") for reason in found.reasons)
+
     def test_another_machine_learns_nothing_of_it(self) -> None:
         other = replace(TWO, gpus=tuple(replace(gpu, uuid=f"GPU-f{gpu.index}") for gpu in TWO.gpus), links=())
         assert best(other, knowing(start())).measured is None

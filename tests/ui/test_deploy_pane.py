@@ -14,6 +14,7 @@ from nemotui.core.failed import Failed
 from nemotui.core.hardware import GpuProcess
 from nemotui.core.plan import Plan
 from nemotui.core.ports import Container
+from nemotui.core.show import gpu_list
 from nemotui.core.stop import Stopped, Stopping
 from nemotui.core.text import plain_line
 from nemotui.core.watch import ServerSample
@@ -22,7 +23,6 @@ from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.launch import Launch
-from nemotui.ui.widgets.plans import gpu_list
 from tests.core.machines import machine
 from tests.ui.conftest import Console, ConsoleFactory
 

@@ -71,8 +71,8 @@ def test_the_choices_are_the_recommendations_best_first_with_gpus_by_index() -> 
 def test_a_refused_plan_says_why_and_what_would_help() -> None:
     refused = next(choice for choice in NEW.after(machine(H100, H100)).choices if choice.key == "FP8-tp1")
     assert refused.spec is None
-    assert "weights take 114.0 GiB" in refused.refusal
-    assert refused.refusal.endswith("fits with --tp 2")
+    assert "Weights take 114.0 GiB" in refused.refusal
+    assert refused.refusal.endswith("Fits with --tp 2")
 
 
 def test_plans_hold_still_until_what_they_depend_on_changes() -> None:

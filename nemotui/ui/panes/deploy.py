@@ -19,6 +19,7 @@ from nemotui.core.hardware import Machine
 from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
+from nemotui.core.show import gpu_list
 from nemotui.ui.card import Card
 from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
@@ -29,7 +30,7 @@ from nemotui.ui.what_if import WhatIfScreen
 from nemotui.ui.widgets.launch import launch_words, running_words, stopping_words
 from nemotui.ui.widgets.plan import plan_words
 from nemotui.ui.widgets.plan_form import PlanFields
-from nemotui.ui.widgets.plans import PlanTable, gpu_list
+from nemotui.ui.widgets.plans import PlanTable
 from nemotui.ui.widgets.starting import ahead_words
 from nemotui.ui.widgets.wishes import no_plans, wishes
 

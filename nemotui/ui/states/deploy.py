@@ -45,7 +45,8 @@ class Choice:
         """Why it is not to be started, in sentences; empty where it may be."""
         if self.plan is None or self.plan.verdict != "no":
             return ""
-        return ". ".join((*self.plan.reasons, *filter(None, [self.plan.would_fit_if])))
+        said = (*self.plan.reasons, *filter(None, [self.plan.would_fit_if]))
+        return ". ".join(text[:1].upper() + text[1:] for text in said)
 
 
 DeployStateEvent = (
@@ -143,8 +144,7 @@ class DeployState:
             plans = recommend(machine, self.catalog, self.request)
         except NemotuiError as error:
             return replace(self, plans=(), problem=error.problem)
-        index = {gpu.uuid: gpu.index for gpu in machine.gpus}
-        return replace(self, plans=tuple(_choice(plan, index) for plan in plans), problem=None)
+        return replace(self, plans=tuple(map(_choice, plans)), problem=None)
 
     def _with(self, container: Container | None) -> DeployState:
         """A server that was ready and has ended since is no news any more; a failed start stays to be read."""
@@ -163,11 +163,11 @@ def _matters(gpu: Gpu) -> Hashable:
     return gpu.uuid, gpu.state, gpu.mig_enabled, gpu.memory_total_bytes, free, holders
 
 
-def _choice(plan: Recommendation, index: dict[str, int]) -> Choice:
+def _choice(plan: Recommendation) -> Choice:
     copies = f"-dp{plan.data_parallel_size}" if plan.data_parallel_size > 1 else ""
     return Choice(
         key=f"{plan.variant}-tp{plan.tensor_parallel_size}{copies}",
         plan=plan,
         spec=container_spec(plan.plan) if plan.plan else None,
-        gpus=tuple(index[uuid] for uuid in plan.gpus),
+        gpus=plan.gpu_indices,
     )

@@ -14,10 +14,10 @@ from nemotui.core.memory import GIB, MemoryPlan
 from nemotui.core.plan import Plan, docker_run, plan_flags
 from nemotui.core.predict import Prediction
 from nemotui.core.recommend import Recommendation
-from nemotui.core.show import band, gib, number, shell
+from nemotui.core.show import band, gib, gpu_list, number, shell
 from nemotui.ui.states.deploy import Choice
 from nemotui.ui.widgets.bar import stacked
-from nemotui.ui.widgets.plans import gpu_list, verdict_words
+from nemotui.ui.widgets.plans import verdict_words
 
 _BAR = 100  # cells, at most
 _SOURCES = {
@@ -149,7 +149,8 @@ def flags_words(plan: Plan, width: int) -> list[Content]:
     lines = [Content.styled("Each flag, and where it comes from", "bold")]
     for flag in plan_flags(plan):
         why = textwrap.wrap(f"{flag.why} [{flag.source}]", max(20, width - 4))
-        lines.append(Content.styled(f"  {shlex.join(flag.words)}", "$primary"))
+        words = textwrap.wrap(shlex.join(flag.words), max(20, width - 4), break_on_hyphens=False)
+        lines.append(Content.styled("\n".join(f"  {line}" for line in words), "$primary"))
         lines.append(Content.styled("\n".join(f"    {line}" for line in why), "$muted"))
     return lines
 

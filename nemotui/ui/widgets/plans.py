@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from nemotui.core.recommend import Verdict
-from nemotui.core.show import band, number
+from nemotui.core.show import band, gpu_list, number
 from nemotui.ui.states.deploy import Choice
 
 SIGNS: Mapping[Verdict, tuple[str, str]] = {
@@ -73,17 +73,6 @@ def verdict_words(choice: Choice) -> tuple[str, str]:
         return "○ as asked", "foreground"
     sign, colour = SIGNS[choice.plan.verdict]
     return f"{sign} {choice.plan.verdict}", colour
-
-
-def gpu_list(indices: Sequence[int]) -> str:
-    """`0-3,6`: runs of three and more are joined."""
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and runs[-1][-1] == index - 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
 
 
 def _cells(choice: Choice) -> list[tuple[str, str]]:
