@@ -109,13 +109,13 @@ async def test_the_cursor_stays_on_its_plan_when_the_plans_change_places(console
         await c.press("2")
         await c.until(lambda: len(state(c).choices) == 20)
         await c.press("down", "down")
-        assert "FP8, TP 4 × 2 copies on GPU 0-7" in c.text
+        assert "BF16, TP 8 on GPU 0-7" in c.text
         c.main.workers.cancel_all()
         choices = state(c).choices
         c.main.states["deploy"] = replace(state(c), plans=tuple(reversed(choices)))
         c.main._show("deploy")
         await c.pilot.pause()
-        assert "FP8, TP 4 × 2 copies on GPU 0-7" in c.text
+        assert "BF16, TP 8 on GPU 0-7" in c.text
 
 
 async def test_enter_shows_the_command_and_enter_again_starts_it_to_ready(console: ConsoleFactory) -> None:
