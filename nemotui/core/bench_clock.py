@@ -115,7 +115,7 @@ def _own(watch: ClockWatch, lag_p99_us: float | None, request_us: float | None) 
         # The times are the kernel's; being late costs what it delays a stream's next request by.
         said.append(
             f"the load generator read up to {late_us / 1000:.1f} ms late: TTFT and ITL hold, but the next request of a"
-            f" stream went out so much later, so throughput may be {late_us / request_us:.0%} low"
+            f" stream went out so much later, so throughput may be up to {late_us / (late_us + request_us):.0%} low"
         )
     if watch.source == "user" and watch.user_reads < len(watch.lag):
         said.append(f"{watch.user_reads:,} of {len(watch.lag):,} reads came without the kernel's time: ITL is mixed")
