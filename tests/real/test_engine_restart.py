@@ -91,8 +91,12 @@ async def test_the_engine_is_restarted_while_we_follow(
     await restarted
 
     assert isinstance(last, Failed)
-    assert numbers == [str(number) for number in range(len(numbers))]  # none lost, none twice
-    logged = [line async for batch in engine.logs(container.id, follow=False) for line in batch]
-    assert len(numbers) == len(logged) > 10
+    counted = [int(word) for word in numbers if word.isdecimal()]
+    assert counted == sorted(set(counted))  # none twice
+    if survives:
+        assert numbers == [str(number) for number in range(len(numbers))]  # none lost
+        logged = [line async for batch in engine.logs(container.id, follow=False) for line in batch]
+        assert len(numbers) == len(logged) > 10
+    # An engine that ends may put words of its own at the end of a log, and keep back the last lines.
     assert last.kind == ("stopped" if survives else "engine_stopped")
     await engine.remove(container.id)
