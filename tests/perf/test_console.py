@@ -172,14 +172,13 @@ def test_the_console_does_not_disturb_a_benchmark(tmp_path: Path) -> None:
                 with on_pty(["--base-url", "http://127.0.0.1:8765"], tmp_path) as console:
                     console.until(b"nemotron-super")
                     console.key(b"4")
-                    detached = subprocess.Popen(
-                        [*bench, "--output", str(tmp_path / "runs"), "--json"], stdout=subprocess.PIPE
-                    )
+                    said = tmp_path / "said.jsonl"  # a pipe that nobody reads meanwhile would hold it up
+                    with said.open("wb") as out:
+                        detached = subprocess.Popen([*bench, "--output", str(tmp_path / "runs"), "--json"], stdout=out)
                     console.until(b"in flight")  # it has noticed the run, and draws it
                     while detached.poll() is None:
                         console.drain(0.2)
-                    result, _ = detached.communicate()
-                    figures["console"].append(msgspec.json.decode(result.splitlines()[-1]))
+                    figures["console"].append(msgspec.json.decode(said.read_bytes().splitlines()[-1]))
                     console.key(b"q")
         finally:
             server.send_signal(signal.SIGINT)
