@@ -38,7 +38,7 @@ def _end(pid: int, container_id: str) -> None:
             if not _alive(pid):
                 return
             time.sleep(0.05)
-    fix = "It waits in the driver: reset the GPU or reboot; `nvidia-smi` and `dmesg` tell more."
+    fix = "It waits in the driver: reboot, or reset the GPU once nothing uses it; `dmesg` tells more."
     raise FailedError("lives_on", f"process {pid} cannot be killed", fix)
 
 

@@ -101,7 +101,7 @@ class Device:
         self.gone = gone
         self.handle = None
         with contextlib.suppress(GoneError):
-            self._xid.poll()  # it may say why
+            self._xid.poll()  # often the GPU's last word
 
     def _identify(self) -> None:
         answers = self._identity
@@ -125,9 +125,9 @@ class Device:
         self._xid.begin(handle)
 
     def _read(self, now: float, host: Host, detail: bool) -> Gpu:
-        self._xid.poll()  # first: an error that is being noted is often the GPU's last word
         fast = self._read_fast(host)
         if self._slow_at is None or now - self._slow_at >= SLOW_S:
+            self._xid.poll()
             self._slow, self._slow_at = self._read_slow(), now
         return Gpu(
             index=self.index,

@@ -24,7 +24,7 @@ _GPU = {
     74: "an NVLink error",
     79: "it has fallen off the bus",
     92: "many single-bit memory errors",
-    95: "a memory error that could not be contained: reset the GPU",
+    95: "a memory error that could not be contained: it needs a reset",
     109: "a context switch timed out",
     119: "its system processor does not answer",
     120: "its system processor met an error",
@@ -34,10 +34,9 @@ _GPU = {
 }
 # Of these a GPU works on until somebody has the time to reset it.
 _CAN_WAIT = {63, 92}
-_REMEDIES = {
-    "lost": "; see `sudo dmesg | grep -i xid`, and reboot",
-    "reset-required": "; run `sudo nvidia-smi --gpu-reset -i {index}`",
-}
+# A GPU is reset only while nobody has it open, and whoever watches it through NVML has.
+_RESET = "end all that uses it, nemotui too, then run `sudo nvidia-smi --gpu-reset -i {index}`"
+_REMEDIES = {"lost": "; see `sudo dmesg | grep -i xid`, and reboot", "reset-required": f"; {_RESET}"}
 _FABRIC = {
     "starting": "its NVLink fabric is not up yet: see `systemctl status nvidia-fabricmanager`",
     "failed": "its NVLink fabric has failed: see `systemctl status nvidia-fabricmanager`",
@@ -69,9 +68,7 @@ def troubles(gpu: Gpu) -> tuple[str, ...]:
         words = _PROGRAM.get(gpu.xid) or _GPU.get(gpu.xid) or "see NVIDIA's list of Xid errors"
         found.append(f"Xid {gpu.xid}: {words}")
     if gpu.ecc_uncorrected:
-        found.append(
-            f"{_uncorrected(gpu.ecc_uncorrected)}: drain it and run `sudo nvidia-smi --gpu-reset -i {gpu.index}`"
-        )
+        found.append(f"{_uncorrected(gpu.ecc_uncorrected)}: {_RESET.format(index=gpu.index)}")
     if gpu.fabric in _FABRIC:
         found.append(_FABRIC[gpu.fabric])
     found += [f"it is slowed down: {reason}" for reason in gpu.throttle_reasons if reason in ALARMING]

@@ -97,7 +97,7 @@ def _by_index(table: Mapping[str, Any], name: str) -> dict[int, Any]:
 
 def lost(gpu: Gpu) -> Gpu:
     """This GPU after it has fallen off the bus."""
-    reason = "it has fallen off the bus (Xid 79)"
+    reason = "GPU is lost"  # the driver's words; the Xid that says why is a field of its own
     return Gpu(
         index=gpu.index,
         uuid=gpu.uuid,

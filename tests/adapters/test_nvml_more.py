@@ -173,7 +173,6 @@ async def test_between_the_slow_fields_a_gpu_is_asked_five_times(install: Instal
         clock.time += 1
         await reader.sample()
         made = library.calls - before
-        assert made.pop("nvmlEventSetWait_v2") == 8, "which asks the kernel and not the GPU"
         assert made.total() == 8 * 5
 
 

@@ -186,7 +186,7 @@ def test_a_gpu_that_should_be_drained_is_refused() -> None:
     assert [group.gpus for group in found.groups] == [("GPU-2", "GPU-3")]
     assert found.refusals == {
         "GPU-0": "drain it: 3 memory errors that ECC could not correct",
-        "GPU-1": "drain it: Xid 95, a memory error that could not be contained: reset the GPU",
+        "GPU-1": "drain it: Xid 95, a memory error that could not be contained: it needs a reset",
     }
 
 

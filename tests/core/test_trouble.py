@@ -41,7 +41,8 @@ def test_all_that_can_be_wrong_worst_first() -> None:
     )
     assert troubles(gpu) == (
         "not-answering: no answer for 20 s",
-        "1 memory error that ECC could not correct: drain it and run `sudo nvidia-smi --gpu-reset -i 3`",
+        "1 memory error that ECC could not correct: "
+        "end all that uses it, nemotui too, then run `sudo nvidia-smi --gpu-reset -i 3`",
         "its NVLink fabric has failed: see `systemctl status nvidia-fabricmanager`",
         "it is slowed down: hardware thermal slowdown",
     )
@@ -51,4 +52,7 @@ def test_a_gpu_that_is_gone_says_what_to_do() -> None:
     lost = Gpu(index=2, uuid="GPU-a", name="H100", state="lost", state_reason="GPU is lost")
     assert troubles(lost) == ("lost: GPU is lost; see `sudo dmesg | grep -i xid`, and reboot",)
     reset = replace(lost, state="reset-required", state_reason="GPU requires restart")
-    assert troubles(reset) == ("reset-required: GPU requires restart; run `sudo nvidia-smi --gpu-reset -i 2`",)
+    assert troubles(reset) == (
+        "reset-required: GPU requires restart; "
+        "end all that uses it, nemotui too, then run `sudo nvidia-smi --gpu-reset -i 2`",
+    )
