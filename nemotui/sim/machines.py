@@ -121,7 +121,7 @@ def load_machine(name: str) -> Machine:
     gpus = tuple(_gpu(profile, index, _chip(catalog, chip)) for index, chip in enumerate(profile.chips))
     lanes = document["nvlinks"]
     links = tuple(
-        Link(a=a.uuid, b=b.uuid, kind=profile.link, nvlinks=lanes[chip] if profile.link == "NVLINK" else None)
+        _link(a, b, profile.link, lanes.get(chip))
         for (a, chip), (b, _) in combinations(zip(gpus, profile.chips, strict=True), 2)
     )
     return Machine(
@@ -140,6 +140,12 @@ def load_machine(name: str) -> Machine:
             engine_version="pretend",
         ),
     )
+
+
+def _link(a: Gpu, b: Gpu, kind: LinkKind | None, lanes: int | None) -> Link:
+    if kind == "NVLINK" and {a.fabric, b.fabric} & {"starting", "failed"}:
+        return Link(a=a.uuid, b=b.uuid, kind="SYS")  # as for a real one: only PCIe is left
+    return Link(a=a.uuid, b=b.uuid, kind=kind, nvlinks=lanes if kind == "NVLINK" else None)
 
 
 def _available(profile: Profile) -> int:

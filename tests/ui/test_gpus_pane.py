@@ -93,6 +93,21 @@ async def test_troubles_are_in_plain_words() -> None:
         assert words in shown
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 60), (120, 40)])
+async def test_what_to_do_and_why_are_whole_at_every_width(size: tuple[int, int]) -> None:
+    shown = " ".join((await screen(load_machine("4xa100-troubled"), size)).split())
+    whole = shown.replace("▌ ", "").replace("▁", "")
+    assert "then run `sudo nvidia-smi --gpu-reset -i 0`" in " ".join(whole.split())
+    assert "…" not in (await screen(load_machine("mixed"), (80, 60))).replace("Bla…", "")
+
+
+async def test_an_idle_history_stands_beside_its_label() -> None:
+    lines = (await screen(load_machine("2xh100"), (200, 50))).splitlines()
+    (first, *_) = [line for line in lines if "load" in line]
+    assert "▁" in first
+    assert "▔ 100 %" in lines[lines.index(first) - 4]
+
+
 async def test_the_matrix_is_that_of_nvidia_smi_with_its_numa_nodes() -> None:
     machine = load_machine("2xh100")
     gpus = tuple(replace(gpu, numa_node=gpu.index) for gpu in machine.gpus)
@@ -218,7 +233,7 @@ async def test_all_that_is_unknown_has_its_reason_in_the_detail() -> None:
 
 async def test_the_slices_of_a_mig_gpu_are_in_its_detail() -> None:
     shown = await screen(load_machine("1xh100-mig"), (120, 40), "enter")
-    assert "MIG 1g.10gb   3.0 GiB of 9.8 GiB   MIG-66666666-7777-5888-9999-000000000000" in shown
+    assert "MIG-66666666-7777-5888-9999-000000000000    3.0 GiB of 9.8 GiB    NVIDIA H100 80GB HBM3 MIG 1g" in shown
 
 
 async def test_s_sorts_and_the_cursor_stays_with_its_gpu(console: ConsoleFactory) -> None:

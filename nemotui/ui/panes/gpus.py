@@ -116,10 +116,11 @@ class GpusPane(Pane[GpusState]):
         self.query_one("#machine", Canvas).show(lines)
 
     def _overview(self, machine: Machine, state: GpusState, width: int, height: int) -> list[Content]:
-        below = _sections(link_lines(machine, width), group_lines(machine))
+        below = _sections(link_lines(machine, width), group_lines(machine, width))
         gpus = self.view.rows(machine.gpus)
         beside = 2 if width >= _BESIDE and len(gpus) > 1 else 1
-        high = max(card_lines(gpu) for gpu in gpus) + 1
+        room = (width - _GUTTER * (beside - 1)) // beside
+        high = max(card_lines(gpu, room) for gpu in gpus) + 1
         ranks = -(-len(gpus) // beside)
         if ranks * high > height + 1 or width < _CARD_WIDTH:
             selected = self._chosen.uuid if self._chosen else None
@@ -127,10 +128,9 @@ class GpusPane(Pane[GpusState]):
             return [*lines, _BLANK, *_sections(slowed_lines(gpus), holder_lines(gpus), below)]
         spare = (height - ranks * high - len(below)) // ranks
         load_lines = min(max(1, 1 + spare), MOST_LOAD_LINES)
-        return [*self._cards(gpus, state, width, beside, load_lines), *below]
+        return [*self._cards(gpus, state, room, beside, load_lines), *below]
 
-    def _cards(self, gpus: list[Gpu], state: GpusState, width: int, beside: int, load_lines: int) -> list[Content]:
-        room = (width - _GUTTER * (beside - 1)) // beside
+    def _cards(self, gpus: list[Gpu], state: GpusState, room: int, beside: int, load_lines: int) -> list[Content]:
         lines: list[Content] = []
         for first in range(0, len(gpus), beside):
             rank = []

@@ -12,7 +12,7 @@ from nemotui.ui.widgets.gpu_words import (
     clock_words,
     holders,
     mark,
-    notes,
+    note_lines,
     picture,
     power_words,
     state_words,
@@ -21,26 +21,26 @@ from nemotui.ui.widgets.gpu_words import (
 )
 
 MOST_LOAD_LINES = 5
-_LABEL = 12  # cells
+_INDENT = 3  # cells: the cursor and a gap
+_LABEL = 12
 _FIGURES = 19
 _ASIDE = 28
 _HOLDERS = 2  # lines, at most
 
 
-def card_lines(gpu: Gpu) -> int:
+def card_lines(gpu: Gpu, width: int) -> int:
     """How many lines the card has at least."""
-    return 4 + min(len(holders(gpu)), _HOLDERS) + len(trouble_lines(gpu, 0))
+    return 4 + len(_below(gpu, False, width))
 
 
 def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int) -> list[Content]:
-    """The lines of a card, the load's history so many of them high."""
+    """The lines of a card, the load's history so many of them high where there is room for it."""
     quiet = "$muted" if gpu.age_s is not None else ""
     title = Content.assemble(
         mark(selected),
         (f"{gpu.index}  {gpu.name}", "bold"),
         (f"   {gpu.uuid[:12]}   ", "$muted"),
         state_words(gpu),
-        (f"   {notes(gpu)}", "$muted"),
     )
     room = max(0, width - 1 - _LABEL - _FIGURES - _ASIDE - 1)
 
@@ -55,15 +55,16 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
 
     reserved = "" if not gpu.memory_reserved_bytes else f", {gpu.memory_reserved_bytes / 2**30:.1f} reserved"
     free = "n/a" if gpu.memory_free_bytes is None else f"{gpu.memory_free_bytes / 2**30:.1f}"
-    load = picture(trace.utilization, room, load_lines)
+    load = picture(trace.utilization, room, load_lines if room else 1)
     power = picture(trace.power, room, 1)
     rows = [title, row("memory", used_words(gpu), memory_bar(gpu, room), f"{free} free{reserved}")]
-    for y, cells in enumerate(load):
-        first = y == 0
-        figures, aside = (number(gpu.utilization_percent, "%"), clock_words(gpu)) if first else ("", "")
-        rows.append(row("load" if first else "", figures, Content.styled(cells, "$secondary"), aside))
+    for y, cells in enumerate(load[:-1]):  # the words stand at the foot, where an idle GPU's columns are
+        rows.append(row("", "", Content.styled(cells, "$secondary"), "▔ 100 %" if y == 0 else ""))
+    rows.append(
+        row("load", number(gpu.utilization_percent, "%"), Content.styled(load[-1], "$secondary"), clock_words(gpu))
+    )
     rows.append(row("power", power_words(gpu), Content.styled(power[0], "$accent"), number(gpu.temperature_c, "°C")))
-    return rows + _below(gpu, selected)
+    return rows + _below(gpu, selected, width)
 
 
 def memory_bar(gpu: Gpu, width: int) -> Content:
@@ -76,11 +77,11 @@ def memory_bar(gpu: Gpu, width: int) -> Content:
     )
 
 
-def _below(gpu: Gpu, selected: bool) -> list[Content]:
+def _below(gpu: Gpu, selected: bool, width: int) -> list[Content]:
     who = holders(gpu)
     shown = who if len(who) <= _HOLDERS else [*who[: _HOLDERS - 1], Content(f"{'':>9}  and {len(who) - 1} more: Enter")]
     lines = [
-        Content.assemble(mark(selected), (f"  {'' if i else 'held by':<{_LABEL - 2}}", "$muted"), line)
-        for i, line in enumerate(shown)
+        Content.assemble((f"{'' if i else 'held by':<{_LABEL - 2}}", "$muted"), line) for i, line in enumerate(shown)
     ]
-    return lines + [Content.assemble(mark(selected), line) for line in trouble_lines(gpu, 2)]
+    lines += [*note_lines(gpu, width - _INDENT), *trouble_lines(gpu, width - _INDENT)]
+    return [Content.assemble(mark(selected), "  ", line) for line in lines]

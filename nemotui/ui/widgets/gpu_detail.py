@@ -36,7 +36,9 @@ def detail(gpu: Gpu, trace: Trace, machine: Machine, width: int) -> list[Content
     if gpu.slices:
         lines += [blank, Content.styled(" MIG slices", "$muted")]
         lines += [
-            Content(f"   {part.name}   {gib(part.memory_used_bytes)} of {gib(part.memory_total_bytes)}   {part.uuid}")
+            Content(
+                f"   {part.uuid}  {gib(part.memory_used_bytes):>9} of {gib(part.memory_total_bytes):<9}  {part.name}"
+            )
             for part in gpu.slices
         ]
     lines += [blank, Content.styled(" held by", "$muted"), *(Content.assemble(" ", line) for line in holders(gpu))]

@@ -7,6 +7,7 @@ from textual.content import Content
 from nemotui.core.group_table import group_table
 from nemotui.core.hardware import Gpu, Link, Machine
 from nemotui.core.show import number
+from nemotui.ui.widgets.gpu_words import beside
 
 _CELL = 6
 _LEGEND = {
@@ -27,11 +28,11 @@ def link_lines(machine: Machine, width: int) -> list[Content]:
         return []
     between = {frozenset((link.a, link.b)): link for link in machine.links}
     kinds = list(dict.fromkeys(link.kind for link in machine.links)) or [None]
-    legend = Content.styled(" · ".join(_LEGEND[kind] for kind in kinds), "$muted")
+    legend = beside(Content(""), Content.styled(" · ".join(_LEGEND[kind] for kind in kinds), "$muted"), width)
     if _CELL * (len(gpus) + 2) > width:
         counts = {kind: sum(link.kind == kind for link in machine.links) for kind in kinds}
         words = ", ".join(f"{count} pairs {kind or 'unknown'}" for kind, count in counts.items())
-        return [Content.assemble(("links   ", "$muted"), words), legend]
+        return [Content.assemble(("links   ", "$muted"), words), *legend]
 
     def cell(a: Gpu, b: Gpu) -> str:
         return "X" if a is b else link_word(between.get(frozenset((a.uuid, b.uuid))))
@@ -43,7 +44,7 @@ def link_lines(machine: Machine, width: int) -> list[Content]:
         numa = number(a.numa_node) if with_numa else ""
         cells = "".join(f"{cell(a, b):<{_CELL}}" for b in gpus)
         rows.append(Content.assemble((f"{f'GPU{a.index}':<{_CELL}}", "$muted"), cells, numa))
-    return [*rows, legend]
+    return [*rows, *legend]
 
 
 def link_word(link: Link | None) -> str:
@@ -53,15 +54,12 @@ def link_word(link: Link | None) -> str:
     return f"NV{link.nvlinks or ''}" if link.kind == "NVLINK" else link.kind
 
 
-def group_lines(machine: Machine) -> list[Content]:
+def group_lines(machine: Machine, width: int) -> list[Content]:
     """The tensor-parallel groups of idle GPUs for each size, and why these; why the others are in none."""
     if len(machine.gpus) < 2:
         return []
-    return [
-        Content.assemble(
-            (f"{line.label:<8}", "$muted"),
-            line.gpus,
-            (f"   {line.reason}", "$muted"),
-        )
-        for line in group_table(machine)
-    ]
+    lines: list[Content] = []
+    for line in group_table(machine):
+        words = Content.assemble(line.gpus, (f"   {line.reason}", "$muted"))
+        lines += beside(Content.styled(f"{line.label:<8}", "$muted"), words, width)
+    return lines

@@ -17,7 +17,7 @@ from nemotui.ui.widgets.gpu_words import (
     holders,
     mark,
     mhz,
-    notes,
+    note_lines,
     picture,
     sign,
     silence,
@@ -38,6 +38,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("CLOCK", -8, None),
 )
 _LEFT_OUT = ("CLOCK", "FREE", "TEMP", "POWER", "LOAD")  # in this order, where there is no room
+_INDENT = 5  # cells: the cursor and a gap
 _LEAST_PICTURE = 8
 _BAR_SHARE = 0.4  # of the room for pictures
 
@@ -57,21 +58,22 @@ def gpu_rows(
         here = mark(gpu.uuid == selected)
         if gpu.memory_total_bytes is None and gpu.state != "ok":  # nothing but the reason is known
             words = columns([(str(gpu.index), -2), (_short(gpu), shown[1][1])])
-            why = trouble_lines(gpu, 2) or [Content.assemble("  ", state_words(gpu))]
-            lines += [Content.assemble(here, (words, "$muted"), line) for line in why]
+            lead = Content.assemble(here, (words, "$muted"), "  ")
+            why = trouble_lines(gpu, width - lead.cell_length) or [state_words(gpu)]
+            under = Content.assemble(here, " " * (lead.cell_length - 1))
+            lines += [Content.assemble(under if i else lead, line) for i, line in enumerate(why)]
             continue
         texts = _cells(gpu)
         cells = columns([(texts[title], size) for title, size, _ in shown])
         load = picture(traces.get(gpu.uuid, Trace()).utilization, load_width, 1)[0]
-        pictures = [memory_bar(gpu, bar_width), Content.styled(load, "$secondary")]
+        pictures = [memory_bar(gpu, bar_width)] if bar_width else []
+        pictures += [Content.styled(load, "$secondary")] if load_width else []
         quiet = "$muted" if gpu.age_s is not None or not gpu.visible else ""
-        lines.append(Content("  ").join([Content.assemble(here, (cells, quiet)), *pictures[0 if bar_width else 1 :]]))
-        below = trouble_lines(gpu, 4)
+        lines.append(Content("  ").join([Content.assemble(here, (cells, quiet)), *pictures]))
+        below = [*trouble_lines(gpu, width - _INDENT), *note_lines(gpu, width - _INDENT)]
         if words := silence(gpu):
-            below.insert(0, Content.assemble("    ", (f"{sign(gpu)} {words}", TONES.get(gpu.state, "$error"))))
-        if said := notes(gpu):
-            below.append(Content.assemble("    ", (said, "$muted")))
-        lines += [Content.assemble(mark(gpu.uuid == selected), line) for line in below]
+            below.insert(0, Content.styled(f"{sign(gpu)} {words}", TONES.get(gpu.state, "$error")))
+        lines += [Content.assemble(here, "    ", line) for line in below]
     return lines, at
 
 

@@ -11,6 +11,7 @@ from nemotui.ui.widgets.history import column
 
 TONES = {"ok": "$success", "not-answering": "$warning"}
 SIGNS = {"ok": "●", "not-answering": "◌"}
+_LEAST_ROOM = 20  # cells for words
 
 
 def mark(selected: bool) -> tuple[str, str]:
@@ -36,18 +37,6 @@ def silence(gpu: Gpu) -> str:
     if gpu.state == "not-answering":
         return f"no answer{age}" if age else f"{gpu.state}: {gpu.state_reason or 'no reason given'}"
     return f"{gpu.state}{age}" if age else ""
-
-
-def notes(gpu: Gpu) -> str:
-    """What is special and no trouble."""
-    facts = (
-        (gpu.mig_enabled, f"MIG, {len(gpu.slices)} slices"),
-        (gpu.unified_memory, "memory shared with the host"),
-        (not gpu.visible, "hidden by CUDA_VISIBLE_DEVICES"),
-        ("visible" in gpu.unknown, gpu.unknown.get("visible", "")),
-        (gpu.persistence is False, "persistence off: slow to wake"),
-    )
-    return " · ".join(words for is_so, words in facts if is_so)
 
 
 def used_words(gpu: Gpu) -> str:
@@ -93,15 +82,36 @@ def holders(gpu: Gpu) -> list[Content]:
     return rows
 
 
-def trouble_lines(gpu: Gpu, indent: int) -> list[Content]:
-    """What is wrong, a line each; that it does not answer stands beside its name."""
+def beside(lead: Content, words: Content, width: int) -> list[Content]:
+    """Words that stand at the right of their lead, on as many lines as `width` cells in all ask for."""
+    indent = lead.cell_length
+    room = max(_LEAST_ROOM, width - indent)
+    lines = [words] if words.cell_length <= room else words.wrap(room)
+    return [Content.assemble(" " * indent if i else lead, line) for i, line in enumerate(lines)]
+
+
+def trouble_lines(gpu: Gpu, width: int) -> list[Content]:
+    """What is wrong, whole: what to do stands at the end. That it does not answer is said beside its name."""
     found = troubles(gpu)[1 if gpu.state == "not-answering" else 0 :]
     gone = gpu.state not in ("ok", "not-answering")
     lines = []
     for i, words in enumerate(found):
         sign, tone = ("✖", "$error") if gone and i == 0 else ("▲", "$warning")
-        lines.append(Content.assemble(" " * indent, (f"{sign} {words}", tone)))
+        lines += beside(Content.styled(f"{sign} ", tone), Content.styled(words, tone), width)
     return lines
+
+
+def note_lines(gpu: Gpu, width: int) -> list[Content]:
+    """What is special and no trouble."""
+    facts = (
+        (gpu.mig_enabled, f"MIG, {len(gpu.slices)} slices"),
+        (gpu.unified_memory, "memory shared with the host"),
+        (not gpu.visible, "hidden by CUDA_VISIBLE_DEVICES"),
+        ("visible" in gpu.unknown, gpu.unknown.get("visible", "")),
+        (gpu.persistence is False, "persistence off: slow to wake"),
+    )
+    said = " · ".join(words for is_so, words in facts if is_so)
+    return beside(Content(""), Content.styled(said, "$muted"), width) if said else []
 
 
 def picture(values: tuple[float | None, ...], width: int, height: int) -> list[str]:
