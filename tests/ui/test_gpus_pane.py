@@ -101,6 +101,13 @@ async def test_what_to_do_and_why_are_whole_at_every_width(size: tuple[int, int]
     assert "…" not in (await screen(load_machine("mixed"), (80, 60))).replace("Bla…", "")
 
 
+async def test_a_long_name_leaves_room_for_the_state() -> None:
+    machine = load_machine("1xrtxpro6000")
+    long = replace(machine.gpus[0], name="NVIDIA " + "RTX PRO " * 20)
+    assert "…   GPU-" in (shown := await screen(replace(machine, gpus=(long,)), (80, 24)))
+    assert "● ok" in shown.splitlines()[7]
+
+
 async def test_an_idle_history_stands_beside_its_label() -> None:
     lines = (await screen(load_machine("2xh100"), (200, 50))).splitlines()
     (first, *_) = [line for line in lines if "load" in line]

@@ -6,40 +6,54 @@ from dataclasses import replace
 
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
-from nemotui.ui.states.gpus import KEPT, GpusState, share
+from nemotui.ui.states.gpus import KEPT, SAMPLES, GpusState, History, share
 
 GPU = Gpu(
     index=0,
     uuid="GPU-a",
     name="NVIDIA H100 80GB HBM3",
-    memory_total_bytes=80,
-    memory_used_bytes=20,
     utilization_percent=98,
     power_w=350.0,
     power_limit_w=700.0,
 )
 
 
-def test_samples_make_a_history_of_each_figure() -> None:
-    state = GpusState().after(Machine(gpus=(GPU,))).after(Machine(gpus=(replace(GPU, utilization_percent=None),)))
-    trace = state.traces["GPU-a"]
-    assert list(trace.utilization) == [98, None]
-    assert list(trace.memory) == [25, 25]
-    assert list(trace.power) == [50, 50]
+def history(*values: float | None) -> History:
+    so_far = History()
+    for value in values:
+        so_far = so_far.after(value)
+    return so_far
+
+
+def test_each_figure_has_a_history() -> None:
+    trace = GpusState().after(Machine(gpus=(GPU,))).traces["GPU-a"]
+    assert (trace.utilization.columns, trace.power.columns) == ((98,), (50,))
+
+
+def test_a_column_is_the_mean_of_its_samples_so_far_and_the_unknown_counts_for_nothing() -> None:
+    assert SAMPLES == 5
+    assert history(10, 20).columns == (15,)
+    assert history(10, None, 20, None, 30).columns == (20,)
+    assert history(10, None, 20, None, 30, 50).columns == (20, 50)
+    assert history(*[None] * 5, None, 7).columns == (None, 7)
+
+
+def test_at_rest_a_history_stands_still_but_for_a_new_column() -> None:
+    assert history(0, 0, 0, 0, 0).columns == (0,)
+    assert history(0, 0, 0, 0, 0, 0).columns == (0, 0)
 
 
 def test_old_values_do_not_count_again() -> None:
     silent = replace(GPU, state="not-answering", age_s=5.0)
     state = GpusState().after(Machine(gpus=(silent,)))
-    assert list(state.traces["GPU-a"].power) == [None]
+    assert state.traces["GPU-a"].power.columns == (None,)
 
 
 def test_the_history_follows_the_uuid_not_the_index() -> None:
     other = replace(GPU, uuid="GPU-b", utilization_percent=1)
     state = GpusState().after(Machine(gpus=(GPU, replace(other, index=1))))
     state = state.after(Machine(gpus=(replace(other, index=0), replace(GPU, index=1))))
-    assert list(state.traces["GPU-a"].utilization) == [98, 98]
-    assert list(state.traces["GPU-b"].utilization) == [1, 1]
+    assert [state.traces[uuid].utilization.columns for uuid in ("GPU-a", "GPU-b")] == [(98,), (1,)]
 
 
 def test_the_engine_is_known_once_it_has_answered() -> None:
@@ -48,10 +62,7 @@ def test_the_engine_is_known_once_it_has_answered() -> None:
 
 
 def test_histories_are_bounded() -> None:
-    state = GpusState()
-    for _ in range(KEPT + 50):
-        state = state.after(Machine(gpus=(GPU,)))
-    assert len(state.traces["GPU-a"].utilization) == KEPT
+    assert len(history(*[1.0] * (KEPT + 50) * SAMPLES).columns) == KEPT
 
 
 def test_a_share_of_the_unknown_is_unknown() -> None:

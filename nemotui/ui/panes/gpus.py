@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -208,7 +209,7 @@ def table_text(gpus: list[Gpu]) -> str:
     return "\n".join("\t".join("" if cell is None else str(cell) for cell in row) for row in [_COPIED, *rows])
 
 
-def _sections(*sections: list[Content]) -> list[Content]:
+def _sections(*sections: Sequence[Content]) -> list[Content]:
     """One after another, a blank line between those that have lines."""
     lines: list[Content] = []
     for section in filter(None, sections):

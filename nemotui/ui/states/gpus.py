@@ -8,31 +8,48 @@ from dataclasses import dataclass, field, replace
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.ports import EngineInfo
 
-KEPT = 300  # samples, ten minutes of them: wider than any screen
+KEPT = 300  # columns: wider than any screen
+SAMPLES = 5  # a column, ten seconds: so few cells show minutes, and a picture at rest is seldom drawn again
 
 Values = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """One GPU's history, oldest first; None where a sample had no value, or only an old one."""
+class History:
+    """The means of so many samples each, oldest first; None where none of them had a value, or only an old one.
 
-    utilization: Values = ()
-    memory: Values = ()
-    power: Values = ()
+    `samples` counts those in the newest column, `known` those among them that had a value.
+    """
+
+    columns: Values = ()
+    samples: int = SAMPLES
+    known: int = 0
+
+    def after(self, value: float | None) -> History:
+        """With one more sample."""
+        if self.samples == SAMPLES:
+            return History((*self.columns[-KEPT + 1 :], value), 1, int(value is not None))
+        if value is None:
+            return replace(self, samples=self.samples + 1)
+        mean = self.columns[-1] or 0.0
+        mean += (value - mean) / (self.known + 1)
+        return History((*self.columns[:-1], mean), self.samples + 1, self.known + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One GPU's history."""
+
+    utilization: History = History()
+    power: History = History()
 
     def after(self, gpu: Gpu) -> Trace:
-        """With one more sample. Memory and power in percent of the total and of the limit."""
+        """With one more sample. Power in percent of the limit."""
         fresh = gpu.age_s is None
         return Trace(
-            utilization=_kept(self.utilization, gpu.utilization_percent if fresh else None),
-            memory=_kept(self.memory, share(gpu.memory_used_bytes, gpu.memory_total_bytes) if fresh else None),
-            power=_kept(self.power, share(gpu.power_w, gpu.power_limit_w) if fresh else None),
+            utilization=self.utilization.after(gpu.utilization_percent if fresh else None),
+            power=self.power.after(share(gpu.power_w, gpu.power_limit_w) if fresh else None),
         )
-
-
-def _kept(values: Values, value: float | None) -> Values:
-    return (*values[-KEPT + 1 :], value)
 
 
 def share(part: float | None, whole: float | None) -> float | None:

@@ -62,8 +62,9 @@ class Canvas(Widget):
         width = self.size.width
         if line.cell_length > width:
             line = line.truncate(width, ellipsis=True)
-        strips = line.render_strips(width, 1, self.visual_style, RenderOptions(self._get_style, {}))
-        return (strips[0] if strips else Strip([])).extend_cell_length(width, self.rich_style)
+        style = self.visual_style  # kept by Textual, while `rich_style` is put together anew each time
+        strips = line.render_strips(width, 1, style, RenderOptions(self._get_style, {}))
+        return (strips[0] if strips else Strip([])).extend_cell_length(width, style.rich_style)
 
 
 def changes(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:

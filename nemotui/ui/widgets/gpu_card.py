@@ -36,11 +36,10 @@ def card_lines(gpu: Gpu, width: int) -> int:
 def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int) -> list[Content]:
     """The lines of a card, the load's history so many of them high where there is room for it."""
     quiet = "$muted" if gpu.age_s is not None else ""
+    tail = Content.assemble((f"   {gpu.uuid[:12]}   ", "$muted"), state_words(gpu))
+    name = Content.styled(f"{gpu.index}  {gpu.name}", "bold")
     title = Content.assemble(
-        mark(selected),
-        (f"{gpu.index}  {gpu.name}", "bold"),
-        (f"   {gpu.uuid[:12]}   ", "$muted"),
-        state_words(gpu),
+        mark(selected), name.truncate(max(_LABEL, width - 1 - tail.cell_length), ellipsis=True), tail
     )
     room = max(0, width - 1 - _LABEL - _FIGURES - _ASIDE - 1)
 
@@ -55,8 +54,8 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
 
     reserved = "" if not gpu.memory_reserved_bytes else f", {gpu.memory_reserved_bytes / 2**30:.1f} reserved"
     free = "n/a" if gpu.memory_free_bytes is None else f"{gpu.memory_free_bytes / 2**30:.1f}"
-    load = picture(trace.utilization, room, load_lines if room else 1)
-    power = picture(trace.power, room, 1)
+    load = picture(trace.utilization.columns, room, load_lines if room else 1)
+    power = picture(trace.power.columns, room, 1)
     rows = [title, row("memory", used_words(gpu), memory_bar(gpu, room), f"{free} free{reserved}")]
     for y, cells in enumerate(load[:-1]):  # the words stand at the foot, where an idle GPU's columns are
         rows.append(row("", "", Content.styled(cells, "$secondary"), "▔ 100 %" if y == 0 else ""))

@@ -65,7 +65,7 @@ def gpu_rows(
             continue
         texts = _cells(gpu)
         cells = columns([(texts[title], size) for title, size, _ in shown])
-        load = picture(traces.get(gpu.uuid, Trace()).utilization, load_width, 1)[0]
+        load = picture(traces.get(gpu.uuid, Trace()).utilization.columns, load_width, 1)[0]
         pictures = [memory_bar(gpu, bar_width)] if bar_width else []
         pictures += [Content.styled(load, "$secondary")] if load_width else []
         quiet = "$muted" if gpu.age_s is not None or not gpu.visible else ""
