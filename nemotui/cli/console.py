@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -52,5 +55,11 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
             price_per_hour=inv.settings.price_per_hour,
             idle_after_s=inv.settings.idle_after_min * 60,
         )
-        await NemotuiApp(b, options).run_async()
-    return Answer({})
+        app, loop = NemotuiApp(b, options), asyncio.get_running_loop()
+        # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports.
+        loop.add_signal_handler(signal.SIGTERM, partial(app.exit, return_code=128 + signal.SIGTERM))
+        try:
+            await app.run_async()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+    return Answer({}, exit_code=app.return_code or 0)

@@ -132,9 +132,11 @@ def test_key_to_paint_and_quit(tmp_path: Path) -> None:
 
 
 def test_quitting_while_docker_and_the_driver_hang(tmp_path: Path) -> None:
+    scene = tmp_path / "scene"
+    scene.write_text("hang * nvmlDeviceGetUtilizationRates\n")
     hanging = {
         "LD_LIBRARY_PATH": str(build(tmp_path)),
-        "FAKE_NVML_HANG": "nvmlDeviceGetUtilizationRates",
+        "FAKE_NVML_SCENE": str(scene),
         "DOCKER_HOST": f"unix://{tmp_path}/docker.sock",
     }
     quits = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -152,7 +154,9 @@ def silent_engine(path: Path) -> Iterator[str]:
 
 def test_quitting_is_quick_when_docker_and_the_driver_hang(home: dict[str, str], library: Path, tmp_path: Path) -> None:
     """Five seconds are the promise, whatever hangs: a person who quits has a reason."""
-    hanging = {"LD_LIBRARY_PATH": str(library), "FAKE_NVML_HANG": "nvmlDeviceGetUtilizationRates"}
+    scene = tmp_path / "scene"
+    scene.write_text("hang * nvmlDeviceGetUtilizationRates\n")
+    hanging = {"LD_LIBRARY_PATH": str(library), "FAKE_NVML_SCENE": str(scene)}
     with (
         silent_engine(tmp_path / "docker.sock") as engine,
         console([], {**home, **hanging, "DOCKER_HOST": engine}) as t,
@@ -169,4 +173,12 @@ def test_the_terminal_is_left_clean(home: dict[str, str]) -> None:
         t.keys("q")
         screen = t.wait_for("exit code 0")
         assert re.fullmatch(r"\s*exit code 0\s*", screen)
+        assert t.modes() == "0 0 1"
+
+
+def test_the_terminal_is_left_clean_by_a_console_that_is_ended(home: dict[str, str]) -> None:
+    with console(["--demo"], home) as t:
+        t.wait_for("NVIDIA H100")
+        os.kill(t.child(), signal.SIGTERM)
+        t.wait_for("exit code 143")
         assert t.modes() == "0 0 1"
