@@ -13,6 +13,7 @@ from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.text import plain_line, plain_values
 
 _MAX_BYTES = 8 * 2**20
+_MOST_GPUS = 64  # four times what any one box has; the tables of each with each take seconds for thousands
 _FIX = "Write one with `nemotui gpus --json > machine.json`."
 
 
@@ -66,9 +67,11 @@ def _wrong(path: Path, reason: str) -> UsageError:
 
 
 def _check(path: Path, machine: Machine) -> None:
-    """What the types do not say: GPUs are told apart by index and UUID, links join GPUs, no size is negative, versions
-    are numbers.
+    """What the types do not say: how many GPUs, told apart by index and UUID; links join GPUs; no size is negative;
+    versions are numbers.
     """
+    if len(machine.gpus) > _MOST_GPUS:
+        raise _wrong(path, f"gpus: {len(machine.gpus):,} are more than the {_MOST_GPUS} that one box can have")
     for name in ("index", "uuid"):
         seen = [getattr(gpu, name) for gpu in machine.gpus]
         if twice := {value for value in seen if seen.count(value) > 1}:

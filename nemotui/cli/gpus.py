@@ -80,7 +80,7 @@ def _with_engine(machine: Machine, engine: str | None) -> Machine:
 
 def machine_text(machine: Machine) -> str:
     """The machine for people: the host, a line a GPU, the links between them, and who holds their memory."""
-    parts = [wrapped(" · ".join(host_facts(machine)))]
+    parts = [wrapped(facts)] if (facts := " · ".join(host_facts(machine))) else []
     if not machine.gpus:
         return "\n".join([*parts, *([] if machine.error else ["The driver works, and there is no GPU."])])
     rows = [("#", "NAME", "MEMORY", "FREE", "UTIL", "POWER", "TEMP", "STATE")]

@@ -125,3 +125,10 @@ async def test_the_probe_answers_with_the_machine_or_its_recorded_error() -> Non
     with pytest.raises(NothingThereError) as raised:
         await FileProbe(broken).sample()
     assert raised.value.problem == broken.error
+
+
+def test_more_gpus_than_a_box_can_have_are_refused(tmp_path: Path) -> None:
+    gpus = [{"index": i, "uuid": f"GPU-{i}", "name": "NVIDIA H200"} for i in range(65)]
+    with pytest.raises(UsageError, match="65 are more than the 64"):
+        read_machine(written(tmp_path, {"gpus": gpus}))
+    assert len(read_machine(written(tmp_path, {"gpus": gpus[:64]})).gpus) == 64
