@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -233,5 +234,32 @@ def test_the_console_is_left_while_an_initialisation_for_the_sake_of_a_lost_gpu_
         terminal.wait_for("r Look again")
         terminal.keys("r")
         terminal.wait_for("the NVIDIA driver does not answer")
+        terminal.keys("q")
+        terminal.wait_for("exit code 0")
+
+
+def test_a_call_that_blocks_for_twenty_seconds_slows_neither_the_screen_nor_the_way_out(
+    library: Path, scene: Path
+) -> None:
+    scene.write_text("gpus 2\n")
+    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
+    variables = {name: environment(library, scene)[name] for name in names}
+    with console([], variables) as terminal:
+        terminal.wait_for("NVIDIA H200")
+        scene.write_text("gpus 2\nbusy\nhang 1 nvmlDeviceGetMemoryInfo_v2\n")
+        terminal.wait_for("no answer, values [0-9]+ s old")
+        keys = 0
+        while not re.search("no answer, values ([2-9][0-9]|[0-9]{3,}) s old", terminal.screen()):
+            terminal.keys("?")
+            terminal.wait_for("Hold the picture")
+            terminal.keys("q")
+            terminal.wait_until_gone("Hold the picture")
+            keys += 1
+        assert keys > 3, "the keys were answered all the while, not when the call was over"
+        assert re.search("load +(8[5-9]|9[0-9]|100) %", terminal.screen()), "its neighbour is read all the while"
+        scene.write_text("gpus 2\nbusy\n")
+        terminal.wait_until_gone("no answer")
+        scene.write_text("gpus 2\nbusy\nhang 1 nvmlDeviceGetMemoryInfo_v2\n")
+        terminal.wait_for("no answer, values [0-9]+ s old")
         terminal.keys("q")
         terminal.wait_for("exit code 0")
