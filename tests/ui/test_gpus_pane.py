@@ -279,7 +279,7 @@ async def test_at_rest_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None
     async with app.run_test(size=(120, 40)) as pilot:
         pane = app.screen.query_one(GpusPane)
         state = GpusState()
-        for _ in range(100):  # until the histories are as wide as the screen
+        for _ in range(300):  # until the histories are as wide as the screen
             state = state.after(machine)
         pane.state = state
         for _ in range(20):  # the console's other watchers have their first samples to draw too
