@@ -30,9 +30,10 @@ def at_once(spec: BenchSpec) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process sends: every `workers`-th request from `worker` on, `slots` at once.
+    """What one process sends, `slots` of them at once; `first` is the number of the first request of all.
 
-    `first` is the number of the first request of all, `output_len` what each asks for.
+    In a closed loop a process has as many requests as its slots serve in equal turns: with one more than the others it
+    would go on alone for a whole turn, and the run would seem slower than the server is.
     """
 
     spec: BenchSpec
@@ -47,10 +48,11 @@ class Share:
 
     def requests(self) -> Iterator[tuple[int, float]]:
         """(number, seconds after the start at which it is due); in a closed loop all are due from the start."""
-        indices = range(self.worker, self.spec.num_prompts, self.workers)
         if self.spec.open_loop:
             return ((i + self.first, at) for i, at in enumerate(arrivals(self.spec)) if i % self.workers == self.worker)
-        return ((i + self.first, 0.0) for i in indices)
+        turn = at_once(self.spec)
+        mine = (i for i in range(self.spec.num_prompts) if i % turn % self.workers == self.worker)
+        return ((i + self.first, 0.0) for i in mine)
 
 
 def shares(spec: BenchSpec, workers: int, first: int = 0) -> list[Share]:
