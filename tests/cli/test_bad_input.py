@@ -133,18 +133,18 @@ def test_a_wrong_configuration_names_its_key(nemotui: Run, tmp_path: Path, text:
 
 
 @pytest.mark.parametrize(
-    "env",
+    ("line", "env"),
     [
-        {"NEMOTUI_PORT": "many"},
-        {"NEMOTUI_IMAGE": HOSTILE},
-        {"NEMOTUI_CONFIG": "/nowhere.toml"},
-        {"NEMOTUI_CATALOG": "/nowhere.toml"},
-        {"NEMOTUI_API_KEY": "open\nsesame"},
-        {"NEMOTUI_API_KEY": "s\u00e9same"},
+        ("recommend --demo", {"NEMOTUI_PORT": "many"}),
+        ("recommend --demo", {"NEMOTUI_IMAGE": HOSTILE}),
+        ("recommend --demo", {"NEMOTUI_CONFIG": "/nowhere.toml"}),
+        ("recommend --demo", {"NEMOTUI_CATALOG": "/nowhere.toml"}),
+        ("status --demo", {"NEMOTUI_API_KEY": "open\nsesame"}),  # a key is read only by what asks a server
+        ("status --demo", {"NEMOTUI_API_KEY": "s\u00e9same"}),
     ],
 )
-def test_a_wrong_variable_is_one_line_and_exit_2(nemotui: Run, env: dict[str, str]) -> None:
-    ran = nemotui("recommend", "--demo", env=env)
+def test_a_wrong_variable_is_one_line_and_exit_2(nemotui: Run, line: str, env: dict[str, str]) -> None:
+    ran = nemotui(*line.split(), env=env)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
 
 

@@ -83,7 +83,7 @@ asked = st.builds(
     st.sets(st.integers(0, 7), max_size=2),
     asked,
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_what_is_said_to_help_helps(
     name: str, count: int, held: dict[int, int], lost: set[int], request_: PlanRequest
 ) -> None:

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import psutil
+
 PATIENCE_S = 60.0  # a machine that runs the whole suite at once is slow; nothing here measures time
 
 
@@ -42,8 +44,8 @@ class Terminal:
 
     def child(self) -> int:
         """The process id of the console: the child of the window's shell."""
-        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
-        return int(subprocess.run(["pgrep", "-P", shell, "-f", "nemotui"], capture_output=True, check=True).stdout)
+        (child,) = psutil.Process(int(self._tmux("display-message", "-p", "#{pane_pid}"))).children()
+        return child.pid
 
     def resize(self, width: int, height: int) -> None:
         """Another size of the window."""

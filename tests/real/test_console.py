@@ -41,7 +41,7 @@ def deploy(t: Terminal) -> None:
     t.wait_for("Preflight")
     t.keys("Enter")
     t.wait_for(r"● Ready")
-    t.wait_for(r"● nemotron-super at http://127\.0\.0\.1:\d+")
+    t.wait_for(r"● nemotron-super (at http://127\.0\.0\.1)?:\d+")
 
 
 def chat(t: Terminal) -> None:
@@ -111,7 +111,7 @@ def test_the_loop_by_keys_on_a_real_engine(home: dict[str, str], server_image: s
         t.keys("q")
         t.wait_for("exit code 0")
     with console(arguments, home) as t:
-        t.wait_for(rf"● nemotron-super at http://127\.0\.0\.1:{port}")
+        t.wait_for(rf"● nemotron-super (at http://127\.0\.0\.1)?:{port}")
         t.keys("F4")
         t.wait_for("Application startup complete|GET /|POST /")
         chat(t)
