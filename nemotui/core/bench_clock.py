@@ -14,7 +14,7 @@ BURST_US = 100
 TOGETHER_LIMIT = 0.01  # of the chunks
 LAG_LIMIT_US = 5000  # of times taken after the read
 LATE_SHARE = 0.01  # of a request
-BEHIND_US = 1000  # with a lag like this, chunks that were read together were so for our being late
+BEHIND_US = 1000  # where reads as late as this are no fewer than chunks read together, these were so for our being late
 BUSY_LIMIT = 0.9  # of a core
 TOKENS_PER_CHUNK_LIMIT = 1.05
 USER_LIMIT = 0.01  # of the reads
@@ -43,6 +43,11 @@ class ClockWatch:
         reads = len(self.lag)
         return None if not reads else "user" if self.user_reads > USER_LIMIT * reads else "kernel"
 
+    @property
+    def behind_share(self) -> float:
+        """Of the reads, those so late that chunks may have gathered meanwhile."""
+        return 1 - self.lag.below(BEHIND_US) / len(self.lag) if len(self.lag) else 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
@@ -63,7 +68,7 @@ class Chunks:
 def clock_verdict(spec: BenchSpec, watch: ClockWatch, chunks: Chunks) -> dict[str, Any]:
     """The result's `clock`."""
     lag_p99_us = watch.lag.percentile(99)
-    doubts = [*_together(chunks, lag_p99_us), *_own(watch, lag_p99_us, chunks.request_us)]
+    doubts = [*_together(chunks, watch.behind_share), *_own(watch, lag_p99_us, chunks)]
     if chunks.tokens_per_chunk is not None and chunks.tokens_per_chunk > TOKENS_PER_CHUNK_LIMIT:
         doubts.append(
             f"a chunk holds {chunks.tokens_per_chunk:.2f} tokens on average: ITL is a gap of chunks; TPOT is a token's"
@@ -86,11 +91,11 @@ def clock_verdict(spec: BenchSpec, watch: ClockWatch, chunks: Chunks) -> dict[st
     }
 
 
-def _together(chunks: Chunks, lag_p99_us: float | None) -> list[str]:
-    """Chunks that came together, by whose doing."""
+def _together(chunks: Chunks, behind: float) -> list[str]:
+    """Chunks that came together, by whose doing: a server that sends in bursts is not read late."""
     coalesced, bursts = chunks.share(chunks.coalesced) or 0.0, chunks.share(chunks.bursts) or 0.0
     said = []
-    if coalesced > TOGETHER_LIMIT and lag_p99_us is not None and lag_p99_us > BEHIND_US:
+    if coalesced > TOGETHER_LIMIT and behind >= coalesced:
         said.append(
             f"the load generator is the bottleneck: {coalesced:.1%} of the chunks were read together with the one"
             " before; use TPOT instead of ITL, or measure with more --workers or fewer requests at once"
@@ -105,17 +110,18 @@ def _together(chunks: Chunks, lag_p99_us: float | None) -> list[str]:
     return said
 
 
-def _own(watch: ClockWatch, lag_p99_us: float | None, request_us: float | None) -> list[str]:
+def _own(watch: ClockWatch, lag_p99_us: float | None, chunks: Chunks) -> list[str]:
     """What the load generator's own work did to the figures."""
     said = []
-    late_us = lag_p99_us or 0.0
+    late_us, request_us = lag_p99_us or 0.0, chunks.request_us
+    hold = "TTFT and TPOT hold" if (chunks.share(chunks.coalesced) or 0.0) > TOGETHER_LIMIT else "TTFT and ITL hold"
     if watch.source == "user" and late_us > LAG_LIMIT_US:
-        said.append(f"the load generator was late by up to {late_us / 1000:.1f} ms: TTFT and ITL hold within that")
+        said.append(f"the load generator was late by up to {late_us / 1000:.1f} ms: {hold} within that")
     elif watch.source == "kernel" and request_us and late_us > LATE_SHARE * request_us:
         # The times are the kernel's; being late costs what it delays a stream's next request by.
         said.append(
-            f"the load generator read up to {late_us / 1000:.1f} ms late: TTFT and ITL hold, but the next request of a"
-            f" stream went out so much later, so throughput may be up to {late_us / (late_us + request_us):.0%} low"
+            f"the load generator read up to {late_us / 1000:.1f} ms late: {hold}, but the next request of a stream"
+            f" went out so much later, so throughput may be up to {late_us / (late_us + request_us):.0%} low"
         )
     if watch.source == "user" and watch.user_reads < len(watch.lag):
         said.append(f"{watch.user_reads:,} of {len(watch.lag):,} reads came without the kernel's time: ITL is mixed")

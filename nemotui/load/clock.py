@@ -23,8 +23,8 @@ Ancillary = Sequence[tuple[int, int, bytes]]
 class Clock:
     """Kernel times as monotonic ns, how long each chunk waited for us (`lag_ns`), and steps of the wall clock.
 
-    `user_reads` came without a kernel time. `woke_ns` is when the loop last woke up: without the kernel's times,
-    what was read has waited at least since then.
+    `user_reads` came without a kernel time. `since_ns` is the earliest moment at which what the loop reads now can have
+    come: without the kernel's times, that is the most by which it may be late.
     """
 
     def __init__(self, wall: Callable[[], int] = time_ns, monotonic: Callable[[], int] = monotonic_ns) -> None:
@@ -33,7 +33,7 @@ class Clock:
         self.user_reads = 0
         self.steps = 0
         self.largest_step_ns = 0
-        self.woke_ns = 0
+        self.since_ns = 0
         self._offset_ns = self._distance()
 
     def stamp(self, ancillary: Ancillary) -> int:
@@ -41,7 +41,7 @@ class Clock:
         now_ns = self._monotonic()
         if not ancillary or len(ancillary[0][2]) != 16:
             self.user_reads += 1
-            self.lag_ns.append(now_ns - self.woke_ns)
+            self.lag_ns.append(now_ns - self.since_ns)
             return now_ns
         seconds, nanoseconds = _timespec(ancillary[0][2])
         at_ns: int = seconds * 1_000_000_000 + nanoseconds - self._offset_ns

@@ -195,6 +195,8 @@ def test_chunks_hard_on_the_heels_of_others_make_the_clock_doubtful() -> None:
     [
         ({"lag": [8_000] * 9}, 0, "TTFT and ITL hold, but the next request of a stream went out so much later"),
         ({"lag": [8_000] * 9}, 1, "the load generator is the bottleneck"),
+        ({"lag": [8_000] * 9}, 1, "TTFT and TPOT hold, but the next request of a stream went out so much later"),
+        ({"lag": [10] * 8 + [8_000]}, 1, "33.3% of the chunks came together with the one before: use TPOT"),
         ({"lag": [8_000] * 9, "user_reads": 9}, 0, "late by up to 8.0 ms: TTFT and ITL hold within that"),
         ({"lag": [10] * 9, "user_reads": 3}, 0, "3 of 9 reads came without the kernel's time"),
         ({"lag": [10] * 9, "busiest": 0.97}, 0, "took 97% of a core"),

@@ -72,6 +72,6 @@ def test_a_small_step_is_found_within_the_second() -> None:
 
 def test_without_the_kernels_time_it_is_that_of_the_read() -> None:
     clock, clocks = made()
-    clock.woke_ns = clocks.now_ns - MS
+    clock.since_ns = clocks.now_ns - MS
     assert clock.stamp([]) == clocks.now_ns
     assert (clock.user_reads, clock.lag_ns) == (1, [MS + 100])
