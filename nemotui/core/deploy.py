@@ -188,8 +188,7 @@ async def follow_start(
             match await news.get():
                 case tuple() as batch:
                     lines.extend(batch)
-                    for line in batch:
-                        tracker = tracker.after(line)
+                    tracker = tracker.read(batch)
                     yield LogBatch(lines=batch)
                     yield _starting(tracker, clock.now(), began, sight)
                 case Expectation() as expected:

@@ -6,7 +6,7 @@ Markers: vLLM 0.17, 0.24, 0.32 and 0.33, from their sources and from whole logs 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -62,6 +62,14 @@ _NO_PACE: Final = ("download", "weights", "compile")
 _PACE = (0.5, 2.0)  # as slow or fast as another start of the same setup may be
 _CACHE_HELPED = 1.2  # of what loading compiled graphs should take: beyond that they are being compiled
 _TRUSTED_S = 2.0  # of a progress bar, before its rate says more than what was expected
+
+# No line without one of these says anything to the patterns above and below, so that a flood is read in passing.
+_WORDS: Final = (
+    *("Resolved architecture", "max model len", "engine", "oading ", "to load ", "Checkpoint size", "Completed |"),
+    *("attention block size", "torch.compile", "Dynamo", "Warming up", "warmup run", "KV cache", "CUDA graph"),
+    *("Graph capturing", "Supported tasks", "Starting vLLM", "Available routes", "startup complete", "nforce"),
+    *("broadcast block", "Compiling ", "AOT compiled", "Cache the graph", "compiled graph", "concurrency for"),
+)
 
 _GIB = 1024**3
 _FIGURES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
@@ -156,6 +164,24 @@ class StartupTracker:
                 state = replace(state, done_share=int(shards[1]) / int(shards[2]), bar_since=began)
         sign = self.last_sign_at if _NO_LIFE.search(text) else at
         return replace(state, figures=self.figures.after(text), last_sign_at=sign)
+
+    def read(self, lines: Sequence[LogLine]) -> StartupTracker:
+        """`after` each of these in turn; of lines in a row that say nothing of a start, after the newest alone."""
+        state = self
+        idle: dict[bool, LogLine] = {}  # the newest that may be a status, and the newest of the others
+        for line in lines:
+            text = line.text
+            if state.starts and not any(word in text for word in _WORDS):
+                status = "] " in text or "%" in text
+                idle.pop(status, None)
+                idle[status] = line
+                continue
+            for each in (*idle.values(), line):
+                state = state.after(each)
+            idle.clear()
+        for each in idle.values():
+            state = state.after(each)
+        return state
 
     def _phase_of(self, text: str) -> Phase:
         for marker in _MARKERS:

@@ -17,7 +17,11 @@ GIB = 1024**3
 
 
 def read(lines: list[LogLine], tracker: StartupTracker | None = None) -> StartupTracker:
-    return reduce(StartupTracker.after, lines, tracker or StartupTracker())
+    """Line by line; read in passing, all at once, they tell the same."""
+    began = tracker or StartupTracker()
+    state = reduce(StartupTracker.after, lines, began)
+    assert replace(began.read(lines), detail="") == replace(state, detail="")
+    return state
 
 
 # Hand-read from the stamps in each log, which are whole seconds. Those of 0.17 and 0.33 are no captures: they are
