@@ -8,6 +8,7 @@ import pytest
 
 from nemotui.core.errors import UsageError
 from nemotui.core.memory import GIB
+from nemotui.core.plan import container_spec
 from nemotui.core.plan_json import recommendation_json
 from nemotui.core.recommend import (
     PlanRequest,
@@ -84,6 +85,15 @@ class TestWithoutGpu:
         assert plan.max_model_len == 4096
         assert plan.kv_cache_dtype is None
         assert plan.model_mount is None
+
+    def test_prefix_caching_is_off_where_it_was_asked_to_be(self) -> None:
+        assert plan_without_gpu(self.request, CATALOG).prefix_caching
+        assert not plan_without_gpu(replace(self.request, prefix_caching=False), CATALOG).prefix_caching
+
+    def test_what_is_compiled_is_kept_as_with_a_gpu(self) -> None:
+        plan = plan_without_gpu(replace(self.request, vllm_cache="/var/cache/vllm"), CATALOG)
+        volumes = container_spec(plan).volumes
+        assert ("/var/cache/vllm", "/root/.cache/vllm") in [(volume.source, volume.target) for volume in volumes]
 
     def test_it_needs_an_image_and_a_model(self) -> None:
         with pytest.raises(UsageError, match="--image REF --model-path"):

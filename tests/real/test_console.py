@@ -92,7 +92,9 @@ def test_it_can_be_resized_to_nothing_and_back(home: dict[str, str]) -> None:
             t.keys(pane, "Escape", "Escape")
             for width, height in ((40, 10), (20, 5), (200, 50), (80, 24)):
                 t.resize(width, height)
-        t.keys("Escape", "1")
+        t.keys("Escape")
+        t.wait_for("i Write")
+        t.keys("1")
         t.wait_for("NVIDIA H100")
         t.keys("q")
         t.wait_for("exit code 0")
