@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
 import ssl
 import subprocess
@@ -22,6 +21,7 @@ from nemotui.core.bench import BenchSpec
 from nemotui.rundir import RunDirectory
 from tests.load.known_server import Behaviour, KnownServer, serving
 from tests.load.test_load import start, until
+from tests.real.parts import require
 
 SLOW = Behaviour(thinking=0, content=200, gap_s=0.02)
 
@@ -141,8 +141,7 @@ def test_a_run_on_another_server_is_no_neighbour(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 and its key, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is absent")
+    require("openssl")
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

@@ -20,6 +20,7 @@ _PARTS: dict[str, Callable[[], bool]] = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "gcc": lambda: shutil.which("gcc") is not None,
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
+    "openssl": lambda: shutil.which("openssl") is not None,
     "tmux": lambda: shutil.which("tmux") is not None,
     "docker engine": _docker_engine,
 }
