@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m[/x] [INFO] a[0]\x1b[0m\x9b2J\x00\u202e"
 HOSTILE_PLAIN = "[/x] [INFO] a[0]"
@@ -33,17 +33,10 @@ def raw_server(answer: Callable[[str], bytes | None]) -> Iterator[str]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    request += connection.recv(65536)
-                length = next(
-                    (int(h.split(b":")[1]) for h in request.split(b"\r\n") if h.lower().startswith(b"content-length:")),
-                    0,
-                )
-                while len(request.split(b"\r\n\r\n", 1)[1]) < length:
-                    request += connection.recv(65536)
-                data = answer(request.split(b" ")[1].decode())
+            with connection, suppress(ConnectionError):
+                if (path := _asked(connection)) is None:
+                    continue
+                data = answer(path)
                 if data is None:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
                 else:
@@ -57,3 +50,16 @@ def raw_server(answer: Callable[[str], bytes | None]) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(timeout=10)
+
+
+def _asked(connection: socket.socket) -> str | None:
+    """Read one request; its path. None where whoever connected leaves before it is whole."""
+    request, length = b"", None
+    while length is None or len(request.split(b"\r\n\r\n", 1)[1]) < length:
+        if not (received := connection.recv(65536)):
+            return None
+        request += received
+        if length is None and b"\r\n\r\n" in request:
+            heads = request.split(b"\r\n\r\n", 1)[0].lower().split(b"\r\n")
+            length = next((int(head.split(b":")[1]) for head in heads if head.startswith(b"content-length:")), 0)
+    return request.split(b" ")[1].decode()

@@ -435,7 +435,7 @@ async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFac
         await c.press("2")
         await c.until("published")
         c.main.workers.cancel_all()
-        labels = {"nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "2"}
+        labels = {"nemotui": "mine", "nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "2"}
         running = Container(id="0a1b", name="mine", image="vllm", state="running", port=8000, labels=labels)
         c.main.states["deploy"] = replace(state(c), container=running)
         c.main._show("deploy")
