@@ -13,7 +13,8 @@ from nemotui.adapters import threads
 from nemotui.core.errors import FailedError, NemotuiError
 from nemotui.core.leavings import Leaving
 from nemotui.core.models import Catalog
-from nemotui.core.ports import Container, RunStore
+from nemotui.core.ports import Container
+from nemotui.core.stores import RunStore
 from nemotui.core.text import plain_line
 
 

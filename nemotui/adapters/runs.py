@@ -12,8 +12,8 @@ from typing import Any
 from nemotui.core.compare import Noise, noise
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import Part
-from nemotui.core.ports import StoredRun
 from nemotui.core.report import ReportRun
+from nemotui.core.stores import StoredRun
 from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
 

@@ -18,17 +18,9 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
 from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import Plan, container_spec
-from nemotui.core.ports import (
-    Backends,
-    Clock,
-    Container,
-    ContainerRuntime,
-    MachineProbe,
-    ModelCache,
-    ModelServer,
-    Surroundings,
-)
+from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer, Surroundings
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
+from nemotui.core.stores import ModelCache
 from nemotui.core.text import plain_line
 from nemotui.settings import Settings
 

@@ -37,8 +37,9 @@ from nemotui.core.chat import Mode
 from nemotui.core.environment import measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
 from nemotui.core.goodput import Objective, parse_objectives
-from nemotui.core.ports import Backends, Container, ModelServer, ServedModel, StoredRun
+from nemotui.core.ports import Backends, Container, ModelServer, ServedModel
 from nemotui.core.show import number
+from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import measure_with_vllm
 
 MOST_CONCURRENCY = 256  # a search goes no further by itself: vLLM's usual max_num_seqs

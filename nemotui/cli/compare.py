@@ -17,8 +17,9 @@ from nemotui.core.compare import FIGURES, HEADLINES, Comparison, Measured, sprea
 from nemotui.core.compare import compare as compared
 from nemotui.core.errors import FailedError, NemotuiError, Problem, UsageError
 from nemotui.core.gate import Judged, judge, parse_rule
-from nemotui.core.ports import Backends, StoredRun
+from nemotui.core.ports import Backends
 from nemotui.core.report import compared as compared_rows
+from nemotui.core.stores import StoredRun
 
 PUBLISHED = "published"  # in place of a run: the published row of the other's hardware
 

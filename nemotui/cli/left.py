@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from nemotui.core.leavings import Leavings
 from nemotui.core.models import Catalog
-from nemotui.core.ports import ContainerRuntime, IncidentStore, RunStore
+from nemotui.core.ports import ContainerRuntime
 from nemotui.core.secret_args import is_secret_name
+from nemotui.core.stores import IncidentStore, RunStore
 from nemotui.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import FailedError, UsageError
-from nemotui.core.ports import RunStore, StoredRun
 from nemotui.core.show import number
+from nemotui.core.stores import RunStore, StoredRun
 
 _SHOWN = 50  # of a list that nobody asked to be longer
 _FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "failed", "duration")

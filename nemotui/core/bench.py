@@ -17,7 +17,8 @@ from nemotui.core.models import PublishedRow
 
 if TYPE_CHECKING:
     from nemotui.core.observe import Observation
-    from nemotui.core.ports import LoadRunner, RunStore
+    from nemotui.core.ports import LoadRunner
+    from nemotui.core.stores import RunStore
 
 Endpoint = Literal["chat", "completions"]
 Phase = Literal["prepare", "warmup", "run"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -23,16 +22,14 @@ from nemotui.core.logs import LogLine, Stream
 from nemotui.core.memory import MemoryPlan
 from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, IMAGE_LABEL, LABEL, ContainerSpec
-from nemotui.core.ports import Clock, Container, EngineInfo, Layer, LayerStep, PullProgress
+from nemotui.core.ports import Clock, Container, EngineInfo, PullProgress
 from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
 from nemotui.sim.arguments import ServeArguments, parse
 from nemotui.sim.hub import PretendHub
+from nemotui.sim.images import IMAGE_BYTES, image_digest, layers
 from nemotui.sim.machines import load_machine, load_profile
 
-# About what vllm/vllm-openai weighs compressed, most of it in a few layers.
-_LAYERS_BYTES = (29_000_000, 92_000_000, 640_000_000, 4_900_000_000, 3_700_000_000, 210_000_000, 29_000_000)
-IMAGE_BYTES = sum(_LAYERS_BYTES)
 _PULL_STEPS = 20
 _UNLISTED_BYTES = 80_000_000_000  # of a model that the catalogue does not have
 _FETCH_SHARE = 0.4  # of a start: the download of its weights, on top
@@ -104,12 +101,12 @@ class PretendEngine:
         yield PullProgress(current_bytes=0, total_bytes=None, status=f"Pulling from {image.rpartition(':')[0]}")
         for step in range(1, _PULL_STEPS + 1) if image not in self._images else ():
             await self._clock.sleep(min(3.0, self._start_seconds / 2) / _PULL_STEPS)
-            layers = tuple(_layer(number, size, step / _PULL_STEPS) for number, size in enumerate(_LAYERS_BYTES))
+            arrived = layers(step / _PULL_STEPS)
             yield PullProgress(
-                current_bytes=sum(layer.current_bytes for layer in layers),
+                current_bytes=sum(layer.current_bytes for layer in arrived),
                 total_bytes=IMAGE_BYTES,
                 status="Downloading",
-                layers=layers,
+                layers=arrived,
             )
         self._images.add(image)
 
@@ -356,16 +353,6 @@ class PretendEngine:
             child.tell()
 
 
-def _layer(number: int, size: int, share: float) -> Layer:
-    """A layer when so much of the pull is over; small ones come early, and each is unpacked after it has arrived."""
-    begins, ends = number / (4 * len(_LAYERS_BYTES)), 0.4 + 0.5 * size / max(_LAYERS_BYTES)
-    part = min(1.0, max(0.0, (share - begins) / (ends - begins)))
-    step: LayerStep = "waiting" if part <= 0 else "downloading" if part < 1 else "extracting" if share < 1 else "done"
-    return Layer(
-        id=f"{0xB3A1709E98E9 + number * 0x1D3F:012x}", step=step, current_bytes=int(size * part), total_bytes=size
-    )
-
-
 def _env_file(path: str | None) -> dict[str, str]:
     """NAME=VALUE a line, as `docker run --env-file` reads it."""
     if path is None:
@@ -397,10 +384,3 @@ def _refused(words: str) -> NemotuiError:
     if known is not None:
         return KnownFailure(known)
     return FailedError("engine_refused", f"Docker refused: {words}")
-
-
-def image_digest(image: str) -> str:
-    """The digest that the pretend registry has for this image."""
-    repository = image.partition("@")[0]
-    name = repository.rpartition(":")[0] if ":" in repository.rpartition("/")[2] else repository
-    return f"{name}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"

@@ -7,7 +7,8 @@ from nemotui.core.image_ref import image_ref, nearest_tags
 from nemotui.core.plan import LABEL, ContainerSpec, Plan
 from nemotui.core.surroundings import Disk, EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 from nemotui.sim.arguments import parse
-from nemotui.sim.engine import IMAGE_BYTES, PretendEngine, check_port, image_digest
+from nemotui.sim.engine import PretendEngine, check_port
+from nemotui.sim.images import IMAGE_BYTES, image_digest
 from nemotui.sim.machines import load_machine, load_profile
 
 _CUDA = "13.0"

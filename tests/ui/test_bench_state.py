@@ -20,7 +20,8 @@ from nemotui.core.bench import (
 )
 from nemotui.core.errors import FailedError
 from nemotui.core.observe import Observation
-from nemotui.core.ports import ServedModel, ServerMetrics, StoredRun
+from nemotui.core.ports import ServedModel, ServerMetrics
+from nemotui.core.stores import StoredRun
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import FIELDS, BenchForm

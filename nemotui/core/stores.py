@@ -1,0 +1,121 @@
+"""What is kept on this machine's disk, as the use cases ask for it: runs, logs, starts, bundles, weights, keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from nemotui.core.bench import BenchSpec
+    from nemotui.core.compare import Noise
+    from nemotui.core.measured import MeasuredStart
+    from nemotui.core.merge import Part
+    from nemotui.core.report import ReportRun
+
+RunStatus = Literal["running", "finished", "interrupted", "broken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A run directory as a list shows it. `interrupted`: its process is gone and left no result.
+
+    `broken`: what is there cannot be read, `problem` says why. `result` and `ended_at` (unix seconds) are None where
+    there is no result (yet).
+    """
+
+    name: str
+    path: str
+    status: RunStatus
+    spec: BenchSpec | None = None
+    result: Mapping[str, Any] | None = None
+    ended_at: float | None = None
+    problem: str | None = None
+
+
+class RunStore(Protocol):
+    """The runs on disk."""
+
+    async def runs(self) -> Sequence[StoredRun]:
+        """All of them, newest first."""
+
+    async def listed(self, limit: int, containing: str = "") -> tuple[Sequence[StoredRun], int]:
+        """The newest `limit` whose name or model contains a text, and how many more there are."""
+
+    async def running(self) -> Sequence[StoredRun]:
+        """Those that go on now, newest first."""
+
+    async def find(self, name: str) -> StoredRun:
+        """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
+
+    async def label(self, run: StoredRun, label: str) -> StoredRun:
+        """Give it another label. Raises `FailedError` where that cannot be."""
+
+    async def delete(self, run: StoredRun) -> None:
+        """Delete all that it measured. Raises `FailedError` for one that goes on."""
+
+    async def noise(self, run: StoredRun) -> Mapping[str, Noise]:
+        """The noise of its figures, from its own requests; empty where they do not tell."""
+
+    async def repeats(self, run: StoredRun) -> Sequence[Mapping[str, Any]]:
+        """The results of the finished runs of the same setup, this one too."""
+
+    async def part(self, run: StoredRun, result: Mapping[str, Any]) -> Part:
+        """What a merger takes of it."""
+
+    async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
+        """What a report says of it; `result` as `LoadRunner.result` tells it."""
+
+
+class LogFiles(Protocol):
+    """Where logs are saved."""
+
+    async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
+        """Save a container's log under a new name: the file's path and size in bytes. It is complete or not there.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
+class StartStore(Protocol):
+    """What starts on this machine have taught, kept from one session to the next."""
+
+    def all(self) -> Sequence[MeasuredStart]:
+        """All that is kept, newest first."""
+
+    def add(self, start: MeasuredStart) -> None:
+        """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
+
+
+class ModelCache(Protocol):
+    """The Hugging Face cache on this host, which containers mount."""
+
+    async def held_bytes(self, repo: str) -> int:
+        """What is there of a repository's files, unfinished ones included; 0 where nothing is."""
+
+
+class IncidentStore(Protocol):
+    """Where bundles of failed starts are kept."""
+
+    async def save(self, name: str, files: Mapping[str, str], path: str | None = None) -> str:
+        """One bundle of these files, whole or not at all, without our secrets; where it lies.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
+class KeyStore(Protocol):
+    """The key of our own servers that listen to the network; clients of ours send it, nobody else sees it."""
+
+    @property
+    def path(self) -> str:
+        """The env file that holds it, with mode 0600."""
+
+    def key(self) -> str | None:
+        """The key that is kept; None where there is none."""
+
+    async def ensure(self) -> str | None:
+        """Keep one from now on; returned is a key that was made just now, to be shown once.
+
+        Raises `FailedError` where it cannot be written.
+        """
