@@ -249,7 +249,7 @@ async def _follow_log(
 
     An engine that is restarted is waited for; what it has ended by that did not fail by itself.
     """
-    last, seen = container.started_at, container  # older lines are of an earlier run
+    last, seen = _earlier_end(container), container
     away_since: float | None = None
     try:
         while True:
@@ -271,6 +271,18 @@ async def _follow_log(
             await clock.sleep(POLL_S)
     except Exception as error:
         await news.put(error)
+
+
+def _earlier_end(container: Container) -> float | None:
+    """When the run before this one ended; lines up to then are not of this one. None: there was none.
+
+    The first lines may be stamped before `started_at`, so that it does not do. Of a container that has ended since,
+    the engine no longer tells.
+    """
+    ended, began = container.finished_at, container.started_at
+    if ended is None or began is None or ended < began:
+        return ended
+    return began if container.restarts else None
 
 
 async def _read_log(

@@ -340,7 +340,24 @@ async def test_a_log_that_breaks_off_is_taken_up_where_it_broke() -> None:
         "two",
         "three",
     ]
-    assert runtime.since == [1000.0, 1002.0]  # the log of an earlier run is older than the start
+    assert runtime.since == [None, 1002.0]
+
+
+@pytest.mark.parametrize(
+    ("finished_at", "restarts", "since"),
+    [(None, 0, None), (990.0, 0, 990.0), (990.0, 2, 990.0), (1001.0, 0, None), (1001.0, 2, 1000.0)],
+)
+async def test_the_first_lines_are_not_lost_and_those_of_an_earlier_run_are_not_read(
+    finished_at: float | None, restarts: int, since: float | None
+) -> None:
+    """The engine may stamp a line before it notes the start."""
+    container = replace(RUNNING, finished_at=finished_at, restarts=restarts)
+    runtime = Runtime(
+        logs_=[written("one", 999.9)], inspected=[], ends=replace(container, state="exited", exit_code=1)
+    )
+    [event async for event in follow_start(runtime, Server(), container, Clock())]
+
+    assert runtime.since[0] == since
 
 
 async def test_progress_comes_with_every_batch_and_every_second() -> None:

@@ -25,7 +25,7 @@ def head_words(state: LogsState, held: int | None) -> Content:
     if state.dropped:
         parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
     if held is not None:
-        parts.append((f"  paused, {held:,} new lines, f to follow", "bold $warning"))
+        parts.append((f"  paused, {held:,} new line{'' if held == 1 else 's'}, f to follow", "bold $warning"))
     if state.problem is not None:
         parts.append((f"  {state.problem}", "$error"))
     return Content.assemble(*parts)
