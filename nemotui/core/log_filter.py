@@ -91,6 +91,7 @@ class Selection(Generic[T]):
 
     def __init__(self, shown: LogFilter, context: int) -> None:
         self._shown = shown
+        self._seeks = shown.seeks
         self._context = context if shown.seeks else 0
         self._before: deque[T] = deque(maxlen=self._context)  # lines that the next one found will bring along
         self._after = 0  # lines that the last one found brings along still
@@ -99,6 +100,8 @@ class Selection(Generic[T]):
         """What is shown because of this line, the next in the log: the items of such lines, oldest first."""
         if self._shown.hides(line):
             return ()
+        if not self._seeks:
+            return (item,)
         if self._shown.finds(line):
             items = (*self._before, item)
             self._before.clear()

@@ -19,6 +19,7 @@ from nemotui.ui.states.log_view import LogView
 from nemotui.ui.widgets.rows import Rows
 
 _GUTTER = 1  # cells: a mark, and where the reader is
+_ADDED = 24  # cells: what is drawn before a line, at most, beyond what is taken away of it
 
 
 class Lines(ScrollView, can_focus=False):
@@ -51,7 +52,8 @@ class Lines(ScrollView, can_focus=False):
         self.view = LogView()
         self._lines: tuple[LogLine, ...] = ()
         self._total = 0
-        self._rows = Rows(self.view, None, self._cells)
+        self._room = 0  # cells of a row
+        self._rows = self._new_rows()
         self._keeping = False
 
     @property
@@ -93,9 +95,12 @@ class Lines(ScrollView, can_focus=False):
             self._scroll(self.cursor_row - max(0, min(height, self.size.height - 1)))
 
     def _new_rows(self) -> Rows:
-        return Rows(self.view, max(1, self._width - _GUTTER) if self.view.wrap else None, self._cells)
+        return Rows(self.view, max(1, self._room) if self.view.wrap else None, self._cells)
 
     def _cells(self, line: LogLine) -> int:
+        """How wide it is drawn; 0 for one that fits anyhow, as do nearly all of a flood."""
+        if len(line.text) * (1 if line.text.isascii() else 2) + _ADDED <= self._room:
+            return 0
         before, words, _ = self._pieces(line)
         return sum(len(text) if text.isascii() else cell_len(text) for text in (before, words))
 
@@ -203,13 +208,14 @@ class Lines(ScrollView, can_focus=False):
         return index + 1, len(found)
 
     def on_resize(self) -> None:
-        """Only now is it known where the end is, and how wide a wrapped row."""
-        if self.view.wrap:
-            self.look_again()
+        """Only now is it known where the end is, and how wide a row."""
+        if self._width - _GUTTER != self._room:
+            self._measure()
         self.keep_end()
 
-    def look_again(self) -> None:
-        """Wrap anew."""
+    def _measure(self) -> None:
+        """For rows of another width."""
+        self._room = self._width - _GUTTER
         top = self._rows.at(self.scroll_offset.y)
         self._rows = self._new_rows()
         self._rows.update(self._lines, self._total)
