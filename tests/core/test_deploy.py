@@ -352,9 +352,7 @@ async def test_the_first_lines_are_not_lost_and_those_of_an_earlier_run_are_not_
 ) -> None:
     """The engine may stamp a line before it notes the start."""
     container = replace(RUNNING, finished_at=finished_at, restarts=restarts)
-    runtime = Runtime(
-        logs_=[written("one", 999.9)], inspected=[], ends=replace(container, state="exited", exit_code=1)
-    )
+    runtime = Runtime(logs_=[written("one", 999.9)], inspected=[], ends=replace(container, state="exited", exit_code=1))
     [event async for event in follow_start(runtime, Server(), container, Clock())]
 
     assert runtime.since[0] == since
