@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
@@ -126,6 +127,8 @@ class VllmServer:
             auth=_bearer(api_key),
             timeout=httpx.Timeout(_PATIENCE_S),
             trust_env=not is_loopback(parts.hostname),  # HTTP_PROXY is not for a server on this machine
+            # The system's authorities or those of SSL_CERT_FILE, on this machine too: the load process trusts the same.
+            verify=ssl.create_default_context(),
         )
 
     async def close(self) -> None:
@@ -195,8 +198,8 @@ class VllmServer:
                         "the server ended the stream before the reply was finished",
                         "See `nemotui logs` for what the server says.",
                     )
-        except httpx.ConnectError:
-            raise self._nobody() from None
+        except httpx.ConnectError as error:
+            raise self._nobody(error) from None
         except httpx.HTTPError as error:
             raise FailedError(
                 "connection_lost",
@@ -217,10 +220,14 @@ class VllmServer:
             raise _TooSlowError(
                 "no_server", f"{self.base_url} did not answer within {patience_s:.0f} s", "See `nemotui status`."
             ) from None
-        except httpx.HTTPError:
-            raise self._nobody() from None
+        except httpx.HTTPError as error:
+            raise self._nobody(error) from None
 
-    def _nobody(self) -> NothingThereError:
+    def _nobody(self, error: httpx.HTTPError) -> NothingThereError:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            words = plain_line(str(error).rpartition("verify failed: ")[2].partition(" (_ssl")[0])
+            message = f"the certificate of {self.base_url} is not trusted: {words}"
+            return NothingThereError("no_server", message, "Name the file of its authority in SSL_CERT_FILE.")
         return NothingThereError(
             "no_server",
             f"no server answers at {self.base_url}",

@@ -112,6 +112,8 @@ def _together(chunks: Chunks, behind: float) -> list[str]:
 
 def _own(watch: ClockWatch, lag_p99_us: float | None, chunks: Chunks) -> list[str]:
     """What the load generator's own work did to the figures."""
+    if watch.source is None:
+        return ["nothing is left of what the load process noticed of itself: whether it kept up is not known"]
     said = []
     late_us, request_us = lag_p99_us or 0.0, chunks.request_us
     hold = "TTFT and TPOT hold" if (chunks.share(chunks.coalesced) or 0.0) > TOGETHER_LIMIT else "TTFT and ITL hold"

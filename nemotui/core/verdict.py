@@ -60,8 +60,9 @@ def cautions(result: Mapping[str, Any]) -> list[str]:
         found.append(f"prompts are of about that length: {prompts}")
     found += [*result.get("notes", ()), *result["clock"]["notes"]]
     if cancelled := result.get("cancelled"):
-        found.append(f"{cancelled:,} requests were cancelled when the run was stopped and count nowhere")
-    found += [f"another benchmark, {name}, was going on there" for name in result["metadata"].get("beside", ())]
+        found.append(f"{cancelled:,} requests were cancelled when the run ended and count nowhere")
+    beside = (name for name in result["metadata"].get("beside", ()) if name not in "".join(result.get("notes", ())))
+    found += [f"another benchmark, {name}, was going on there" for name in beside]
     seen = result.get("server_side")
     if seen and seen["restarted"]:
         found.append("the server was restarted in the middle of the run")

@@ -13,6 +13,7 @@ from nemotui.adapters.vllm import VllmServer, is_loopback, parse_metrics
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, Usage
 from tests.adapters.raw_http import HOSTILE, HOSTILE_PLAIN, raw_server, reply, sse
+from tests.load.known_server import Behaviour, secure, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +59,19 @@ async def test_reasoning_content_and_usage_come_apart() -> None:
     assert [c.has_token for c in chunks] == [False, True, True, True, False, False]
     assert chunks[-1].usage == Usage(prompt_tokens=5, completion_tokens=3, reasoning_tokens=1)
     assert all(a.at <= b.at for a, b in pairwise(chunks))
+
+
+async def test_a_certificate_of_ones_own(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(secure(certificate, lambda _: Behaviour())) as known:
+        stranger = VllmServer(known.url)
+        with pytest.raises(NothingThereError, match=r"certificate of https://.* is not trusted: self") as caught:
+            await stranger.models()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        trusted = VllmServer(known.url)
+        assert [model.id for model in await trusted.models()] == ["known-model"]
+        await stranger.close()
+        await trusted.close()
+    assert "SSL_CERT_FILE" in str(caught.value.problem.fix)
 
 
 async def test_hostile_text_is_plain_in_every_field() -> None:

@@ -172,8 +172,10 @@ def test_a_steady_single_token_stream_is_trusted() -> None:
 
 
 def test_without_the_process_its_clock_is_unknown() -> None:
-    clock = summarise(SPEC, [RECORD], 1.0)["clock"]
+    clock = summarise(SPEC, [dataclasses.replace(RECORD, completion_tokens=3)], 1.0)["clock"]
     assert (clock["source"], clock["lag_p99_us"], clock["cpu_us_per_chunk"]) == (None, None, None)
+    assert (clock["trusted"], len(clock["notes"])) == (False, 1)
+    assert "whether it kept up is not known" in clock["notes"][0]
 
 
 def test_chunks_read_together_make_the_clock_doubtful() -> None:
@@ -216,7 +218,9 @@ def test_what_the_generator_noticed_of_itself(noticed: dict[str, Any], coalesced
 
 
 def test_several_tokens_in_a_chunk_are_said() -> None:
-    clock = summarise(SPEC, [RECORD], 1.0)["clock"]
+    summary = Summary(SPEC)
+    summary.add(RECORD)
+    clock = summary.result(1.0, ClockWatch(lag=Histogram([30])))["clock"]
     assert (clock["trusted"], clock["notes"]) == (
         False,
         ["a chunk holds 1.33 tokens on average: ITL is a gap of chunks; TPOT is a token's time"],

@@ -88,11 +88,17 @@ def test_whatever_makes_a_figure_doubtful_is_said() -> None:
         "prompts are of about that length: no /tokenize",
         "an answer had 5 tokens",
         "use TPOT",
-        "8 requests were cancelled when the run was stopped and count nowhere",
+        "8 requests were cancelled when the run ended and count nowhere",
         "another benchmark, 20261127-other, was going on there",
         "the server was restarted in the middle of the run",
         "the server answered 12 requests of others meanwhile: it was shared",
     ]
+
+
+def test_another_benchmark_is_named_once() -> None:
+    notes = ["other runs used this server meanwhile (20261127-other): the figures are of all together"]
+    told = {**RESULT, "metadata": {"beside": ["20261127-other", "20261127-third"]}, "notes": notes}
+    assert cautions(told) == [*notes, "another benchmark, 20261127-third, was going on there"]
 
 
 def test_the_servers_figures_stand_beside_the_clients() -> None:

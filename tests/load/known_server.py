@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Break = Literal["http_400", "http_503", "reset", "malformed", "early_end", "in_band", "silence"]
@@ -197,6 +198,13 @@ def _json(writer: asyncio.StreamWriter, data: Any, status: str = "200 OK") -> No
     writer.write(
         f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
     )
+
+
+def secure(certificate: Path, behaviour: Callable[[int], Behaviour]) -> KnownServer:
+    """One that speaks TLS with this certificate and key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return KnownServer(behaviour, tls=context)
 
 
 @contextmanager

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import ssl
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,8 @@ from nemotui.adapters.load import LoadProcess
 from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec
 from nemotui.rundir import RunDirectory
-from tests.load.known_server import Behaviour, KnownServer, serving
+from tests.load.known_server import Behaviour, KnownServer, secure, serving
 from tests.load.test_load import start, until
-from tests.real.parts import require
 
 SLOW = Behaviour(thinking=0, content=200, gap_s=0.02)
 
@@ -136,24 +133,6 @@ def test_a_run_on_another_server_is_no_neighbour(tmp_path: Path) -> None:
         runs = [start(tmp_path, url, label=url[-5:], num_prompts=2) for url in (one.url, two.url)]
         assert [process.wait(60) for _, process in runs] == [0, 0]
     assert not any("other runs" in note for directory, _ in runs for note in directory.result()["notes"])
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 and its key, in one file."""
-    require("openssl")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run([*command, *subject, "-keyout", path, "-out", path.with_suffix(".crt")], check=True, stderr=-3)
-    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
-    return path
-
-
-def secure(certificate: Path, behaviour: Callable[[int], Behaviour]) -> KnownServer:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return KnownServer(behaviour, tls=context)
 
 
 def test_https_with_a_key(tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
