@@ -22,7 +22,7 @@ def test_what_is_wrong_and_who_holds_what_is_in_words(nemotui: Run) -> None:
         "GPU 2: its NVLink fabric is not up yet",
         "GPU 3: 30.0 GiB held by another namespace",
         "GPU 0: GPU-2c62f28a, 0.8 GiB reserved by the driver",
-        "TP 2: GPUs 1,2: NVLink connects every pair",
+        "TP 2: GPUs 1,2: the worst link between two of them is SYS, across CPU sockets",
         "no TP: GPU 0: drain it: 3 memory errors that ECC could not correct",
     ):
         assert words in text
