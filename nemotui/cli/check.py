@@ -13,13 +13,15 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import backends
-from nemotui.cli.output import Answer, Output, wrapped
+from nemotui.cli.output import Answer, Output, shell, wrapped
 from nemotui.cli.plans import chosen, plan_request
+from nemotui.cli.retry import cure_json
 from nemotui.cli.verb import Invocation, plan_flags, verb
+from nemotui.core.cure import cured
 from nemotui.core.errors import FailedError, NothingThereError, Problem
-from nemotui.core.plan import Plan
+from nemotui.core.plan import ContainerSpec, Plan, container_spec
 from nemotui.core.ports import Backends, Container
-from nemotui.core.preflight import failed, in_the_way, preflight
+from nemotui.core.preflight import cures, failed, given_up, in_the_way, preflight
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login, login
 from nemotui.core.text import plain_line
@@ -51,29 +53,45 @@ async def check(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answer
     return Answer(document, exit_code=1, error=summary(bad))
 
 
-async def examined(out: Output, b: Backends, plan: Plan | None, no_plan: Problem | None = None) -> list[Check]:
+async def examined(
+    out: Output,
+    b: Backends,
+    plan: Plan | None,
+    no_plan: Problem | None = None,
+    *,
+    spec: ContainerSpec | None = None,
+    replaces: bool = False,
+) -> list[Check]:
     """The checks, each said as it comes."""
     found = []
-    async with aclosing(preflight(b, plan, way_in(), no_plan=no_plan)) as checks:
+    async with aclosing(preflight(b, plan, way_in(), no_plan=no_plan, spec=spec)) as checks:
         async for each in checks:
-            found.append(each)
-            out.say(check_text(each))
+            found.append(given_up(each) if replaces else each)
+            out.say(check_text(found[-1]))
     return found
 
 
-async def cleared(inv: Invocation, b: Backends, plan: Plan, *, anyway: bool, replaces: bool = False) -> Answer | None:
+async def cleared(
+    inv: Invocation, b: Backends, plan: Plan, *, spec: ContainerSpec | None = None, anyway: bool, replaces: bool = False
+) -> Answer | None:
     """The preflight before a start; the answer that ends the verb where something stands in the way.
 
-    With `replaces` the server of the plan's name gives way, and with it its port and its GPUs.
+    With `replaces` the server of the plan's name gives way, and with it its port and its GPUs. Where a setting mends
+    what is in the way, the whole command is said.
     """
-    found = await examined(inv.out, b, plan)
+    found = await examined(inv.out, b, plan, spec=spec, replaces=replaces)
     inv.out.event("checked", {"checks": checks_json(found)})
-    standing = in_the_way(found, anyway=anyway, replaces=replaces)
+    standing = in_the_way(found, anyway=anyway)
     if not standing:
         return None
+    cure = cure_json(cured(spec or container_spec(plan), cures(standing)))
+    if cure:
+        inv.out.note(f"Try again with:\n{shell(cure['retry'])}")
     nothing_there = standing[0].name == "engine"
     return Answer(
-        {"checks": checks_json(found)}, exit_code=3 if nothing_there else 1, error=summary(standing, offer=not anyway)
+        {"checks": checks_json(found), "cure": cure},
+        exit_code=3 if nothing_there else 1,
+        error=summary(standing, offer=not anyway),
     )
 
 

@@ -91,7 +91,7 @@ async def deploy(
         if plan.as_published and not yes:
             inv.out.say(f"{shell(docker_run(spec))}\n\n{faults_text()}\n")
             raise UsageError("usage", "the published command has these faults", "Start it all the same with --yes.")
-        if stopped := await cleared(inv, b, plan, anyway=anyway, replaces=replace):
+        if stopped := await cleared(inv, b, plan, spec=spec, anyway=anyway, replaces=replace):
             return stopped
         answer = await follow_deployment(inv, b, spec, replaces=replace)
         if inv.demo is not None and answer.exit_code == 0:

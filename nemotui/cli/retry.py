@@ -19,6 +19,7 @@ _OURS = {
     "--gpu-memory-utilization": "--gpu-memory-utilization",
     "port": "--port",
     "name": "--name",
+    "image": "--image",
     "gpus": "--gpus",
 }
 _WITHOUT = {"--speculative-config": ("--mtp", "0")}  # what leaves a flag out that is ours to set

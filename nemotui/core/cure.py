@@ -19,7 +19,7 @@ class Change:
     """One setting and its new value.
 
     `setting` is a flag of `vllm serve` (value "" for one without a value, None to take it out), an environment
-    variable in capitals, or one of the container's own: `port`, `name`, `gpus` (UUIDs with commas), `ipc`.
+    variable in capitals, or one of the container's own: `port`, `name`, `image`, `gpus` (UUIDs with commas), `ipc`.
     """
 
     setting: str
@@ -117,6 +117,7 @@ def _changed(spec: ContainerSpec, change: Change) -> ContainerSpec:
 _FIELDS: dict[str, Callable[[ContainerSpec, str], ContainerSpec]] = {
     "port": lambda spec, value: replace(spec, port=int(value), labels=_labelled(spec, f"{LABEL}.port", value)),
     "name": lambda spec, value: replace(spec, name=value, labels=_labelled(spec, LABEL, value)),
+    "image": lambda spec, value: replace(spec, image=value),
     "gpus": lambda spec, value: replace(spec, gpus=tuple(value.split(","))),
     "ipc": lambda spec, value: replace(spec, ipc_host=value == "host"),
 }

@@ -47,7 +47,7 @@ async def incident(b: Backends, container: Container) -> dict[str, str]:
         "environment.json": _json(await _environment(b)),
         "diagnosis.json": _json(diagnosis),
     }
-    secrets = tuple(_values(document))
+    secrets = (*_values(document), *filter(None, [b.keys.key()]))
     return {name: scrubbed(text, secrets) for name, text in files.items()}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from nemotui.core import preflight_checks as checks
 from nemotui.core import preflight_fetch as fetching
+from nemotui.core.cure import Change
 from nemotui.core.errors import NemotuiError, NothingThereError, Problem
-from nemotui.core.plan import Plan, container_spec
+from nemotui.core.plan import ContainerSpec, Plan, container_spec
 from nemotui.core.ports import Backends
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login
@@ -20,6 +22,7 @@ T = TypeVar("T")
 
 _NEEDS_ENGINE = ("toolkit", "name", "image", "arguments")
 _NO_ENGINE = "the engine cannot be asked"
+_GIVEN_UP: Final = ("name", "port", "gpus")  # by a server of ours to the one that takes its place
 
 
 class _Asked:
@@ -40,19 +43,27 @@ class _Asked:
 
 
 async def preflight(
-    b: Backends, plan: Plan | None, way_in: Login, *, no_plan: Problem | None = None
+    b: Backends,
+    plan: Plan | None,
+    way_in: Login,
+    *,
+    no_plan: Problem | None = None,
+    spec: ContainerSpec | None = None,
 ) -> AsyncGenerator[Check, None]:
-    """Every check of a plan, in one order. Without a plan, which `no_plan` explains, those that need none."""
+    """Every check of a plan, in one order. Without a plan, which `no_plan` explains, those that need none.
+
+    `spec` is the container, where it is another than the plan's own.
+    """
     asked = _Asked()
     try:
-        async for check in _checks(b, plan, way_in, no_plan, asked):
+        async for check in _checks(b, plan, way_in, no_plan, asked, spec):
             yield check
     finally:
         await asked.drop()
 
 
 async def _checks(
-    b: Backends, plan: Plan | None, way_in: Login, no_plan: Problem | None, asked: _Asked
+    b: Backends, plan: Plan | None, way_in: Login, no_plan: Problem | None, asked: _Asked, spec: ContainerSpec | None
 ) -> AsyncGenerator[Check, None]:
     around = b.surroundings
     machine = asked.begin(b.probe.sample())
@@ -73,7 +84,7 @@ async def _checks(
     if engine:
         with suppress(NemotuiError):
             image = await around.image(plan.image)
-    trial = asked.begin(around.try_arguments(container_spec(plan))) if image else None
+    trial = asked.begin(around.try_arguments(spec or container_spec(plan))) if image else None
     tag = asked.begin(around.tag(plan.image)) if engine and image is None else None
     with suppress(NemotuiError):
         held = await b.cache.held_bytes(plan.model)
@@ -113,10 +124,18 @@ def failed(found: Sequence[Check]) -> tuple[Check, ...]:
     return tuple(check for check in found if check.status == "fail")
 
 
-def in_the_way(found: Sequence[Check], *, anyway: bool, replaces: bool = False) -> tuple[Check, ...]:
-    """The failures that stand. `anyway` overrules those that are estimates.
+def in_the_way(found: Sequence[Check], *, anyway: bool) -> tuple[Check, ...]:
+    """The failures that stand. `anyway` overrules those that are estimates."""
+    return tuple(check for check in failed(found) if not (anyway and check.estimate))
 
-    `replaces`: a server of ours gives its name, its port and its GPUs to this one.
-    """
-    given_up = ("name", "port", "gpus") if replaces else ()
-    return tuple(c for c in failed(found) if not (anyway and c.estimate) and c.name not in given_up)
+
+def given_up(check: Check) -> Check:
+    """The check of a plan that replaces a server of ours: what that one holds stands in nobody's way."""
+    if check.status != "fail" or check.name not in _GIVEN_UP:
+        return check
+    return replace(checks.skipped(check.name, f"{check.found}: it gives way"), estimate=check.estimate)
+
+
+def cures(standing: Sequence[Check]) -> tuple[Change, ...]:
+    """The settings that mend what can be mended by a setting."""
+    return tuple(change for check in standing for change in check.cure)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nemotui.core.cure import Change, idle_gpus, other_name
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.image_ref import image_ref
-from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan
+from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, container_spec
 from nemotui.core.reach import FIREWALL, Login, is_open
 from nemotui.core.show import gib
 from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, ImageFacts
@@ -37,7 +38,7 @@ class Check:
     """One line. `found` and `needed` are phrases, `fix` sentences with the command that mends it.
 
     `estimate`: a failure is what we reckon, and may be overruled. `kind` is the error's word for scripts, where it
-    had one.
+    had one. `cure`: settings that mend it without anybody else having to do a thing.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Check:
     fix: str = ""
     estimate: bool = False
     kind: str = ""
+    cure: tuple[Change, ...] = ()
 
 
 def skipped(name: str, why: str) -> Check:
@@ -132,6 +134,7 @@ def gpus(machine: Machine, plan: Plan) -> Check:
         needed=f"{' or '.join(sorted(sizes))} free on each",
         fix=_end_them(short),
         estimate=True,
+        cure=idle_gpus(container_spec(plan), machine),
     )
 
 
@@ -198,7 +201,10 @@ def port(host: HostFacts, plan: Plan) -> Check:
         return Check(name="port", status="ok", found=f"nobody listens on port {plan.port}", needed=needed)
     other = f"`--port {host.free_port}`" if host.free_port else "another --port"
     fix = f"Take another port: {other}; or end what has it: `sudo ss -ltnp 'sport = :{plan.port}'` shows it."
-    return Check(name="port", status="fail", found=host.port_problem, needed=needed, fix=fix, kind="port_taken")
+    cure = (Change("port", str(host.free_port)),) if host.free_port else ()
+    return Check(
+        name="port", status="fail", found=host.port_problem, needed=needed, fix=fix, kind="port_taken", cure=cure
+    )
 
 
 def name(holder: Holder | None, plan: Plan) -> Check:
@@ -222,7 +228,8 @@ def name(holder: Holder | None, plan: Plan) -> Check:
         )
     kind = "runs_already" if holder.ours else "name_taken"
     fix = f"{first}; or take another --name."
-    return Check(name="name", status="fail", found=found, needed=needed, fix=fix, kind=kind)
+    cure = () if holder.ours else other_name(container_spec(plan))
+    return Check(name="name", status="fail", found=found, needed=needed, fix=fix, kind=kind, cure=cure)
 
 
 def exposure(plan: Plan, way_in: Login) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nemotui.core.cure import Change
 from nemotui.core.image_ref import repository
 from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan
@@ -23,9 +24,11 @@ def image(facts: ImageFacts | None, tag: Tag | None, plan: Plan) -> Check:
         fix = f"`docker pull {plan.image}` shows whether the engine can, by a proxy or a mirror of its own."
         return Check(name="image", status="fail", found=f"not here, and {why}", needed=needed, fix=fix, estimate=True)
     if not tag.exists:
-        other = f"`--image {repository(plan.image)}:{tag.instead[0]}`" if tag.instead else "Another --image"
+        there = tuple(f"{repository(plan.image)}:{each}" for each in tag.instead[:1])
+        other = f"`--image {there[0]}`" if there else "Another --image"
         more = f" (there are also {', '.join(tag.instead[1:4])})" if len(tag.instead) > 1 else ""
-        return Check(name="image", status="fail", found=tag.words, needed=needed, fix=f"{other}{more}.")
+        cure = tuple(Change("image", each) for each in there)
+        return Check(name="image", status="fail", found=tag.words, needed=needed, fix=f"{other}{more}.", cure=cure)
     return Check(name="image", status="ok", found=f"to be fetched: {tag.words}", needed=needed)
 
 

@@ -13,6 +13,7 @@ from nemotui.sim.machines import load_machine, load_profile
 
 _CUDA = "13.0"
 _TAGS = ("latest", "v0.33.0", "v0.32.0", "v0.24.0", "v0.17.1")  # of vllm/vllm-openai, as far as anything here cares
+_PORTS_TRIED = 20
 _NO_NETWORK = "Temporary failure in name resolution"
 
 
@@ -48,12 +49,12 @@ class PretendSurroundings:
         return Trial(accepted=True, words=f"vLLM {version} takes every flag of the plan")
 
     async def host(self, plan: Plan | None, data_root: str | None) -> HostFacts:
-        problem, profile = None, self._profile
-        if plan is not None:
-            try:
-                check_port(plan.bind, plan.port, plan.name)
-            except NemotuiError as error:
-                problem = error.problem.message
+        profile = self._profile
+        problem = _port_problem(plan, plan.port) if plan else None
+        free = None
+        if plan and problem:
+            nearby = range(plan.port + 1, min(plan.port + _PORTS_TRIED, 65_536))
+            free = next((port for port in nearby if _port_problem(plan, port) is None), None)
         return HostFacts(
             user="ubuntu",
             model_disk=Disk(path=self._host.disk_path or "/", free_bytes=profile.disk_free_bytes, device=1),
@@ -61,6 +62,7 @@ class PretendSurroundings:
             memory_available_bytes=self._host.memory_available_bytes,
             shm_free_bytes=profile.memory_total_bytes // 2,
             port_problem=problem,
+            free_port=free,
             kills_at_logout=profile.kills_at_logout,
         )
 
@@ -80,3 +82,11 @@ class PretendSurroundings:
             if self._profile.offline
             else Hub(url=url, state="there")
         )
+
+
+def _port_problem(plan: Plan, port: int) -> str | None:
+    try:
+        check_port(plan.bind, port, plan.name)
+    except NemotuiError as error:
+        return error.problem.message
+    return None

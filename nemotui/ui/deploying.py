@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,8 @@ from nemotui.core.incident import incident
 from nemotui.core.learn import learn
 from nemotui.core.leavings import Leaving
 from nemotui.core.lookout import Lookout
-from nemotui.core.plan import ContainerSpec, docker_run
+from nemotui.core.plan import ContainerSpec, Plan, docker_run
+from nemotui.core.plan_of import plan_of
 from nemotui.core.ports import Backends, Container
 from nemotui.core.pull import pull
 from nemotui.core.show import gib
@@ -145,12 +146,12 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         steps = [f"{number}. {step}" for number, step in enumerate(plan.steps, 1)]
         new = command_diff(docker_run(plan.old_spec), docker_run(spec)) or ("The same command once more.",)
 
-        def answered(yes: bool | None) -> None:
-            if yes and not self.states["deploy"].starting:
+        def answered(chosen: ContainerSpec | None) -> None:
+            if chosen and not self.states["deploy"].starting:
                 self._next("deploy", Begun())
-                self._work("deploy", self._deploy(spec, plan))
+                self._work("deploy", self._deploy(chosen, plan))
 
-        self.app.push_screen(Ask(f"Replace {old.name}?", "Replace it", "\n".join([*steps, "", *new])), answered)
+        self._preview(f"Replace {old.name}?", spec, answered, changes=[*steps, "", *new], replaces=True)
 
     async def _save_incident(self, container: Container) -> None:
         try:
@@ -207,11 +208,37 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self.app.screen.action_start()
             return
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.query_one(DeployPane).post_message(DeployPane.Start(message.spec))
+        self._preview(f"Start {message.what}?", message.spec, self._start_chosen, message.plan)
 
-        preview = Preview(message.what, message.plan, message.spec, self.b, self.options.way_in)
+    def on_deploy_pane_retry(self, message: DeployPane.Retry) -> None:
+        """Show what the cure of a failed start changes, and whether anything else is in its way."""
+        cure = message.cure
+        self._preview(f"{message.cause}. Try again with:", cure.after, self._start_chosen, changes=cure.diff)
+
+    def _start_chosen(self, spec: ContainerSpec | None) -> None:
+        if spec is not None:
+            self.query_one(DeployPane).post_message(DeployPane.Start(spec))
+
+    def _preview(
+        self,
+        question: str,
+        spec: ContainerSpec,
+        answered: Callable[[ContainerSpec | None], None],
+        plan: Plan | None = None,
+        *,
+        changes: Sequence[str] = (),
+        replaces: bool = False,
+    ) -> None:
+        """A container that no plan of now is of is looked at by its own settings."""
+        preview = Preview(
+            question,
+            plan or plan_of(spec),
+            spec,
+            self.b,
+            self.options.way_in,
+            changes=changes,
+            replaces=replaces,
+        )
         self.app.push_screen(preview, answered)
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:

@@ -1,10 +1,11 @@
-"""The preview of a start: the preflight as its answers come, the exact command, each flag, and the guide's instead."""
+"""The preview of a start: what changes, the preflight as its answers come, the exact command, and each flag."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,9 +15,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from nemotui.core.plan import ContainerSpec, Plan, docker_run
+from nemotui.core.cure import Change, command_diff, cured
+from nemotui.core.plan import ContainerSpec, Plan, container_spec, docker_run
 from nemotui.core.ports import Backends
-from nemotui.core.preflight import in_the_way, preflight
+from nemotui.core.preflight import cures, given_up, in_the_way, preflight
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login
 from nemotui.core.show import shell
@@ -26,12 +28,17 @@ from nemotui.ui.widgets.plan import flags_words, guide_words
 _ROOMY = 32  # lines from which there is room for a line a check
 
 
-class Preview(ModalScreen[bool], inherit_bindings=False):
-    """Enter starts it once the preflight is over and nothing stands in the way; Esc goes back."""
+class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
+    """Enter starts it once the preflight is over and nothing stands in the way; Esc goes back.
+
+    `changes` are lines about what is new of it. `replaces`: a server of ours gives its place to it. The answer is what
+    to start.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "start", "Start", tooltip="Start it, if nothing stands in the way", id="preview-start"),
         Binding("a", "anyway", "Start anyway", tooltip="Start it though an estimate says no", id="preview-anyway"),
+        Binding("c", "cure", "Cure", tooltip="Take what is free, or there, instead", id="preview-cure"),
         Binding("r", "again", "Check again", tooltip="The preflight once more", id="preview-again"),
         Binding("y", "copy", "Copy", tooltip="Copy the docker run command", id="preview-copy"),
         Binding("escape,q,n", "back", "Back", tooltip="Start nothing", id="preview-back"),
@@ -41,33 +48,45 @@ class Preview(ModalScreen[bool], inherit_bindings=False):
         Binding("pageup", "scroll(-10)", "Page up", tooltip="Scroll a page up", id="preview-page-up"),
     ]
 
-    def __init__(self, what: str, plan: Plan, spec: ContainerSpec, backends: Backends, way_in: Login) -> None:
+    def __init__(
+        self,
+        question: str,
+        plan: Plan,
+        spec: ContainerSpec,
+        backends: Backends,
+        way_in: Login,
+        *,
+        changes: Sequence[str] = (),
+        replaces: bool = False,
+    ) -> None:
         super().__init__()
-        self._what, self._plan, self._spec, self._b, self._way_in = what, plan, spec, backends, way_in
+        self._question, self._plan, self._spec, self._b, self._way_in = question, plan, spec, backends, way_in
+        self._changes, self._replaces = tuple(changes), replaces
         self._found: list[Check] = []
         self._over = False
         self._wanted = False  # Enter came before the preflight was over
 
     def compose(self) -> ComposeResult:
         with Vertical(id="preview"):
-            yield Static(Content(f"Start {self._what}?"), id="question")
+            yield Static(Content(self._question), id="question")
             with VerticalScroll(id="preview-scroll", can_focus=False):
+                yield Static(id="preview-changes")
                 yield Static(id="preview-checks")
                 yield Static(id="preview-command")
             yield Static(id="preview-verdict")
             yield Static(_hint())
 
     def on_mount(self) -> None:
-        self.action_again()
+        self._look()  # Enter may have come already
 
     def on_resize(self) -> None:
         """The text is wrapped to what room there is."""
         self.call_after_refresh(self._draw)
 
     async def _check(self) -> None:
-        async with aclosing(preflight(self._b, self._plan, self._way_in)) as checks:
+        async with aclosing(preflight(self._b, self._plan, self._way_in, spec=self._spec)) as checks:
             async for each in checks:
-                self._found.append(each)
+                self._found.append(given_up(each) if self._replaces else each)
                 self._draw()
         self._over = True
         self._draw()
@@ -85,9 +104,13 @@ class Preview(ModalScreen[bool], inherit_bindings=False):
         self.query_one("#preview-checks", Static).update(
             checks_words(self._found, width, over=self._over, brief=self.app.size.height < _ROOMY)
         )
+        changes = self.query_one("#preview-changes", Static)
+        changes.display = bool(self._changes)
+        changes.update(Content("\n".join(self._changes)))
         command = shell(docker_run(self._spec), width)
-        parts = [Content.styled("The command", "bold"), Content.styled(command, "$foreground"), Content("")]
-        parts += [*flags_words(self._plan, width), Content(""), *guide_words(self._plan, width)]
+        parts = [Content.styled("The command", "bold"), Content.styled(command, "$foreground")]
+        if container_spec(self._plan) == self._spec:  # else it is a container's own, whose flags have no plan's reasons
+            parts += [Content(""), *flags_words(self._plan, width), Content(""), *guide_words(self._plan, width)]
         self.query_one("#preview-command", Static).update(Content("\n").join(parts))
         self.query_one("#preview-verdict", Static).update(
             _verdict(self._standing, over=self._over, wanted=self._wanted)
@@ -106,18 +129,33 @@ class Preview(ModalScreen[bool], inherit_bindings=False):
         if self._over:
             self._start(anyway=True)
 
+    def action_cure(self) -> None:
+        """Take what is free where something is taken, and look again."""
+        cure = cured(self._spec, cures(self._standing))
+        if not self._over or cure is None:
+            return
+        self._changes += command_diff(docker_run(self._spec), docker_run(cure.after))
+        self._spec = cure.after
+        spec = cure.after
+        self._plan = replace(self._plan, name=spec.name, port=spec.port, gpus=spec.gpus, image=spec.image)
+        self.action_again()
+
     def _start(self, *, anyway: bool) -> None:
         self._wanted = False
         if in_the_way(self._found, anyway=anyway):
             self.app.bell()
             self._draw()
             return
-        self.dismiss(True)
+        self.dismiss(self._spec)
 
     def action_again(self) -> None:
         """The preflight from its beginning."""
+        self._wanted = False
+        self._look()
+
+    def _look(self) -> None:
         self._found = [published_check()] if self._plan.as_published else []
-        self._over = self._wanted = False
+        self._over = False
         self._draw()
         self.run_worker(self._check(), group="preflight", exclusive=True)
 
@@ -128,7 +166,7 @@ class Preview(ModalScreen[bool], inherit_bindings=False):
 
     def action_back(self) -> None:
         """Start nothing."""
-        self.dismiss(False)
+        self.dismiss(None)
 
     def action_scroll(self, lines: int) -> None:
         """Through the preview."""
@@ -138,6 +176,9 @@ class Preview(ModalScreen[bool], inherit_bindings=False):
 def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
     if standing:
         names = ", ".join(check.name for check in standing)
+        if over and (changes := cures(standing)):
+            words = ", ".join(map(_change_words, changes))
+            return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", (f"c takes {words}", "bold"))
         if all(check.estimate for check in standing):
             return Content.assemble(
                 ("✖ ", "$error"), f"In the way by an estimate: {names}. ", ("a starts it anyway", "bold")
@@ -148,6 +189,10 @@ def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
             "The preflight goes on; it starts after that." if wanted else "The preflight goes on …", "$muted"
         )
     return Content.assemble(("✓ ", "$success"), "Nothing is in the way.")
+
+
+def _change_words(change: Change) -> str:
+    return "GPUs that are idle" if change.setting == "gpus" else f"{change.setting} {change.value}"
 
 
 def _hint() -> Content:

@@ -9,10 +9,12 @@ import pytest
 from nemotui.catalog import load_catalog
 from nemotui.core import preflight_checks as checks
 from nemotui.core import preflight_fetch as fetching
+from nemotui.core.cure import Change
 from nemotui.core.hardware import Machine
 from nemotui.core.image_ref import image_ref, nearest_tags, repository
-from nemotui.core.plan import ALL_GPUS, Plan
-from nemotui.core.preflight import in_the_way
+from nemotui.core.plan import ALL_GPUS, Plan, container_spec
+from nemotui.core.plan_of import plan_of
+from nemotui.core.preflight import cures, given_up, in_the_way
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login, is_open, login
 from nemotui.core.surroundings import Disk, EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
@@ -197,7 +199,28 @@ def test_anyway_overrules_estimates_and_a_replaced_server_gives_its_name_and_por
     well = Check(name="engine", status="ok", found="")
     assert in_the_way([well, hard, guess, taken], anyway=False) == (hard, guess, taken)
     assert in_the_way([well, hard, guess, taken], anyway=True) == (hard, taken)
-    assert in_the_way([well, guess, taken], anyway=True, replaces=True) == ()
+    assert in_the_way([well, guess, *map(given_up, [well, taken])], anyway=True) == ()
+
+
+def test_a_taken_port_a_strangers_name_and_a_missing_tag_are_mended_by_a_setting() -> None:
+    port = checks.port(replace(HOST, port_problem="python3 listens", free_port=8003), PLAN)
+    name = checks.name(Holder(name=PLAN.name, running=False, ours=False), PLAN)
+    tag = fetching.image(None, Tag(exists=False, words="no such tag", instead=("v0.33.0", "latest")), PLAN)
+    assert cures([port, name, tag]) == (
+        Change("port", "8003"),
+        Change("name", f"{PLAN.name}-2"),
+        Change("image", f"{repository(PLAN.image)}:v0.33.0"),
+    )
+    assert cures([checks.name(Holder(name=PLAN.name, running=True, ours=True), PLAN)]) == ()
+
+
+def test_the_plan_is_read_back_from_its_container() -> None:
+    plan = replace(PLAN, gpu_memory_utilization=0.85, hf_cache="/cache", vllm_cache=None)
+    again = plan_of(container_spec(plan))
+    for name in ("name", "image", "model", "variant", "tensor_parallel_size", "gpus", "port", "bind", "hf_cache"):
+        assert getattr(again, name) == getattr(plan, name)
+    assert again.gpu_memory_utilization == 0.85
+    assert not again.as_published
 
 
 @pytest.mark.parametrize(

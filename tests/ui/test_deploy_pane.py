@@ -18,7 +18,6 @@ from nemotui.core.show import gpu_list
 from nemotui.core.stop import Stopped, Stopping
 from nemotui.core.text import plain_line
 from nemotui.core.watch import ServerSample
-from nemotui.ui.modals import Ask
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.deploy import DeployState
@@ -188,7 +187,8 @@ async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> 
         assert failed is not None
         assert failed.cure is not None
         await c.press("r")
-        assert isinstance(c.app.screen, Ask)
+        assert isinstance(c.app.screen, Preview)
+        await c.until("Preflight")
         assert f"- -p 127.0.0.1:{c.port}:8000" in c.text
         assert f"+ -p 127.0.0.1:{c.port + 1}:8000" in c.text
         await c.press("enter")

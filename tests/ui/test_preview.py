@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nemotui.core.plan import container_spec
+from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -43,12 +44,35 @@ async def test_a_failure_that_was_mended_is_gone_at_the_next_look(console: Conso
     async with console() as c:
         with socket.create_server(("127.0.0.1", c.port)):
             await preview(c)
-            await c.until("In the way: port. Mend it, then r")
+            await c.until(f"In the way: port. c takes port {c.port + 1}")
             await c.press("enter")
             assert isinstance(c.app.screen, Preview)
         await c.press("r")
         await c.until("Nothing is in the way.")
         await c.press("enter")
+        await c.until(lambda: started(c))
+
+
+async def test_one_key_takes_another_port_and_starts_there(console: ConsoleFactory) -> None:
+    async with console() as c:
+        with socket.create_server(("127.0.0.1", c.port)):
+            await preview(c)
+            await c.until("c takes port")
+            await c.press("c")
+            await c.until(f"+ -p 127.0.0.1:{c.port + 1}:8000")
+            await c.until("Nothing is in the way.")
+            await c.press("enter")
+            await c.until("● Ready after")
+        assert f"at http://127.0.0.1:{c.port + 1}" in c.text
+
+
+async def test_enter_that_comes_before_the_preview_is_drawn_starts_it(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("2")
+        await c.until("Memory of each GPU")
+        choice = c.main.states["deploy"].choices[0]
+        for _ in range(2):  # as two quick Enters are: both for the pane, before there is a preview to take the second
+            c.pane("deploy").post_message(DeployPane.Wanted("it", choice.start, choice.spec))
         await c.until(lambda: started(c))
 
 

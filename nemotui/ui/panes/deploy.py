@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from nemotui.core.card import model_card
+from nemotui.core.cure import Cure
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.plan import ContainerSpec, Plan, docker_run
@@ -21,7 +22,6 @@ from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import gpu_list
 from nemotui.ui.card import Card
-from nemotui.ui.modals import Ask
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
 from nemotui.ui.states.plan_form import Asked, PlanForm
@@ -85,6 +85,13 @@ class DeployPane(Pane[DeployState]):
 
         old: Container
         spec: ContainerSpec
+
+    @dataclass
+    class Retry(Message):
+        """Try a start again that failed for this cause."""
+
+        cause: str
+        cure: Cure
 
     @dataclass
     class Fetch(Message):
@@ -322,11 +329,7 @@ class DeployPane(Pane[DeployState]):
             self.post_message(self.Replace(container, cure.after))  # it is in the way, or crashes on and on
             return
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.post_message(self.Start(cure.after))
-
-        self.app.push_screen(Ask(f"{failed.cause}. Try again with:", "Try again", "\n".join(cure.diff)), answered)
+        self.post_message(self.Retry(failed.cause, cure))
 
     def action_bundle(self) -> None:
         """Keep what is known of the failed start."""
