@@ -178,7 +178,8 @@ def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
         names = ", ".join(check.name for check in standing)
         if over and (changes := cures(standing)):
             words = ", ".join(map(_change_words, changes))
-            return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", (f"c takes {words}", "bold"))
+            others = "" if all(check.cure for check in standing) else "; mend the rest, then r"
+            return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", (f"c takes {words}{others}", "bold"))
         if all(check.estimate for check in standing):
             return Content.assemble(
                 ("✖ ", "$error"), f"In the way by an estimate: {names}. ", ("a starts it anyway", "bold")

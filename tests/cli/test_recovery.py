@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import tarfile
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def test_a_failed_deployment_carries_its_cure(nemotui: Run) -> None:
     assert "--demo 2xh100" in retry
     assert "--variant FP8" in retry
     assert cure["retry"].count("--max-num-seqs") == 1
+
+
+def test_a_port_that_the_preflight_finds_taken_has_its_command_too(nemotui: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = nemotui("deploy", "--demo", "--variant", "FP8", "--port", str(port), "--json")
+    result = ran.lines[-1]
+    assert (ran.code, result["error"]["kind"]) == (1, "port_taken")
+    (change,) = result["cure"]["changes"]
+    assert int(change["value"]) > port
+    assert result["cure"]["retry"][-2:] == ["--port", change["value"]]
+    assert shlex.join(result["cure"]["retry"]) in " ".join(ran.err.replace("\\", "").split())
 
 
 def test_the_command_that_is_said_does_it(nemotui: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
@@ -83,3 +84,15 @@ def test_an_open_server_gets_a_key_that_is_shown_once(nemotui: Run, state: Path)
     assert "ufw" in first.err
     assert key not in first.out + second.out + second.err
     assert second.out == first.out
+
+
+def test_a_bundle_holds_no_secret(nemotui: Run, tmp_path: Path) -> None:
+    bundle = tmp_path / "incident.tar.gz"
+    ran = nemotui("bundle", "--demo", "2xh100", str(bundle), env={"HF_TOKEN": HF, "NEMOTUI_API_KEY": KEY})
+    assert ran.code == 0
+    with tarfile.open(bundle) as tar:
+        files = {member.name: tar.extractfile(member) for member in tar.getmembers()}
+        texts = {name: file.read().decode() for name, file in files.items() if file}
+    assert len(texts) == 5
+    for secret in (HF, KEY):
+        assert [name for name, text in texts.items() if secret in text] == []

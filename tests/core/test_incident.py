@@ -20,6 +20,7 @@ from tests.core.test_deploy import RUNNING, SPEC, Runtime
 
 pytestmark = pytest.mark.anyio
 
+MADE_LATER = "aKeyThatWasMadeForThisServerLaterOn"
 SECRETS = ("hf_planted1234567", "planted-server-key", 'quo"ted-key', "planted-flag-key")
 DOCUMENT = {
     "Id": "0a1b",
@@ -52,7 +53,10 @@ class Failed(Runtime):
     async def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
-        yield (*captured("vllm-cpu-failed-startup-moe.log"), LogLine(f"key {SECRETS[1]} and Bearer abcdef123456"))
+        yield (
+            *captured("vllm-cpu-failed-startup-moe.log"),
+            LogLine(f"key {SECRETS[1]}, {MADE_LATER} and Bearer abcdef123456"),
+        )
 
 
 class Box:
@@ -61,6 +65,10 @@ class Box:
     def __init__(self) -> None:
         self.runtime = Failed()
         self.probe = self
+        self.keys = self
+
+    def key(self) -> str:
+        return MADE_LATER
 
     async def sample(self) -> Machine:
         raise NothingThereError("no_driver", "there is no driver")
@@ -73,7 +81,7 @@ async def test_an_incident_holds_all_that_is_known_and_no_secret() -> None:
 
     assert set(files) == {"plan.json", "log.txt", "inspect.json", "environment.json", "diagnosis.json"}
     for name, text in files.items():
-        for secret in SECRETS:
+        for secret in (*SECRETS, MADE_LATER):
             assert secret not in text, name
             assert json.dumps(secret)[1:-1] not in text, name
     assert "abcdef123456" not in files["log.txt"]
