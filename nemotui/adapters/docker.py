@@ -87,13 +87,18 @@ class DockerEngine:
 
         def opened() -> Stream[PullProgress]:
             from docker import auth
+            from docker.errors import DockerException
             from docker.utils import parse_repository_tag
 
             repository, tag = parse_repository_tag(image)
-            client = self._client(SHORT_S)
-            header = auth.get_config_header(client.api, auth.resolve_repository_name(repository)[0])
+            with closing(self._client(SHORT_S)) as client:
+                try:
+                    header = auth.get_config_header(client.api, auth.resolve_repository_name(repository)[0])
+                except DockerException as error:
+                    fix = "Install that helper, or take credsStore and credHelpers out of Docker's config.json."
+                    raise FailedError("registry_credentials", plain_line(str(error)), fix) from error
             return Stream(
-                client,
+                self._client(SHORT_S),
                 lambda chunks: pull_progress(json_lines(chunks)),
                 "POST",
                 "/images/create",
@@ -225,11 +230,10 @@ class DockerEngine:
         command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file} 2>/dev/null', "sh", *argv]
 
         def opened() -> Stream[LogLine]:
-            client = self._client(SHORT_S)
-            with translated():
+            with translated(), closing(self._client(SHORT_S)) as client:
                 begun = client.api.exec_create(container_id, command, environment=dict(environment))
             path, start = f"/exec/{begun['Id']}/start", {"Detach": False, "Tty": False}
-            return Stream(client, output_lines, "POST", path, json=start)
+            return Stream(self._client(SHORT_S), output_lines, "POST", path, json=start)
 
         ended = False
         try:

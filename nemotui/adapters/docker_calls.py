@@ -78,10 +78,8 @@ class Stream(Iterator[T]):
         return next(self._items)
 
     def close(self) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.closing(self._client), contextlib.closing(self._response), contextlib.suppress(Exception):
             self._bytes.close()
-        self._response.close()
-        self._client.close()
 
 
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

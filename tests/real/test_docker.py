@@ -16,7 +16,7 @@ from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.docker import DockerEngine
 from nemotui.adapters.vllm import VllmServer
 from nemotui.core.deploy import Created, DeployEvent, LogBatch, Ready, Starting, deploy, follow_start
-from nemotui.core.errors import NothingThereError
+from nemotui.core.errors import FailedError, NothingThereError
 from nemotui.core.failed import Failed
 from nemotui.core.keeping import Keeping
 from nemotui.core.logs import LogLine
@@ -337,3 +337,15 @@ async def test_nothing_listens(tmp_path: Path) -> None:
         await DockerEngine({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}).info()
 
     assert raised.value.problem.kind == "no_engine"
+
+
+@pytest.mark.filterwarnings("ignore:docker-credential-absent")
+async def test_a_credential_helper_that_is_not_there_is_said(
+    engine: DockerEngine, docker_client: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "absent"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(FailedError, match="docker-credential-absent not installed") as caught:
+        async for _ in engine.pull("nemotui-test/none:none"):
+            pass
+    assert caught.value.problem.kind == "registry_credentials"
