@@ -16,7 +16,7 @@ from nemotui.core.logs import LogLine
 from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import EngineInfo
 from tests.core.logfiles import captured
-from tests.core.test_deploy import RUNNING, SPEC, Runtime
+from tests.core.scripted import RUNNING, SPEC, Runtime
 
 pytestmark = pytest.mark.anyio
 

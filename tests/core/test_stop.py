@@ -12,7 +12,7 @@ from nemotui.core.errors import FailedError
 from nemotui.core.hardware import Gpu, GpuProcess, Machine
 from nemotui.core.ports import Container
 from nemotui.core.stop import Stopped, Stopping, stop
-from tests.core.test_deploy import RUNNING, Clock, Runtime
+from tests.core.scripted import RUNNING, Clock, Runtime
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.swap import Swap, Swapping, plan_swap, swap
-from tests.core.test_deploy import Clock, Server
+from tests.core.scripted import Clock, Server
 from tests.unasked import Unasked
 
 pytestmark = pytest.mark.anyio
