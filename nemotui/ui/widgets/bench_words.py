@@ -56,7 +56,7 @@ def _own_doubt(point: TimelinePoint) -> str | None:
     if point.worker_cpu is not None and point.worker_cpu > BUSY_LIMIT:
         return f"the client is the bottleneck: a load process takes {point.worker_cpu:.0%} of a core"
     if point.coalesced_share is not None and point.coalesced_share > TOGETHER_LIMIT:
-        return f"{point.coalesced_share:.1%} of the chunks are read together with the one before: TPOT holds, not ITL"
+        return f"TPOT holds, not ITL: {point.coalesced_share:.1%} of the chunks are read together with the one before"
     if point.clock_steps:
         return f"the machine's clock was set {point.clock_steps} times"
     return None
