@@ -397,6 +397,7 @@ async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) ->
     async with console("none") as c:
         await c.press("2")
         await c.until("There is no plan without GPUs")
+        assert "⏎ Deploy" not in c.text  # a key that would do nothing is not offered
         await c.press("enter", "y", "up", "down", "pagedown", "g", "s")
         assert not isinstance(c.app.screen, Preview)
 

@@ -37,6 +37,8 @@ from nemotui.ui.widgets.wishes import no_plans, wishes
 _SHORT = 30  # rows below which the plan needs those of the table more
 _BESIDE = 160  # columns from which the start and the plan stand side by side
 
+_SOMETIMES = ("preview", "copy", "stop", "adopt", "cure", "bundle")  # what there is not always to do
+
 
 class DeployPane(Pane[DeployState]):
     """The table above; below it the start, if there is one, and the selected plan, in one view that scrolls."""
@@ -163,7 +165,7 @@ class DeployPane(Pane[DeployState]):
         if state.hardware != self._hardware:  # other plans altogether
             self._hardware = state.hardware
             table.move_cursor(row=0)
-        offered = tuple(self.check_action(action, ()) for action in ("stop", "adopt", "cure", "bundle"))
+        offered = tuple(self.check_action(action, ()) for action in _SOMETIMES)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
@@ -208,6 +210,8 @@ class DeployPane(Pane[DeployState]):
         """The footer offers what can be done now."""
         state = self.live
         match action:
+            case "preview" | "copy":
+                return state is None or bool(state.choices)
             case "stop":
                 return state is not None and state.running is not None
             case "adopt":
