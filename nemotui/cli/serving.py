@@ -20,6 +20,7 @@ from nemotui.core.ports import Backends, Container, ModelServer, ServerMetrics
 from nemotui.core.show import number
 from nemotui.core.stop import GRACE_S, Stopped, held_words
 from nemotui.core.stop import stop as stopping
+from nemotui.core.swap import left_behind
 from nemotui.core.trouble import slowed
 from nemotui.core.watch import container_url, take_pulse
 
@@ -108,6 +109,11 @@ def _status_text(containers: list[Container], server: dict[str, Any] | None) -> 
         parts.append(table([("CONTAINER", "STATE", "EXIT", "WHOSE", "URL", "IMAGE"), *rows]))
         if others := [c.name for c in containers if not c.ours]:
             parts.append(f"{others[0]} was started by hand: `nemotui adopt --name {others[0]}` makes it ours.")
+        if previous := left_behind(containers):
+            parts.append(
+                f"{previous.name} was stopped for a replacement that nobody has finished:"
+                f" `docker start {previous.name}` starts it again."
+            )
         parts += [f"From a laptop: {tunnel(c)}" for c in containers if c.state == "running" and c.port]
     if server:
         metrics = ServerMetrics(**server["metrics"])

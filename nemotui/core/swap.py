@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,11 +12,13 @@ from nemotui.core.deploy import Created, DeployEvent, Ready, deploy, pull_image
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failed import Failed, refused
 from nemotui.core.lookout import Lookout
+from nemotui.core.namesakes import GONE
 from nemotui.core.plan import ALL_GPUS, ContainerSpec
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer
 from nemotui.core.stop import GRACE_S
 
 _DEFAULT_SHARE: Final = 0.92  # vLLM's own gpu_memory_utilization
+_PREVIOUS: Final = "-previous"
 _WHOLE: Final = 0.98  # of a GPU: more is not to be had
 
 
@@ -134,6 +136,25 @@ async def _back(runtime: ContainerRuntime, old: Container, new: Container | None
     return f"{old.name} is started again as it was."
 
 
+def left_behind(containers: Sequence[Container]) -> Container | None:
+    """A server that was stopped to give its place to another, where nothing of ours runs: nobody finished that."""
+    ours = [container for container in containers if container.ours]
+    if any(container.state not in GONE for container in ours):
+        return None
+    return next((c for c in ours if c.name.endswith(_PREVIOUS) and c.state in ("exited", "dead")), None)
+
+
+async def bring_back(runtime: ContainerRuntime, previous: Container) -> Container:
+    """Start it again under its own name; what has failed in its place is kept for its log."""
+    name = previous.name.removesuffix(_PREVIOUS)
+    for container in await runtime.containers():
+        if container.name == name and container.ours:
+            await _forget(runtime, _failed(name))
+            await runtime.rename(container.id, _failed(name))
+    await runtime.rename(previous.id, name)
+    return await runtime.start_again(previous.id)
+
+
 async def _forget(runtime: ContainerRuntime, name: str) -> None:
     """An earlier one of this name that has ended."""
     for container in await runtime.containers():
@@ -163,7 +184,7 @@ def _next(name: str) -> str:
 
 
 def _previous(name: str) -> str:
-    return f"{name}-previous"
+    return f"{name}{_PREVIOUS}"
 
 
 def _failed(name: str) -> str:

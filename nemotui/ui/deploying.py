@@ -21,7 +21,7 @@ from nemotui.core.ports import Backends, Container
 from nemotui.core.pull import pull
 from nemotui.core.show import gib
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
-from nemotui.core.swap import Swap, Swapping, plan_swap, swap
+from nemotui.core.swap import Swap, Swapping, bring_back, left_behind, plan_swap, swap
 from nemotui.core.watch import local_url
 from nemotui.ui.modals import Ask
 from nemotui.ui.options import Options
@@ -81,6 +81,26 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._failed(error)
         finally:
             await server.close()
+        if self.states["deploy"].failed is not None:
+            await self._offer_previous()
+
+    async def _offer_previous(self) -> None:
+        """A replacement whose console was killed has left the old server stopped."""
+        try:
+            previous = left_behind(await self.b.runtime.containers())
+        except NemotuiError:  # the server's watcher says what is wrong with the engine
+            return
+        if previous is not None:
+            question = f"{previous.name} was stopped for a replacement that nobody has finished. Start it again?"
+            self._agreed(question, "Start it again", "previous", lambda: self._bring_back(previous))
+
+    async def _bring_back(self, previous: Container) -> None:
+        try:
+            container = await bring_back(self.b.runtime, previous)
+        except NemotuiError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(f"{container.name} is started again as it was.")
 
     async def _start(self, events: AsyncGenerator[DeployEvent | Swapping, None]) -> None:
         async for event in self._each(events):

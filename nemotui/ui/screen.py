@@ -102,6 +102,7 @@ class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
         self.query_one("#gpus").focus()
         self._work("machine", self._watch_machine())
         self._work("engine", self._ask_engine())
+        self._work("ask", self._offer_previous())
         self._work("server", self._watch_server())
         self._work("runs", self._watch_runs())
 

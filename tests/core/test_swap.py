@@ -13,7 +13,7 @@ from nemotui.core.failed import Failed
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
-from nemotui.core.swap import Swap, Swapping, plan_swap, swap
+from nemotui.core.swap import Swap, Swapping, bring_back, left_behind, plan_swap, swap
 from tests.core.scripted import Clock, Server
 from tests.unasked import Unasked
 
@@ -167,3 +167,21 @@ async def test_memory_of_the_same_gpus_forbids_it_unless_both_fit(shares: tuple[
 
     assert plan.beside is beside
     assert ("memory of the GPUs" in plan.why_not_beside) is not beside
+
+
+async def test_an_old_server_whose_replacement_was_broken_off_is_found_and_brought_back() -> None:
+    engine = Engine()
+    old = await engine.start(OLD)
+    assert left_behind(await engine.containers()) is None
+    await engine.stop(old.id, grace_s=0)  # and here the console was killed
+    await engine.rename(old.id, "nemotui-previous")
+    successor = await engine.start(OLD)
+    assert left_behind(await engine.containers()) is None  # it may still answer
+    await engine.stop(successor.id, grace_s=0)
+
+    previous = left_behind(await engine.containers())
+    assert previous is not None
+    await bring_back(engine, previous)
+
+    assert engine.names == {"nemotui": "running", "nemotui-failed": "exited"}
+    assert left_behind(await engine.containers()) is None
