@@ -17,7 +17,7 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
 from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics, ToolCallDelta, Usage
 from nemotui.core.sse import DONE, SseDecoder
-from nemotui.core.text import plain, plain_line
+from nemotui.core.text import plain, plain_line, plain_values
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
 _PATIENCE_S = 10.0
@@ -208,6 +208,23 @@ class VllmServer:
             ) from None
         except OverflowError as error:
             raise FailedError("malformed", f"the server's reply is not readable: {error}") from None
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        timeout = httpx.Timeout(_PATIENCE_S, read=None, write=None)  # a body may be as long as the context
+        try:
+            async with self._client.stream("POST", path, json=dict(body), timeout=timeout) as reply:
+                data = await _read_capped(reply)
+                if reply.status_code != 200:
+                    raise _error_reply(reply.status_code, data)
+                return plain_values(msgspec.json.decode(data, type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+        except httpx.ConnectError:
+            raise self._nobody() from None
+        except httpx.HTTPError as error:
+            what = f"the connection to {self.base_url} broke before {path} was answered ({type(error).__name__})"
+            raise FailedError("connection_lost", what, "See `nemotui logs` for what the server says.") from None
+        except (msgspec.MsgspecError, RecursionError) as error:
+            what = f"{path} does not answer with a JSON object ({plain_line(str(error))})"
+            raise FailedError("malformed", what, "Check the port: something else may be listening there.") from None
 
     async def _get(self, path: str, patience_s: float = _PATIENCE_S) -> bytes:
         try:

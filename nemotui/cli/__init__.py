@@ -37,6 +37,7 @@ VERBS = {
     "compare": "compare",
     "report": "report",
     "chat": "chat",
+    "verify": "verify",
     "simulate": "simulate",
 }
 DEFAULT_PROFILE = "2xh100"

@@ -273,6 +273,9 @@ class ModelServer(Protocol):
         Raises `FailedError` on an error reply, an error in mid-stream, or a connection that broke.
         """
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """POST and its whole reply, a JSON object; the caller says how long to wait. Raises as `chat` does."""
+
     async def close(self) -> None: ...
 
 

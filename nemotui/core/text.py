@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 MAX_LINE = 2000
@@ -47,14 +48,14 @@ def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def plain_values(value: Any) -> Any:
-    """JSON values of any depth with every string in them, keys included, as one plain line."""
+def plain_values(value: Any, made: Callable[[str], str] = plain_line) -> Any:
+    """JSON values of any depth with every string in them `made` plain, and every key one plain line."""
     match value:
         case str():
-            return plain_line(value)
+            return made(value)
         case list():
-            return [plain_values(item) for item in value]
+            return [plain_values(item, made) for item in value]
         case dict():
-            return {plain_line(key): plain_values(item) for key, item in value.items()}
+            return {plain_line(key): plain_values(item, made) for key, item in value.items()}
         case _:
             return value
