@@ -13,6 +13,7 @@ from nemotui.cli.output import Answer
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.verb import Invocation, Real, plan_flags, verb
 from nemotui.core.plan import container_spec
+from nemotui.sim.faults import FAULTS
 
 
 @verb(
@@ -26,9 +27,15 @@ from nemotui.core.plan import container_spec
             metavar="S",
             help="Hang after S seconds: no token more, /health 200.",
         ),
+        click.option(
+            "--fault",
+            type=click.Choice(FAULTS),
+            multiple=True,
+            help="Something wrong that `nemotui verify` finds; may be given again.",
+        ),
     ),
 )
-async def simulate(inv: Invocation, stall_after: float | None, **flags: Any) -> Answer:
+async def simulate(inv: Invocation, stall_after: float | None, fault: tuple[str, ...], **flags: Any) -> Answer:
     """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
 
     It speaks vLLM's API on the timing of published hardware: for trying a client, or a script, without a GPU.
@@ -40,6 +47,8 @@ async def simulate(inv: Invocation, stall_after: float | None, **flags: Any) -> 
         spec = container_spec(await chosen(b, plan_request(inv, flags)))
         if stall_after is not None:
             spec = replace(spec, args=(*spec.args, "--stall-after", str(stall_after)))
+        if fault:
+            spec = replace(spec, args=(*spec.args, "--fault", ",".join(fault)))
         answer = await follow_deployment(inv, b, spec)
         if answer.exit_code == 0:
             await serve_on(inv, b, answer)

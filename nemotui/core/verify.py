@@ -83,9 +83,9 @@ async def _tools(ask: Asker) -> AsyncGenerator[TrustCheck, None]:
 
 
 async def _others(ask: Asker, room: int | None) -> AsyncGenerator[TrustCheck, None]:
-    """Anthropic's API, and the two ends of the context."""
+    """Anthropic's API, and the two ends of the context; last the one that some servers die of."""
     yield await _check("messages-api", f"{KNOWN[0].question!r} to /v1/messages", lambda: anthropic_answer(ask))
-    for name, act, size in (("long-input", long_input, "95 %"), ("over-long-input", over_long_input, "110 %")):
+    for name, act, size in (("over-long-input", over_long_input, "110 %"), ("long-input", long_input, "95 %")):
         sent = f"a prompt of {size} of the context ({room or 'n/a'} tokens)"
         if room is None:
             said = "the server does not say how long its context is"

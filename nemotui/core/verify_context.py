@@ -30,7 +30,15 @@ async def long_input(ask: Asker, room: int) -> Verdict:
     wanted = int((room * _FILLED - base - _ANSWER_TOKENS) / line)
     if wanted <= _SOME:
         return Verdict(status="skipped", found=f"a context of {room} tokens has no room for a long input")
-    answer = await _lines(ask, wanted, LONG_PATIENCE_S)
+    try:
+        answer = await _lines(ask, wanted, LONG_PATIENCE_S)
+    except FailedError as error:
+        if await ask.server.healthy():
+            raise
+        means = "One long input ends the server for everybody."
+        fix = f"Lower --max-model-len below {room}, try `--no-enable-prefix-caching`, and see `nemotui logs`."
+        found = f"the server died of it: {error.problem.message}"
+        return Verdict(status="fail", found=found, means=means, fix=fix)
     read = answer.usage.prompt_tokens if answer.usage else 0
     if read < room * (_FILLED - 0.1):
         means = "The input was cut without a word: answers miss what stood in the rest."

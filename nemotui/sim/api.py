@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 
 from nemotui.sim import words
+from nemotui.sim.faults import misheard, spoiled
 from nemotui.sim.live import LiveEngine, Ticket
 from nemotui.sim.metrics import Metrics
 from nemotui.sim.model import Question, Reply, Token, reply
@@ -154,7 +155,9 @@ class Api:
             thinking_token_budget=integer(body, "thinking_token_budget", 0),
             **how,
         )
-        return Generation(self.engine, prompt_tokens, reply(question))
+        faults = self.settings.faults
+        answer = spoiled(reply(misheard(question, faults)), faults)
+        return Generation(self.engine, prompt_tokens, answer)
 
 
 def _check_sampling(body: Mapping[str, Any]) -> None:

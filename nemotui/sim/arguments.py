@@ -14,6 +14,7 @@ from nemotui.core.errors import UsageError
 from nemotui.core.memory import DEFAULT_UTILIZATION, KvDtype, plan_memory
 from nemotui.core.models import Catalog, PublishedRow, Variant, VariantName
 from nemotui.sim.failures import Failure, memory_failure, plan_failure
+from nemotui.sim.faults import FAULTS, NO_REASONING_PARSER, NO_TOOL_PARSER
 from nemotui.sim.machines import DEFAULT_PROFILE, Profile, load_machine, load_profile
 from nemotui.sim.settings import ServerSettings
 from nemotui.sim.timing import fit, timing_for
@@ -94,6 +95,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
             utilization=given.gpu_memory_utilization,
             held={cuda: profile.busy_bytes[gpu] for cuda, gpu in enumerate(visible[:tp]) if gpu in profile.busy_bytes},
         )
+    faults = _faults(given.fault)
     settings = ServerSettings(
         model=model,
         served_model_names=tuple(given.served_model_name or (model,)),
@@ -103,11 +105,12 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         max_num_seqs=given.max_num_seqs,
         max_num_batched_tokens=given.max_num_batched_tokens,
         tensor_parallel_size=tp,
-        reasoning_parser=bool(given.reasoning_parser),
-        tool_parser=bool(given.tool_call_parser) and given.enable_auto_tool_choice,
+        reasoning_parser=bool(given.reasoning_parser) and NO_REASONING_PARSER not in faults,
+        tool_parser=bool(given.tool_call_parser) and given.enable_auto_tool_choice and NO_TOOL_PARSER not in faults,
         api_key=given.api_key,
         speed=given.speed,
         stall_after_s=given.stall_after,
+        faults=faults,
     )
     return ServeArguments(
         settings=settings,
@@ -159,6 +162,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     group.add_argument("--start-seconds", type=float, default=float(ours("START_SECONDS", "8")))
     group.add_argument("--fetch-seconds", type=float, default=float(ours("FETCH_SECONDS", "0")))
     group.add_argument("--stall-after", type=float, default=environment.get(ENVIRONMENT + "STALL_AFTER"))
+    group.add_argument("--fault", default=ours("FAULT", ""), help=f"some of {', '.join(FAULTS)}; comma separated")
     group.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
     return parser
 
@@ -182,6 +186,13 @@ def _mtp_tokens(speculative_config: str) -> int:
         raise UsageError("usage", "--speculative-config is not a JSON object", 'Give {"method": "mtp", …}') from None
 
 
+def _faults(names: str) -> frozenset[str]:
+    faults = frozenset(name for name in names.split(",") if name)
+    if unknown := sorted(faults.difference(FAULTS)):
+        raise UsageError("fault", f"there is no fault {unknown[0]!r}", f"Known: {', '.join(FAULTS)}")
+    return faults
+
+
 def _visible(profile: Profile, uuids: str) -> list[int]:
     """The machine's indices of the GPUs that the container sees, in the order in which CUDA counts them."""
     gpus = load_machine(profile.name).gpus
@@ -192,5 +203,5 @@ def _visible(profile: Profile, uuids: str) -> list[int]:
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
     """vLLM's `non-default args`, without the key and without what vLLM does not have."""
     own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "fetch_seconds", "exit_with_parent"}
-    own.add("stall_after")
+    own |= {"stall_after", "fault"}
     return {k: v for k, v in vars(given).items() if k not in own and v != parser.get_default(k)}

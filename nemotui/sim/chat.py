@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from nemotui.sim.api import Api, ApiError, Generation, compact, event_stream, new_id
-from nemotui.sim.model import Token, render
+from nemotui.sim.knowledge import answer
+from nemotui.sim.model import Token, render, text_of
+
+_SHORT_QUESTION = 400  # characters; longer prompts are not searched for one
 
 
 class ChatEndpoint:
@@ -126,8 +129,15 @@ def start(api: Api, body: Mapping[str, Any]) -> Generation:
         thinking=thinking,
         low_effort=low_effort,
         tool=_tool(api, body, messages, tools),
+        answer=_answer(messages[-1]),
         reasoning_parser=api.settings.reasoning_parser,
     )
+
+
+def _answer(last: Mapping[str, Any]) -> str | None:
+    """What is known: the answer to a short question, or what a tool has said."""
+    text = text_of(last)
+    return f"It is {text}." if last.get("role") == "tool" and text else answer(text[:_SHORT_QUESTION])
 
 
 def modes(body: Mapping[str, Any]) -> tuple[bool, bool]:

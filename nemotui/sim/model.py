@@ -25,6 +25,7 @@ class Token(NamedTuple):
 class Question:
     """A request reduced to what decides the reply. `max_tokens` is at least 1; `tool` is one to call, or None.
 
+    `answer` is what it says after its thinking, where that is known; prose in its place where not.
     `reasoning_parser` off leaves the thinking and its mark in the content, as vLLM without a parser does.
     """
 
@@ -37,6 +38,7 @@ class Question:
     low_effort: bool = False
     thinking_token_budget: int | None = None
     tool: Mapping[str, Any] | None = None
+    answer: str | None = None
     reasoning_parser: bool = True
 
 
@@ -58,7 +60,7 @@ class Reply:
 
 def render(messages: Sequence[Mapping[str, Any]], *, thinking: bool, tools: Sequence[Mapping[str, Any]] = ()) -> str:
     """The prompt that a chat template makes of the messages (ChatML marks, tools in the system turn)."""
-    turns = [(str(m.get("role", "user")), _content(m)) for m in messages]
+    turns = [(str(m.get("role", "user")), _turn(m)) for m in messages]
     system = "\n".join(text for role, text in turns if role == "system")
     if tools:
         system += "\n# Tools\n" + json.dumps([dict(t) for t in tools])
@@ -98,6 +100,10 @@ def _tokens(question: Question, rng: random.Random) -> Iterator[Token]:
         yield Token("mark", _END)
         return
     opening = "\n\n" if question.thinking else ""
+    if question.answer is not None and not (question.ignore_eos or question.min_tokens > said):
+        yield from (Token("content", piece) for piece in _pieces(iter((question.answer,)), opening))
+        yield Token("mark", _END)
+        return
     length = rng.randint(60, 200)
     if question.ignore_eos:
         length = question.max_tokens
@@ -143,10 +149,15 @@ def _value(schema: Mapping[str, Any], rng: random.Random) -> Any:
             return "UTC"
 
 
-def _content(message: Mapping[str, Any]) -> str:
-    """A message's text; content parts other than text are dropped, tool calls are written as JSON."""
+def _turn(message: Mapping[str, Any]) -> str:
+    """A message as its turn in the prompt: tool calls are written as JSON."""
+    calls = message.get("tool_calls")
+    return text_of(message) + (json.dumps(calls) if calls else "")
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """A message's text; content parts other than text are dropped, what a tool said is text."""
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(str(p.get("text", "")) for p in content if isinstance(p, dict))
-    calls = message.get("tool_calls")
-    return str(content or "") + (json.dumps(calls) if calls else "")
+        content = "".join(str(p.get("text") or p.get("content") or "") for p in content if isinstance(p, dict))
+    return str(content or "")

@@ -13,6 +13,7 @@ class ServerSettings:
     """A pretend `vllm serve`. Times are divided by `speed`; `timing` is for speed 1; lengths are tokens.
 
     `stall_after_s`: so long after it has begun to serve, the engine makes no more tokens, as one that hangs.
+    `faults` are names of `sim.faults`; a parser that is missing is off here already.
     `served_model_names`: the first is what replies carry, any of them is accepted.
     """
 
@@ -30,6 +31,7 @@ class ServerSettings:
     version: str = "0.33.0"
     speed: float = 1.0
     stall_after_s: float | None = None
+    faults: frozenset[str] = frozenset()
 
     @property
     def kv_cache_tokens(self) -> int:
