@@ -9,7 +9,7 @@ from nemotui.core.verify_ask import LONG_PATIENCE_S, Asker, Said
 from nemotui.core.verify_checks import Verdict
 
 _LINE: Final = "The quick brown fox runs past the lazy dog, along the river and home.\n"
-_FEW, _SOME = 8, 40  # lines to learn from how many tokens one has
+_FEW, _SOME = 1, 5  # lines to learn from how many tokens one has
 _FILLED: Final = 0.95
 _ANSWER_TOKENS: Final = 4
 _REFUSED: Final = ("http_400", "http_413", "http_422")

@@ -11,6 +11,7 @@ _FEW_WORDS: Final = 40  # below that a repetition says nothing
 _WINDOW: Final = 4
 _LONGEST_WORD: Final = 80
 _RUN = re.compile(r"([^\s\-=_*.|#~])\1{29,}")
+_DRAWING = re.compile(r"[\s\-=_*.|#~`]")  # what Markdown draws with
 _MARKS = re.compile(r"</?think>|<\|im_(?:start|end)\|>")
 _CALL = re.compile(r"</?tool_call>|<function=|<parameter=")
 
@@ -33,7 +34,7 @@ KNOWN: Final = (
     Known("Is 91 a prime number? Answer yes or no.", r"\bno\b|\bnot\b"),
     Known(
         "A train leaves at 9:40 and arrives at 13:05. How long does it take? Answer as hours:minutes.",
-        r"\b0?3 ?(?::|h|hours?,?)? ?(?:and )?25\b",
+        r"\b0?3 ?(?::|h(?:ours?|rs?)?,?) ?(?:and )?25(?!\d)",
     ),
 )
 LONG_QUESTION: Final = "Explain in about 150 words why the sky is blue."
@@ -57,13 +58,13 @@ def unsound(text: str) -> str | None:
         return "it is empty"
     if text.count("\ufffd") > max(2, len(text) // 200):
         return f"{text.count(chr(0xFFFD))} characters are broken UTF-8"
-    if run := _RUN.search(text):
-        return f"it repeats {run.group(1)!r} {len(run.group())} times in a row"
     words = text.split()
+    if run := _RUN.search(" ".join(word for word in words if "/" not in word)):
+        return f"it repeats {run.group(1)!r} {len(run.group())} times in a row"
     if any(len(word) > _LONGEST_WORD and "/" not in word for word in words):
         return f"a word has {max(map(len, words))} letters"
     letters = sum(c.isalnum() for c in text)
-    if letters < 0.5 * sum(not c.isspace() for c in text):
+    if letters < 0.5 * len(_DRAWING.sub("", text)):
         return "most of it is neither letters nor digits"
     if len(words) < _FEW_WORDS:
         return None
