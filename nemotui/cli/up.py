@@ -16,6 +16,7 @@ from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.recommend import plan_text, plans_table
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, verb
+from nemotui.cli.verify import trusted, verdict
 from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
 from nemotui.core.environment import run_environment
@@ -41,7 +42,7 @@ _QUESTION = "In one sentence: what is a Mamba layer good for?"
     ),
 )
 async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
-    """Discover, recommend, deploy, wait until ready, benchmark, chat: the whole loop.
+    """Discover, recommend, deploy, wait until ready, verify, benchmark, chat: the whole loop.
 
     The server goes on afterwards; with --demo it ends with the loop.
     """
@@ -77,6 +78,9 @@ async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
 
 async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: Answer) -> Answer:
     model = deployed.document["request"]["model"]
+    _step(inv, "Trust checks")
+    checked = verdict(await trusted(inv.out, server, model))
+    inv.out.event("verified", checked.document)
     _step(inv, "Quick benchmark")
     spec = BenchSpec(
         base_url=server.base_url,
@@ -102,11 +106,14 @@ async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: 
             inv.out.say(_reply_text(said))
     document = {
         "deployment": deployed.document,
+        "verify": checked.document,
         "bench": measured.document,
         "chat": [said.as_json() for said in replies],
     }
     where = "The pretend server ends here." if inv.demo is not None else f"It serves on at {server.base_url}."
-    return Answer(document, f"\n{where}", exit_code=measured.exit_code, error=measured.error)
+    return Answer(
+        document, f"\n{where}", exit_code=checked.exit_code or measured.exit_code, error=checked.error or measured.error
+    )
 
 
 def _reply_text(said: Reply) -> str:

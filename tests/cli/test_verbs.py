@@ -207,7 +207,15 @@ def test_up_is_the_whole_loop(nemotui: Run) -> None:
     ran = nemotui("up", "--demo", "--speed", "50", "--json")
     assert ran.code == 0
     *events, result = ran.lines
-    assert {event["event"] for event in events} >= {"pulling", "created", "starting", "log", "deployed", "progress"}
+    assert {event["event"] for event in events} >= {
+        "pulling",
+        "created",
+        "starting",
+        "log",
+        "deployed",
+        "verified",
+        "progress",
+    }
     assert result["event"] == "result"
     assert result["deployment"]["reply"]["content"]
     assert result["bench"]["completed"] == 32

@@ -60,7 +60,11 @@ def test_a_model_that_is_not_served(nemotui: Run) -> None:
         {"choices": None},
         {"choices": [None]},
         {"choices": [{"message": 7, "finish_reason": []}], "usage": []},
-        {"choices": [{"message": {"content": HOSTILE, "reasoning": HOSTILE, "tool_calls": [1, {"function": HOSTILE}]}}]},
+        {
+            "choices": [
+                {"message": {"content": HOSTILE, "reasoning": HOSTILE, "tool_calls": [1, {"function": HOSTILE}]}}
+            ]
+        },
         {"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -5, "completion_tokens": 10**30}},
         {"error": {"message": HOSTILE}},
         HOSTILE,

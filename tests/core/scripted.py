@@ -156,6 +156,9 @@ class Server:
     async def metrics(self) -> ServerMetrics:
         return ServerMetrics()
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         self.bodies.append(body)
         if self.chat_error:

@@ -41,6 +41,9 @@ class Scripted:
     def __init__(self, *chunks: ChatChunk) -> None:
         self.chunks = chunks
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         for chunk in self.chunks:
             yield chunk

@@ -84,6 +84,9 @@ class Server:
             raise NO_SERVER
         return ServerMetrics(running=1)
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         yield ChatChunk(at=0)
 

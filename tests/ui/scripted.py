@@ -141,6 +141,9 @@ class Still(Unasked):
     async def metrics(self) -> ServerMetrics:
         return ServerMetrics(running=8, waiting=0, kv_cache_usage=0.14, generation_tokens=4096)
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotImplementedError
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         at = 100.0
         yield ChatChunk(at=at)
