@@ -38,6 +38,7 @@ VERBS = {
     "report": "report",
     "chat": "chat",
     "verify": "verify",
+    "connect": "connect",
     "simulate": "simulate",
 }
 DEFAULT_PROFILE = "2xh100"

@@ -50,7 +50,7 @@ async def backends(
     settings, clock = kept_settings(inv), SystemClock()
     runs, catalog = runs_dir or settings.runs_dir, known(inv, runs_dir)
     given = api_key(settings.api_key_file, settings.base_url)
-    keys, own = KeyFile(settings.key_file, given), _is_own(settings.base_url)
+    keys, own = KeyFile(settings.key_file, given), is_own(settings.base_url)
 
     def key() -> str | None:
         return given or (keys.key() if own else None)
@@ -267,7 +267,7 @@ def api_key(path: Path | None, base_url: str | None = None) -> str | None:
     servers alone: no `base_url`, or a loopback one.
     """
     if path is None:
-        for name in ("NEMOTUI_API_KEY", *(("VLLM_API_KEY",) if _is_own(base_url) else ())):
+        for name in ("NEMOTUI_API_KEY", *(("VLLM_API_KEY",) if is_own(base_url) else ())):
             key = os.environ.get(name, "").strip()
             if not (key.isascii() and key.isprintable()):
                 raise UsageError("api_key", f"{name} does not hold one API key", "Give it the key alone.")
@@ -287,7 +287,8 @@ def api_key(path: Path | None, base_url: str | None = None) -> str | None:
     return text
 
 
-def _is_own(base_url: str | None) -> bool:
+def is_own(base_url: str | None) -> bool:
+    """No server that was named, or one on this machine."""
     if base_url is None:
         return True
     from nemotui.adapters.vllm import is_loopback

@@ -21,6 +21,7 @@ from nemotui.core.verify_text import KNOWN, LONG_QUESTION
 
 _BUDGET: Final = 10  # tokens
 _TOOL_QUESTION: Final = [{"role": "user", "content": "What time is it in UTC? Use the tool."}]
+_WITH_TOOL: Final[Mapping[str, Any]] = {"tools": [TOOL], "tool_choice": "auto"}
 _CALL_ID: Final = "call-0"
 
 T = TypeVar("T")
@@ -33,7 +34,9 @@ async def verify(server: ModelServer, model: str) -> AsyncGenerator[TrustCheck, 
     room = served.max_model_len if served else None
     ask = Asker(server, model, most_tokens=min(MOST_TOKENS, room // 2) if room else MOST_TOKENS)
     first = await _asked(ask.whole(_user(0), "full"))
-    name = await _check("served-name", f"{model!r} to /v1/models and as a request", lambda: _name(models, model, first))
+    name = await checked(
+        "served-name", f"{model!r} to /v1/models and as a request", lambda: _name(models, model, first)
+    )
     yield name
     if name.status == "fail":
         return  # nothing else can be asked
@@ -46,52 +49,51 @@ async def _first_answers(ask: Asker, first: Callable[[], Said]) -> AsyncGenerato
     """One question, whole and streamed and again."""
     sent = f"{KNOWN[0].question!r}, greedy, full thinking"
     streamed = await _asked(ask.streamed(_user(0), "full"))
-    yield await _check("streaming", f"{sent}: streamed and not", lambda: judge.agree(streamed(), first()))
-    yield await _check("usage", f"{sent}: its counts", lambda: judge.usage(first(), streamed()))
+    yield await checked("streaming", f"{sent}: streamed and not", lambda: judge.agree(streamed(), first()))
+    yield await checked("usage", f"{sent}: its counts", lambda: judge.usage(first(), streamed()))
     again = await _asked(ask.whole(_user(0), "full"))
-    yield await _check("repeatable", f"{sent}: twice", lambda: judge.repeatable(first(), again()))
+    yield await checked("repeatable", f"{sent}: twice", lambda: judge.repeatable(first(), again()))
 
 
 async def _modes(ask: Asker) -> AsyncGenerator[TrustCheck, None]:
     """The same questions in each mode, and a budget."""
     full = await _asked(_questions(ask, "full"))
     sent = f"{len(KNOWN)} short questions"
-    yield await _check("thinking-apart", f"{sent}, full thinking", lambda: judge.thinking_apart(full()))
+    yield await checked("thinking-apart", f"{sent}, full thinking", lambda: judge.thinking_apart(full()))
     off = await _asked(_questions(ask, "off"))
-    yield await _check("content", f"{sent}, full thinking and off", lambda: judge.content([*full(), *off()]))
-    yield await _check("thinking-off", f"{sent} with enable_thinking false", lambda: judge.thinking_off(off()))
+    yield await checked("content", f"{sent}, full thinking and off", lambda: judge.content([*full(), *off()]))
+    yield await checked("thinking-off", f"{sent} with enable_thinking false", lambda: judge.thinking_off(off()))
     low = await _asked(_questions(ask, "low"))
-    yield await _check(
+    yield await checked(
         "thinking-low", f"{sent} with low_effort, and without", lambda: judge.thinking_low(low(), full())
     )
-    yield await _check("thinking-budget", f"thinking_token_budget {_BUDGET}", lambda: _budget(ask, full()))
+    yield await checked("thinking-budget", f"thinking_token_budget {_BUDGET}", lambda: _budget(ask, full()))
     both = f"{sent} with known answers"
-    yield await _check("known-answers", both, lambda: judge.known_answers([*enumerate(full()), *enumerate(off())]))
+    yield await checked("known-answers", both, lambda: judge.known_answers([*enumerate(full()), *enumerate(off())]))
     long = await _asked(ask.streamed([{"role": "user", "content": LONG_QUESTION}], "off", max_tokens=400))
-    yield await _check("sound-text", f"{LONG_QUESTION!r}, thinking off", lambda: judge.sound_text(long()))
+    yield await checked("sound-text", f"{LONG_QUESTION!r}, thinking off", lambda: judge.sound_text(long()))
 
 
 async def _tools(ask: Asker) -> AsyncGenerator[TrustCheck, None]:
     """A call, whole and streamed, and what comes of its result."""
-    asked: dict[str, Any] = {"tools": [TOOL], "tool_choice": "auto"}
     sent = "a question with a tool, tool_choice auto"
-    whole = await _asked(_with_tool(ask.whole(_TOOL_QUESTION, "full", **asked)))
-    yield await _check("tool-call", f"{sent}, not streamed", lambda: judge.tool_call(whole()))
-    streamed = await _asked(_with_tool(ask.streamed(_TOOL_QUESTION, "full", **asked)))
-    yield await _check("tool-call-streamed", f"{sent}, streamed", lambda: judge.tool_call(streamed()))
-    yield await _check("tool-result", f"the tool's result, {TOOL_SAID}", lambda: _result(ask, whole, streamed, asked))
+    whole = await _asked(tool_answer(ask))
+    yield await checked("tool-call", f"{sent}, not streamed", lambda: judge.tool_call(whole()))
+    streamed = await _asked(_with_tool(ask.streamed(_TOOL_QUESTION, "full", **_WITH_TOOL)))
+    yield await checked("tool-call-streamed", f"{sent}, streamed", lambda: judge.tool_call(streamed()))
+    yield await checked("tool-result", f"the tool's result, {TOOL_SAID}", lambda: _result(ask, whole, streamed))
 
 
 async def _others(ask: Asker, room: int | None) -> AsyncGenerator[TrustCheck, None]:
     """Anthropic's API, and the two ends of the context; last the one that some servers die of."""
-    yield await _check("messages-api", f"{KNOWN[0].question!r} to /v1/messages", lambda: anthropic_answer(ask))
+    yield await checked("messages-api", f"{KNOWN[0].question!r} to /v1/messages", lambda: anthropic_answer(ask))
     for name, act, size in (("over-long-input", over_long_input, "110 %"), ("long-input", long_input, "95 %")):
         sent = f"a prompt of {size} of the context ({room or 'n/a'} tokens)"
         if room is None:
             said = "the server does not say how long its context is"
             yield TrustCheck(name=name, status="skipped", sent=sent, found=said)
         else:
-            yield await _check(name, sent, lambda act=act, room=room: act(ask, room))  # type: ignore[misc]
+            yield await checked(name, sent, lambda act=act, room=room: act(ask, room))  # type: ignore[misc]
 
 
 def _name(models: Sequence[ServedModel], model: str, first: Callable[[], Said]) -> Verdict:
@@ -121,9 +123,7 @@ async def _budget(ask: Asker, unbounded: Sequence[Said]) -> Verdict:
     return judge.budget(answer, _BUDGET, unbounded)
 
 
-async def _result(
-    ask: Asker, whole: Callable[[], Said], streamed: Callable[[], Said], asked: dict[str, Any]
-) -> Verdict:
+async def _result(ask: Asker, whole: Callable[[], Said], streamed: Callable[[], Said]) -> Verdict:
     calls: list[ToolCall] = []
     for answer in (whole, streamed):
         try:
@@ -142,7 +142,12 @@ async def _result(
         },
         {"role": "tool", "tool_call_id": _CALL_ID, "content": TOOL_SAID},
     ]
-    return judge.tool_result(await ask.streamed(messages, "full", **asked))
+    return judge.tool_result(await ask.streamed(messages, "full", **_WITH_TOOL))
+
+
+async def tool_answer(ask: Asker) -> Said:
+    """What comes of a question with a tool, not streamed."""
+    return await _with_tool(ask.whole(_TOOL_QUESTION, "full", **_WITH_TOOL))
 
 
 async def _with_tool(answer: Awaitable[Said]) -> Said:
@@ -186,7 +191,7 @@ def _raising(error: NemotuiError) -> Callable[[], Any]:
     return again
 
 
-async def _check(name: str, sent: str, made: Callable[[], Verdict | Awaitable[Verdict]]) -> TrustCheck:
+async def checked(name: str, sent: str, made: Callable[[], Verdict | Awaitable[Verdict]]) -> TrustCheck:
     """A judgement beside its question; a request that fails is a check that fails."""
     try:
         made_of = made()

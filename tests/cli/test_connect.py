@@ -1,0 +1,72 @@
+"""`nemotui connect`: recipes for a pretend server, run where we say that they were run."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nemotui.core.connect import CLIENTS, Client, Target, recipe
+from tests.cli.conftest import Run
+
+SECRET = "sk-a-secret-of-the-test"
+
+
+@pytest.mark.parametrize("client", ["curl", "python"])
+def test_what_is_shown_has_been_run(nemotui: Run, client: str) -> None:
+    ran = nemotui("connect", client, "--demo", "--speed", "100", "--json")
+    assert ran.code == 0
+    assert ran.document["ok"]
+    assert ran.document["run"]["exit_code"] == 0
+    assert "Here is the short version." in ran.document["run"]["output"]
+
+
+def test_a_key_is_named_by_file_and_nowhere_written(nemotui: Run, tmp_path: Path) -> None:
+    file = tmp_path / "the key"
+    file.write_text(SECRET + "\n")
+    for client in ("curl", "python", "tau-bench"):
+        ran = nemotui(
+            *("connect", client, "--demo", "--speed", "100", "--json", "--api-key-file", str(file)),
+            env={"VLLM_API_KEY": SECRET},
+        )
+        assert ran.code == 0, ran.err
+        assert f"$(cat '{file}')" in ran.document["recipe"]
+        assert SECRET not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("client", ["claude-code", "tau-bench"])
+def test_the_side_of_the_server_is_tested(nemotui: Run, client: str) -> None:
+    ran = nemotui("connect", client, "--demo", "--speed", "100")
+    assert ran.code == 0
+    assert "ok    tool-call" in ran.out
+    assert "Not run by us" in ran.out
+
+
+@pytest.mark.parametrize("client", ["claude-code", "tau-bench"])
+def test_what_cannot_work_is_said_with_its_reason(nemotui: Run, client: str) -> None:
+    ran = nemotui("connect", client, "--demo", "--json", "--speed", "100", env={"NEMOTUI_SIM_FAULT": "no-tool-parser"})
+    assert ran.code == 1
+    assert ran.document["recipe"] is None
+    assert "--enable-auto-tool-choice" in ran.document["error"]["fix"]
+
+
+def test_other_variables_of_claude_are_named_without_their_values(nemotui: Run) -> None:
+    ran = nemotui("connect", "claude-code", "--demo", "--speed", "100", env={"ANTHROPIC_MODEL": SECRET})
+    assert ran.code == 0
+    assert "unset ANTHROPIC_MODEL" in ran.out
+    assert SECRET not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_hostile_name_stays_a_word(client: Client) -> None:
+    name = "m'; touch owned; echo '$(id)`id`\""
+    text = recipe(client, Target(base_url="http://127.0.0.1:1", model=name, key="$(cat k)"))
+    assert subprocess.run(["bash", "-n", "-c", text], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("client", ["curl", "python"])
+def test_a_hostile_name_runs_nothing(client: Client, tmp_path: Path) -> None:
+    text = recipe(client, Target(base_url="http://127.0.0.1:1", model="'; touch owned; '\nEND\ntouch owned\n"))
+    subprocess.run(["bash", "-c", text], cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert not (tmp_path / "owned").exists()
