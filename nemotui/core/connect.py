@@ -1,4 +1,4 @@
-"""Recipes that connect a client to one server: its URL, its model's name, and its key from a file, never written out."""
+"""Recipes that connect a client to one server: its URL, its model's name, and its key by file, never written out."""
 
 from __future__ import annotations
 
