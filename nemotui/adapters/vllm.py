@@ -217,8 +217,8 @@ class VllmServer:
                 if reply.status_code != 200:
                     raise _error_reply(reply.status_code, data)
                 return plain_values(msgspec.json.decode(data, type=dict[str, Any]), plain)  # type: ignore[no-any-return]
-        except httpx.ConnectError:
-            raise self._nobody() from None
+        except httpx.ConnectError as error:
+            raise self._nobody(error) from None
         except httpx.HTTPError as error:
             what = f"the connection to {self.base_url} broke before {path} was answered ({type(error).__name__})"
             raise FailedError("connection_lost", what, "See `nemotui logs` for what the server says.") from None
