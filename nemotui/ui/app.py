@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from nemotui.core.ports import Backends
+from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import key_name
 from nemotui.ui.options import Options
 from nemotui.ui.screen import MainScreen
@@ -51,7 +52,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
     ]
 
     def __init__(self, backends: Backends, options: Options) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.backends = backends
         self.options = options
         self.register_theme(DARK)

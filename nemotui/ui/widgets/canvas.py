@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.events import Resize
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -15,6 +16,8 @@ from textual.visual import RenderOptions
 from textual.widget import Widget
 
 _GAP = 8  # cells that stayed between two that changed: going over them is dearer than drawing them
+
+_RULES: RulesMap = {"text_wrap": "nowrap", "text_overflow": "ellipsis"}  # looking where to wrap a line is dear
 
 
 class Canvas(Widget):
@@ -60,10 +63,8 @@ class Canvas(Widget):
 
     def _strip(self, line: Content) -> Strip:
         width = self.size.width
-        if line.cell_length > width:
-            line = line.truncate(width, ellipsis=True)
         style = self.visual_style  # kept by Textual, while `rich_style` is put together anew each time
-        strips = line.render_strips(width, 1, style, RenderOptions(self._get_style, {}))
+        strips = line.render_strips(width, 1, style, RenderOptions(self._get_style, _RULES))
         return (strips[0] if strips else Strip([])).extend_cell_length(width, style.rich_style)
 
 

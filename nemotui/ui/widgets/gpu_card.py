@@ -56,7 +56,8 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
     free = "n/a" if gpu.memory_free_bytes is None else f"{gpu.memory_free_bytes / 2**30:.1f}"
     load = picture(trace.utilization.columns, room, load_lines if room else 1)
     power = picture(trace.power.columns, room, 1)
-    rows = [title, row("memory", used_words(gpu), memory_bar(gpu, room), f"{free} free{reserved}")]
+    memory = memory_bar(gpu.memory_used_bytes, gpu.memory_reserved_bytes, gpu.memory_total_bytes, room)
+    rows = [title, row("memory", used_words(gpu), memory, f"{free} free{reserved}")]
     for y, cells in enumerate(load[:-1]):  # the words stand at the foot, where an idle GPU's columns are
         rows.append(row("", "", Content.styled(cells, "$secondary"), "▔ 100 %" if y == 0 else ""))
     rows.append(
@@ -66,14 +67,12 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
     return rows + _below(gpu, selected, width)
 
 
-def memory_bar(gpu: Gpu, width: int) -> Content:
+def memory_bar(used: int | None, reserved: int | None, total: int | None, width: int) -> Content:
     """Used and reserved on the whole; dots where it is unknown."""
-    if gpu.memory_used_bytes is None or not gpu.memory_total_bytes or width <= 0:
+    if used is None or not total or width <= 0:
         return Content.styled("·" * max(width, 0), "$muted")
-    parts = [(gpu.memory_used_bytes, "█", "$primary"), (gpu.memory_reserved_bytes or 0, "▒", "$muted")]
-    return stacked(
-        [part for part in parts if part[0] / gpu.memory_total_bytes * width >= 0.5], gpu.memory_total_bytes, width
-    )
+    parts = [(used, "█", "$primary"), (reserved or 0, "▒", "$muted")]
+    return stacked([part for part in parts if part[0] / total * width >= 0.5], total, width)
 
 
 def _below(gpu: Gpu, selected: bool, width: int) -> list[Content]:

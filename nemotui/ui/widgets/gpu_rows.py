@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from textual.content import Content
 
@@ -66,15 +67,27 @@ def gpu_rows(
         texts = _cells(gpu)
         cells = columns([(texts[title], size) for title, size, _ in shown])
         load = picture(traces.get(gpu.uuid, Trace()).utilization.columns, load_width, 1)[0]
-        pictures = [memory_bar(gpu, bar_width)] if bar_width else []
-        pictures += [Content.styled(load, "$secondary")] if load_width else []
         quiet = "$muted" if gpu.age_s is not None or not gpu.visible else ""
-        lines.append(Content("  ").join([Content.assemble(here, (cells, quiet)), *pictures]))
+        memory = (gpu.memory_used_bytes, gpu.memory_reserved_bytes, gpu.memory_total_bytes)
+        lines.append(_row(here, (cells, quiet), memory, bar_width, load))
         below = [*trouble_lines(gpu, width - _INDENT), *note_lines(gpu, width - _INDENT)]
         if words := silence(gpu):
             below.insert(0, Content.styled(f"{sign(gpu)} {words}", TONES.get(gpu.state, "$error")))
         lines += [Content.assemble(here, "    ", line) for line in below]
     return lines, at
+
+
+@lru_cache(maxsize=64)  # few rows change from one sample to the next
+def _row(
+    here: tuple[str, str],
+    cells: tuple[str, str],
+    memory: tuple[int | None, int | None, int | None],
+    bar_width: int,
+    load: str,
+) -> Content:
+    pictures = [memory_bar(*memory, bar_width)] if bar_width else []
+    pictures += [Content.styled(load, "$secondary")] if load else []
+    return Content("  ").join([Content.assemble(here, cells), *pictures])
 
 
 def holder_lines(gpus: Sequence[Gpu]) -> list[Content]:
