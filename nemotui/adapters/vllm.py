@@ -24,8 +24,8 @@ _PATIENCE_S = 10.0
 _METRICS_PATIENCE_S = 3.0  # asked every two seconds, by a console that has other things to show
 
 
-class _TooSlowError(NothingThereError):
-    """It may answer yet, but nobody waits for it any longer."""
+class _NoWholeAnswerError(NothingThereError):
+    """Somebody is there, but the answer broke off, or nobody waits for it any longer."""
 
 
 class _Function(msgspec.Struct):
@@ -168,8 +168,8 @@ class VllmServer:
     async def metrics(self) -> ServerMetrics:
         try:
             text = (await self._get("/metrics", _METRICS_PATIENCE_S)).decode("utf-8", "replace")
-        except (FailedError, _TooSlowError):
-            return ServerMetrics()  # another engine, /metrics is off, or busy: everything is unknown
+        except (FailedError, _NoWholeAnswerError):
+            return ServerMetrics()  # another engine, /metrics is off, broken or busy: all unknown
         return parse_metrics(text)
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
@@ -234,11 +234,15 @@ class VllmServer:
                     raise _error_reply(reply.status_code, body)
                 return body
         except (httpx.TimeoutException, TimeoutError):
-            raise _TooSlowError(
+            raise _NoWholeAnswerError(
                 "no_server", f"{self.base_url} did not answer within {patience_s:.0f} s", "See `nemotui status`."
             ) from None
-        except httpx.HTTPError as error:
+        except httpx.ConnectError as error:
             raise self._nobody(error) from None
+        except httpx.HTTPError:
+            raise _NoWholeAnswerError(
+                "no_server", f"{self.base_url} broke off its answer to {path}", "See `nemotui logs`."
+            ) from None
 
     def _nobody(self, error: httpx.HTTPError) -> NothingThereError:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):

@@ -253,6 +253,14 @@ async def test_metrics_that_take_too_long_are_unknown_and_nothing_else_is_lost(m
         await server.close()
 
 
+@pytest.mark.parametrize("data", [None, reply(200, b"vllm:num_requests_running 1\n")[:-9]], ids=["reset", "partial"])
+async def test_metrics_that_break_off_are_unknown_and_nothing_else_is_lost(data: bytes | None) -> None:
+    with raw_server(lambda _: data) as url:
+        server = VllmServer(url)
+        assert await server.metrics() == ServerMetrics()
+        await server.close()
+
+
 def test_drafted_and_accepted_tokens_of_mtp() -> None:
     names = ("draft_tokens", "accepted_tokens")
     text = "".join(f'vllm:spec_decode_num_{name}_total{{engine="0"}} {n}\n' for n, name in enumerate(names, 7))

@@ -16,7 +16,7 @@ import docker
 import pytest
 
 from nemotui.core.plan import LABEL
-from tests.perf.test_console import on_pty
+from tests.perf.test_console import Pty, on_pty
 from tests.real import image
 from tests.real.parts import require
 from tests.real.test_log_flood import FLOOD
@@ -77,21 +77,33 @@ def test_keys_are_painted_while_a_flood_is_read(tmp_path: Path, flood_image: str
     assert times[7] < KEY_MS
 
 
+def busy_share(console: Pty, tag: str) -> float:
+    """What of a core the console takes while a container writes steadily."""
+    console.key(b"3")
+    with flooding(tag, BUSY_RATE, BUSY_S + 15):
+        console.until(b"of a flood")
+        console.drain(6)  # by then as many lines are kept as ever will be
+        began, used = time.monotonic(), cpu_s(console.pid)
+        written = console.drain(BUSY_S)
+        share = (cpu_s(console.pid) - used) / (time.monotonic() - began)
+    console.key(b"q")
+    print(f"\n{BUSY_RATE:,} lines/s: {share:.1%} of a core, {written / BUSY_S / 1024:.0f} KiB/s to the terminal")
+    return share
+
+
 def test_two_thousand_lines_a_second_cost_little(tmp_path: Path, flood_image: str) -> None:
     simulate = [sys.executable, "-m", "nemotui", "simulate", "--port", "8765", "--json"]
     with (
         subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server,
         on_pty(["--base-url", "http://127.0.0.1:8765"], tmp_path) as console,
     ):
-        console.until(b"nemotron-super")  # a start would be read for its phases too
-        console.key(b"3")
-        with flooding(flood_image, BUSY_RATE, BUSY_S + 15):
-            console.until(b"of a flood")
-            console.drain(6)  # by then as many lines are kept as ever will be
-            began, used = time.monotonic(), cpu_s(console.pid)
-            written = console.drain(BUSY_S)
-            share = (cpu_s(console.pid) - used) / (time.monotonic() - began)
-        console.key(b"q")
+        console.until(b"nemotron-super")
+        share = busy_share(console, flood_image)
         server.send_signal(signal.SIGINT)
-    print(f"\n{BUSY_RATE:,} lines/s: {share:.1%} of a core, {written / BUSY_S / 1024:.0f} KiB/s to the terminal")
     assert share < MOST_OF_A_CORE
+
+
+def test_so_they_do_of_a_start_whose_phases_are_read(tmp_path: Path, flood_image: str) -> None:
+    with on_pty([], tmp_path) as console:
+        console.until(b"GPUs")
+        assert busy_share(console, flood_image) < MOST_OF_A_CORE

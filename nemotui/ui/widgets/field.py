@@ -14,3 +14,7 @@ class Field(Input):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Ctrl+C copies where something is selected; else it is the console's."""
         return action != "copy" or bool(self.selected_text)
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """What is typed is no key of a pane. Textual does not know the slash by its name."""
+        return key == "slash" or super().check_consume_key(key, character)

@@ -22,10 +22,10 @@ def head_words(state: LogsState, held: int | None) -> Content:
         (f"{container.state}{code}", _STATES.get(container.state, "$muted")),
         (f"  {state.total:,} line{'' if state.total == 1 else 's'}", "$muted"),
     ]
+    if held is not None:  # before all else, so that it is read where there is little room
+        parts.insert(0, (f"paused, {held:,} new line{'' if held == 1 else 's'}, f to follow  ", "bold $warning"))
     if state.dropped:
         parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
-    if held is not None:
-        parts.append((f"  paused, {held:,} new line{'' if held == 1 else 's'}, f to follow", "bold $warning"))
     if state.problem is not None:
         parts.append((f"  {state.problem}", "$error"))
     return Content.assemble(*parts)
