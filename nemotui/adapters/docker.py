@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes 
 T = TypeVar("T")
 
 _START_S = 60  # a start may wait for the NVIDIA hook
-_LINES_AHEAD = 4096
+_LINES_AHEAD = 2048
 _BATCH_S = 0.05  # between two batches of a log that is followed: a flood comes in few large ones
 _KEY = "VLLM_API_KEY"
 

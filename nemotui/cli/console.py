@@ -19,6 +19,9 @@ from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, ver
 from nemotui.core.errors import UsageError
 from nemotui.core.recommend import plan_without_gpu
 
+# Python's 5 ms, once for each thread that reads a flood, is what a key would wait at each step to the screen.
+_HANDS_OVER_S = 0.001
+
 
 @verb(
     example="nemotui --demo 2xb200",
@@ -43,6 +46,7 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     from nemotui.ui.app import NemotuiApp
     from nemotui.ui.options import Options
 
+    sys.setswitchinterval(_HANDS_OVER_S)
     request = plan_request(inv, flags, extra)
     async with backends(inv) as b:
         options = Options(
