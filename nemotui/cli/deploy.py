@@ -79,7 +79,7 @@ async def deploy(
     if extra and not extra[0].startswith("-"):
         raise UsageError("usage", f"unexpected argument {extra[0]!r}", "Arguments for vLLM come after --.")
     async with backends(inv) as b:
-        plan = await chosen(b, plan_request(inv, flags, extra))
+        plan = await chosen(b, plan_request(inv, flags, extra), replaces=replace)
         spec = with_variables(container_spec(plan), variables)
         if dry_run:
             await keep_key(inv, b, spec)

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from nemotui.cli.backends import best, kept_settings, pretend_port
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import UsageError
+from nemotui.core.hardware import given_back
 from nemotui.core.keeping import Keeping
-from nemotui.core.plan import Plan
+from nemotui.core.plan import LABEL, Plan
 from nemotui.core.ports import Backends
 from nemotui.core.reach import is_open
 from nemotui.core.recommend import PlanRequest, plan_without_gpu, recommend
@@ -71,13 +72,17 @@ def plan_request(inv: Invocation, flags: Mapping[str, Any], extra_args: tuple[st
     )
 
 
-async def chosen(b: Backends, request: PlanRequest) -> Plan:
-    """The best plan that these flags allow."""
+async def chosen(b: Backends, request: PlanRequest, *, replaces: bool = False) -> Plan:
+    """The best plan that these flags allow; with `replaces` the server of that name has given its GPUs back."""
     if request.no_gpu:
         if request.model_path is None:
             raise UsageError("usage", "--no-gpu needs a model that a CPU can run", "Name it with --model-path.")
         return plan_without_gpu(request, b.catalog)
-    return best(recommend(await b.probe.sample(), b.catalog, request))
+    machine = await b.probe.sample()
+    if replaces:
+        theirs = [c for c in await b.runtime.containers() if c.ours and c.name == (request.name or LABEL)]
+        machine = given_back(machine, [name for c in theirs for name in (c.name, c.id)])
+    return best(recommend(machine, b.catalog, request))
 
 
 def _reaches_a_container(value: str | None) -> bool:

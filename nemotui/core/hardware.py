@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nemotui.core.errors import NothingThereError, Problem
@@ -189,3 +189,26 @@ class NoGpusError(NothingThereError):
         assert problem is not None
         super().__init__(problem.kind, problem.message, problem.fix)
         self.machine = machine
+
+
+def given_back(machine: Machine, names: Collection[str]) -> Machine:
+    """The machine as it will be when a container has gone, by its name or id: what its processes hold is free then."""
+
+    def freed(gpu: Gpu) -> Gpu:
+        its = [process for process in gpu.processes if process.container and _is_one(process.container, names)]
+        held = sum(process.memory_bytes or 0 for process in its)
+        if not held or gpu.memory_free_bytes is None:
+            return gpu
+        used = gpu.memory_used_bytes
+        return replace(
+            gpu,
+            memory_free_bytes=gpu.memory_free_bytes + held,
+            memory_used_bytes=None if used is None else max(0, used - held),
+            processes=tuple(process for process in gpu.processes if process not in its),
+        )
+
+    return replace(machine, gpus=tuple(map(freed, machine.gpus)))
+
+
+def _is_one(said: str, names: Collection[str]) -> bool:
+    return any(name == said or name.startswith(said) for name in names)

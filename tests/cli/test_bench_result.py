@@ -74,7 +74,7 @@ def test_two_at_one_server_know_of_each_other(nemotui: Run, server: str) -> None
     assert f"Another benchmark goes on at this server: {name}" in ran.err
     assert result(ran.lines)["metadata"]["beside"] == [name]
     text = nemotui("bench", "--attach", "latest").out
-    assert f"another benchmark, {name}, was going on there" in text
+    assert text.count(name) == 1  # said once, by whoever noticed it
     stopped = nemotui("bench", "--stop", name, "--json")
     assert result(stopped.lines)["server_side"]["other_requests"] is not None
 

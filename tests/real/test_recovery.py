@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,14 +150,14 @@ def test_a_killed_deploy_leaves_a_start_that_status_finds(
     home: dict[str, str], script_image: Callable[[str], str], name: str, port: int
 ) -> None:
     environment = {**os.environ, **home}
-    argv = ["python", "-m", "nemotui", "deploy", *words(script_image(SLOW), name, port), "--anyway", "--json"]
+    argv = [sys.executable, "-m", "nemotui", "deploy", *words(script_image(SLOW), name, port), "--anyway", "--json"]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as deploy:
         assert deploy.stdout is not None
         for line in deploy.stdout:
             if '"event":"starting"' in line:
                 deploy.kill()
                 break
-    argv = ["python", "-m", "nemotui", "status", "--json"]
+    argv = [sys.executable, "-m", "nemotui", "status", "--json"]
     status = subprocess.run(
         argv, env=environment, capture_output=True, text=True, check=False
     )  # 3: it does not serve yet

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.failed import Failed
-from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.hardware import Gpu, Machine, given_back
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import GIB
 from nemotui.core.models import Catalog
@@ -129,6 +129,13 @@ class DeployState:
         return ended if isinstance(ended, Failed) else None
 
     @property
+    def _ours(self) -> Container | None:
+        """The server of ours that fills GPUs: the one that runs, or has just become ready and was not listed yet."""
+        ended = self.launch.ended if self.launch else None
+        container = self.running or (ended.container if isinstance(ended, Ready) else None)
+        return container if container is not None and container.ours else None
+
+    @property
     def _plans_now(self) -> bool:
         """While a server of ours fills the GPUs, their free memory is no news: the plans stay what they were."""
         return self.cpu is None and not self.starting and (self.machine is None or self.running is None)
@@ -140,6 +147,8 @@ class DeployState:
         machine = self.imagined or self.machine
         if machine is None or self.cpu is not None:
             return replace(self, plans=())
+        if self.imagined is None and (ours := self._ours) is not None:
+            machine = given_back(machine, (ours.name, ours.id))  # another plan takes its place
         try:
             plans = recommend(machine, self.catalog, self.request)
         except NemotuiError as error:
@@ -153,7 +162,9 @@ class DeployState:
             launch = None
         if (container, launch) == (self.container, self.launch):
             return self
-        return replace(self, container=container, launch=launch)
+        changed = replace(self, container=container, launch=launch)
+        # A server that is found after the GPUs were seen: plans that would take its place have its GPUs.
+        return changed._planned() if changed._ours and not self._ours else changed
 
 
 def _matters(gpu: Gpu) -> Hashable:
