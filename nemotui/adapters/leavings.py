@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from nemotui.adapters import threads
+from nemotui.adapters.runs import RunsFolder
 from nemotui.core.errors import FailedError, NemotuiError
 from nemotui.core.leavings import Leaving
 from nemotui.core.models import Catalog
 from nemotui.core.ports import Container
-from nemotui.core.stores import RunStore
 from nemotui.core.text import plain_line
 
 
@@ -36,7 +36,7 @@ class LeftHere:
         self,
         *,
         engine: Engine | None,
-        runs: RunStore,
+        runs: RunsFolder,
         catalog: Catalog,
         hf_cache: Path,
         vllm_cache: Path,
@@ -61,9 +61,7 @@ class LeftHere:
                 engine = list(await self._engine.leftovers())
             except NemotuiError as error:  # without an engine nobody knows who uses the caches
                 in_use = f"the engine cannot be asked who uses it: {error.problem.message}"
-        runs = [
-            (Path(run.path), "it is going on" if run.status == "running" else "") for run in await self._runs.runs()
-        ]
+        runs = [(run, "it is going on" if goes_on else "") for run, goes_on in await self._runs.folders()]
         return engine + await threads.call(lambda: list(self._on_disk(in_use, runs)))
 
     async def remove(self, leaving: Leaving) -> None:

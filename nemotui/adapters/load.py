@@ -11,6 +11,7 @@ from typing import Any
 
 from nemotui.adapters import apart
 from nemotui.adapters.published import beside_published
+from nemotui.adapters.runs import sound
 from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.bench_summary import Summary, summarise
 from nemotui.core.beside import beside
@@ -104,8 +105,10 @@ class LoadProcess:
             read = _of_the_dead if _status(directory) == "interrupted" else RunDirectory.result
             # A version before or after this one may not have written every field.
             unknown = {**Summary(directory.spec()).result(0.0), "complete": True, "reason": None}
-            result = {**unknown, **plain_values(read(directory)), "run": run}
-        except (OSError, ValueError) as error:
+            told = plain_values(sound(dict(read(directory))))
+            parts = {name: {**unknown[name], **(told.get(name) or {})} for name in ("clock", "as_vllm")}
+            result = {**unknown, **told, **parts, "run": run}
+        except (OSError, ValueError, RecursionError) as error:
             raise FailedError("no_result", f"{run} has no readable result: {plain_line(str(error))}") from None
         if problem := result.get("error"):
             kind = NothingThereError if problem["kind"] == "no_server" else FailedError

@@ -11,7 +11,7 @@ import msgspec
 from nemotui.core.bench import published_comparison
 from nemotui.core.hardware import Machine
 from nemotui.core.models import Catalog, PublishedRow
-from nemotui.core.plan import ALL_GPUS, LABEL
+from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
 from nemotui.core.predict import published_row
 from nemotui.rundir import RunDirectory
@@ -31,15 +31,6 @@ def measured_on(run: Path) -> tuple[Machine, Container] | None:
         return machine, msgspec.convert(environment.get("container"), Container)
     except (OSError, ValueError, RecursionError):
         return None
-
-
-def gpus_of(run: str) -> int | None:
-    """How many GPUs the server of a run was given; None of a server that is not ours."""
-    on = measured_on(Path(run))
-    if on is None:
-        return None
-    machine, container = on
-    return (len(machine.gpus) if container.gpus == ALL_GPUS else len(container.gpus)) or None
 
 
 def row_of(run: str, catalog: Catalog) -> PublishedRow | None:

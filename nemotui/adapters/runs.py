@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nemotui.core.compare import Noise, noise
+from nemotui.adapters import threads
+from nemotui.core.bench import BenchSpec
+from nemotui.core.compare import FIGURES, TIMES, Noise, noise
+from nemotui.core.environment import gpus_measured
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import Part
 from nemotui.core.report import ReportRun
 from nemotui.core.stores import StoredRun
+from nemotui.core.sweep import GROUP, SweepPoint, sweep_point
 from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
 
 _NEWEST = 100  # one that goes on is among them
+_COUNTS = ("completed", "failed", "num_prompts", "input_len", "output_len", "duration")
+_MAPPINGS = ("clock", "errors", "as_vllm", "metadata")
+_ALIKE = ("input_len", "output_len", "mode", "time_scale")
 _REPEATS_AMONG = 500  # runs, newest first: older ones were measured on another day
 
 
@@ -27,16 +34,22 @@ class RunsFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def runs(self) -> list[StoredRun]:
-        """All of them, newest first. What cannot be read is listed as broken."""
-        return [stored(path) for path in self._paths()]
-
     async def listed(self, limit: int, containing: str = "") -> tuple[list[StoredRun], int]:
-        """The newest `limit` whose name or model contains a text, and how many more there are; only those are read."""
+        """The newest `limit` whose name, label or model contains a text, and how many more there are.
+
+        Only those are read; what cannot be read is listed as broken.
+        """
+        return await threads.call(self._listed, limit, containing.casefold())
+
+    def _listed(self, limit: int, containing: str) -> tuple[list[StoredRun], int]:
         paths = self._paths()
         if containing:
-            paths = [path for path in paths if containing in path.name or containing in _model(path)]
+            paths = [path for path in paths if containing in f"{path.name} {_known_by(path)}".casefold()]
         return [stored(path) for path in paths[:limit]], max(len(paths) - limit, 0)
+
+    async def folders(self) -> list[tuple[Path, bool]]:
+        """Every run's directory, newest first, and whether it goes on; nothing else is read."""
+        return await threads.call(lambda: [(path, RunDirectory(path).status() == "running") for path in self._paths()])
 
     async def label(self, run: StoredRun, label: str) -> StoredRun:
         """Give it another label; its name stays, since others may have noted it."""
@@ -57,7 +70,7 @@ class RunsFolder:
         if not RunDirectory(path).exists():
             raise FailedError("no_run", f"{run.name} is no run directory", f"Remove {plain_line(run.path)} yourself.")
         try:
-            shutil.rmtree(path)
+            await threads.call(shutil.rmtree, path)
         except OSError as error:
             raise FailedError("not_deleted", f"{run.name} cannot be deleted: {plain_line(str(error))}") from None
 
@@ -65,30 +78,43 @@ class RunsFolder:
         """The noise of its figures, from its own requests."""
         if run.spec is None or run.result is None:
             return {}
-        return noise(run.spec, RunDirectory(Path(run.path)).requests(), run.result.get("completed") or 0)
+        requests = RunDirectory(Path(run.path)).requests
+        spec, completed = run.spec, run.result.get("completed") or 0
+        return await threads.call(lambda: noise(spec, requests(), completed))
 
     async def repeats(self, run: StoredRun) -> list[Mapping[str, Any]]:
         """The results of all finished runs of the same setup, this one too: same load, server, flags and GPUs."""
         if run.spec is None:
             return []
-        setup = _setup(run)
+        return await threads.call(self._repeats, _setup(run))
+
+    def _repeats(self, setup: tuple[object, ...]) -> list[Mapping[str, Any]]:
         return [
             one.result
             for one in (stored(path) for path in self._paths()[:_REPEATS_AMONG])
             if one.result is not None and _clean(one.result) and _setup(one) == setup
         ]
 
+    async def swept(self, spec: BenchSpec) -> list[SweepPoint]:
+        """The sound points of earlier sweeps of the same lengths and mode."""
+        return await threads.call(lambda: list(self._swept(spec)))
+
+    def _swept(self, spec: BenchSpec) -> Iterator[SweepPoint]:
+        for run in (stored(path) for path in self._paths()[:_REPEATS_AMONG]):
+            asked, result = run.spec, run.result
+            if asked is None or result is None or asked.metadata.get("group") != GROUP or not _clean(result):
+                continue
+            if all(getattr(asked, name) == getattr(spec, name) for name in _ALIKE):
+                known = {**dict.fromkeys(("output_throughput", "mean_tpot_ms", "errors")), **dict.fromkeys(TIMES)}
+                yield sweep_point(asked.max_concurrency or 0, {**known, **result}, gpus_measured(_environment(run)))
+
     async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
         """What a report says of it; `result` as `LoadRunner.result` tells it."""
         directory = RunDirectory(Path(run.path))
-        try:
-            environment = directory.environment()
-        except (OSError, ValueError):
-            environment = {}
         return ReportRun(
             name=run.name,
             result=result,
-            environment=plain_values(environment),
+            environment=plain_values(_environment(run)),
             timeline=tuple(directory.timeline()[0]),
         )
 
@@ -100,6 +126,18 @@ class RunsFolder:
         except (OSError, ValueError):
             gaps = None
         return Part(name=run.name, spec=directory.spec(), result=result, requests=directory.requests(), gaps=gaps)
+
+    async def write_report(self, run: StoredRun, name: str, text: str) -> str:
+        """Keep a report in the run's directory: its path. Raises `FailedError` where it cannot be written."""
+        path = Path(run.path) / name
+        part = path.with_name(f".{name}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise FailedError("not_written", f"{plain_line(str(path))} cannot be written: {error.strerror}") from None
+        return str(path)
 
     async def running(self) -> list[StoredRun]:
         """Those that go on now, newest first."""
@@ -127,7 +165,9 @@ class RunsFolder:
 
     def _paths(self) -> list[Path]:
         try:
-            return sorted((path for path in self._folder.iterdir() if path.is_dir()), key=_newest, reverse=True)
+            with os.scandir(self._folder) as entries:  # which tells a folder without asking for each
+                names = [entry.name for entry in entries if entry.is_dir()]
+            return [self._folder / name for name in sorted(names, key=_newest, reverse=True)]
         except FileNotFoundError:
             return []
 
@@ -139,11 +179,11 @@ def _at(name: str) -> StoredRun:
     return stored(path)
 
 
-def _newest(path: Path) -> tuple[str, int, str]:
+def _newest(name: str) -> tuple[str, int, str]:
     """Names begin with the time; the second run of one second and label ends in `-2`."""
-    time, _, rest = path.name.partition("-")
+    time, _, rest = name.partition("-")
     number = rest.rpartition("-")[2]
-    return time, int(number) if number.isdecimal() else 1, path.name
+    return time, int(number) if number.isdecimal() else 1, name
 
 
 def stored(path: Path) -> StoredRun:
@@ -151,18 +191,44 @@ def stored(path: Path) -> StoredRun:
     directory, name = RunDirectory(path), plain_line(path.name)
     try:
         spec, status = directory.spec(), directory.status()
-        result = {**directory.result(), "run": str(path)} if status == "finished" else None
+        spec = replace(spec, label=_plain(spec.label), model=_plain(spec.model))
+        result = {**plain_values(sound(directory.result())), "run": str(path)} if status == "finished" else None
         ended_at = directory.ended() if status == "finished" else None
+    except FileNotFoundError:
+        return StoredRun(name=name, path=str(path), status="broken", problem="it holds no run")
     except (OSError, ValueError, RecursionError) as error:
         return StoredRun(name=name, path=str(path), status="broken", problem=plain_line(str(error)))
     return StoredRun(name=name, path=str(path), status=status, spec=spec, result=result, ended_at=ended_at)
 
 
-def _model(path: Path) -> str:
+def sound(result: dict[str, Any]) -> dict[str, Any]:
+    """A result.json whose figures are figures; raises `ValueError`. Which of them are there is up to its version."""
+    for name in (*FIGURES, *_COUNTS):
+        if not isinstance(result.get(name), int | float | None):
+            raise ValueError(f"result.json: {name} is no number")
+    for name in _MAPPINGS:
+        if not isinstance(result.get(name), Mapping | None):
+            raise ValueError(f"result.json: {name} is no object")
+    return result
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else plain_line(text)
+
+
+def _known_by(path: Path) -> str:
     try:
-        return RunDirectory(path).spec().model or ""
-    except (OSError, ValueError):
+        spec = RunDirectory(path).spec()
+    except (OSError, ValueError, RecursionError):
         return ""
+    return f"{spec.label or ''} {spec.model or ''}"
+
+
+def _environment(run: StoredRun) -> dict[str, Any]:
+    try:
+        return RunDirectory(Path(run.path)).environment()
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _clean(result: Mapping[str, Any]) -> bool:
@@ -173,10 +239,7 @@ def _clean(result: Mapping[str, Any]) -> bool:
 
 def _setup(run: StoredRun) -> tuple[object, ...]:
     """What makes two runs repetitions of each other; a label and a seed do not tell them apart."""
-    try:
-        environment = RunDirectory(Path(run.path)).environment()
-    except (OSError, ValueError):
-        environment = {}
+    environment = _environment(run)
     machine, container = environment.get("machine") or {}, environment.get("container") or {}
     return (
         replace(run.spec, label=None, seed=0, metadata={}) if run.spec else None,

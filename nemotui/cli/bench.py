@@ -13,7 +13,7 @@ import click
 
 from nemotui.cli.backends import api_key, backends, serving
 from nemotui.cli.output import Answer, columns
-from nemotui.cli.sweep import parse_loads, run_goodput, run_sweep
+from nemotui.cli.sweep import run_goodput, run_sweep
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
     MOST_WORKERS,
@@ -34,15 +34,15 @@ from nemotui.core.bench import (
 )
 from nemotui.core.bench_table import aligned, comparison, facts, latencies, totals
 from nemotui.core.chat import Mode
-from nemotui.core.environment import measured_container, run_environment
+from nemotui.core.environment import gpus_measured, measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
-from nemotui.core.goodput import Objective, parse_objectives
+from nemotui.core.goodput import MOST_CONCURRENCY, Objective, parse_objectives
 from nemotui.core.ports import Backends, Container, ModelServer, ServedModel
 from nemotui.core.show import number
 from nemotui.core.stores import StoredRun
+from nemotui.core.sweep import parse_loads
 from nemotui.core.vllm_bench import measure_with_vllm
 
-MOST_CONCURRENCY = 256  # a search goes no further by itself: vLLM's usual max_num_seqs
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
 
 
@@ -217,7 +217,7 @@ async def _several(
         return (await follow_run(inv, b, run_bench(b.load, one, environment), ends_with_us=pretend)).document
 
     if loads:
-        return await run_sweep(inv, spec, loads, objectives, measure, b.catalog)
+        return await run_sweep(inv, b, spec, loads, objectives, measure, gpus_measured(environment))
     whole = spec.request_rate is None
     highest = spec.request_rate or most or MOST_CONCURRENCY
     return await run_goodput(inv, spec, objectives, measure, most=highest, whole=whole)

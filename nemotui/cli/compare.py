@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nemotui.adapters.published import row_of
 from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
-from nemotui.core.compare import FIGURES, HEADLINES, Comparison, Measured, spread, widest
-from nemotui.core.compare import compare as compared
-from nemotui.core.errors import FailedError, NemotuiError, Problem, UsageError
+from nemotui.core.compare import FIGURES, HEADLINES, Comparison
+from nemotui.core.comparing import compare_stored
+from nemotui.core.errors import Problem, UsageError
 from nemotui.core.gate import Judged, judge, parse_rule
 from nemotui.core.ports import Backends
 from nemotui.core.report import compared as compared_rows
-from nemotui.core.stores import StoredRun
 
 PUBLISHED = "published"  # in place of a run: the published row of the other's hardware
 
@@ -69,57 +66,7 @@ async def compare(
 
 async def compare_runs(b: Backends, names: tuple[str, ...]) -> list[Comparison]:
     """Each run beside the first. Raises `UsageError` for what is no run, `FailedError` for one without a result."""
-    baseline, *others = [None if name == PUBLISHED else await b.runs.find(name) for name in names]
-    found = []
-    for other in others:
-        if baseline is None or other is None:
-            run = baseline or other
-            if run is None:
-                raise UsageError("usage", "the published row cannot be compared with itself", "Name a run.")
-            ours, row = await _beside_published(b, run)
-            found.append(compared(row, ours) if baseline is None else compared(ours, row))
-        else:
-            found.append(compared(await _measured(b, baseline), await _measured(b, other)))
-    return found
-
-
-async def _measured(b: Backends, run: StoredRun) -> Measured:
-    result = await result_of(b, run)
-    known = widest(await b.runs.noise(run), spread(await b.runs.repeats(run)))
-    return Measured(name=run.name, result=result, noise=known)
-
-
-async def result_of(b: Backends, run: StoredRun) -> Mapping[str, Any]:
-    """The result of a run that has one; raises `FailedError`."""
-    if run.status == "broken":
-        raise FailedError("broken_run", f"{run.name} cannot be read: {run.problem}")
-    if run.status == "running":
-        raise FailedError("run_goes_on", f"{run.name} goes on", f"Wait for it: nemotui bench --attach {run.name}")
-    try:
-        return await b.load.result(run.path)
-    except NemotuiError as error:
-        raise FailedError("no_result", f"{run.name} has no result: {error.problem.message}") from None
-
-
-async def _beside_published(b: Backends, run: StoredRun) -> tuple[Measured, Measured]:
-    """The run as vLLM's own tool counts, since the rows were made with it, and the row."""
-    ours = await _measured(b, run)
-    row = row_of(run.path, b.catalog)
-    if row is None:
-        raise FailedError(
-            "no_published_row",
-            f"no published row has the hardware and the plan of {run.name}",
-            "The rows are in `nemotui recommend --json`: plans with published true.",
-        )
-    figures = {
-        name: getattr(row, name)
-        for name in (*FIGURES, "input_len", "output_len", "max_concurrency")
-        if hasattr(row, name)
-    }
-    return (
-        Measured(name=ours.name, result={**ours.result, **ours.result["as_vllm"]}, noise=ours.noise),
-        Measured(name=f"published {row.name}", result=figures, noise={}),
-    )
+    return await compare_stored(b, [None if name == PUBLISHED else await b.runs.find(name) for name in names])
 
 
 def _shown(rules: list[Any]) -> tuple[str, ...]:

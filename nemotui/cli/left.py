@@ -9,11 +9,12 @@ from nemotui.core.leavings import Leavings
 from nemotui.core.models import Catalog
 from nemotui.core.ports import ContainerRuntime
 from nemotui.core.secret_args import is_secret_name
-from nemotui.core.stores import IncidentStore, RunStore
+from nemotui.core.stores import IncidentStore
 from nemotui.settings import Settings
 
 if TYPE_CHECKING:
     from nemotui.adapters.docker import DockerEngine
+    from nemotui.adapters.runs import RunsFolder
 
 
 def docker_engine(settings: Settings) -> DockerEngine:
@@ -36,7 +37,7 @@ def incident_store(settings: Settings, key: str | None) -> IncidentStore:
     return IncidentFolder(settings.incidents_dir, [*secrets, *([key] if key else [])])
 
 
-def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunStore, catalog: Catalog) -> Leavings:
+def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunsFolder, catalog: Catalog) -> Leavings:
     """Everything that is left, of the engine's only where it is a real one."""
     from nemotui.adapters.docker import DockerEngine
     from nemotui.adapters.leavings import LeftHere

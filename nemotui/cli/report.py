@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from nemotui.cli.backends import backends
-from nemotui.cli.compare import compare_runs, result_of
+from nemotui.cli.compare import compare_runs
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, verb
+from nemotui.core.comparing import result_of
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import merge
 from nemotui.core.report import ReportRun, as_csv, markdown, vllm_json

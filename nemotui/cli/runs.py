@@ -24,7 +24,7 @@ _FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "fa
     example="nemotui runs --containing fp8",
     flags=(
         click.argument("run", required=False),
-        click.option("--containing", metavar="TEXT", default="", help="Only those with this in their name or model."),
+        click.option("--containing", metavar="TEXT", default="", help="Only those with this in name, label or model."),
         click.option("--limit", type=click.IntRange(1), default=_SHOWN, metavar="N", help=f"Default {_SHOWN}."),
         click.option("--label", metavar="TEXT", help="Give RUN this label."),
         click.option("--delete", is_flag=True, help="Delete RUN and all that it measured."),

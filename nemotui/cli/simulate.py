@@ -33,9 +33,17 @@ from nemotui.sim.faults import FAULTS
             multiple=True,
             help="Something wrong that `nemotui verify` finds; may be given again.",
         ),
+        click.option(
+            "--jitter",
+            type=Real(0, 1),
+            metavar="SHARE",
+            help="Vary each step's time, by so much of it (standard deviation).",
+        ),
     ),
 )
-async def simulate(inv: Invocation, stall_after: float | None, fault: tuple[str, ...], **flags: Any) -> Answer:
+async def simulate(
+    inv: Invocation, stall_after: float | None, fault: tuple[str, ...], jitter: float | None, **flags: Any
+) -> Answer:
     """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
 
     It speaks vLLM's API on the timing of published hardware: for trying a client, or a script, without a GPU.
@@ -49,6 +57,8 @@ async def simulate(inv: Invocation, stall_after: float | None, fault: tuple[str,
             spec = replace(spec, args=(*spec.args, "--stall-after", str(stall_after)))
         if fault:
             spec = replace(spec, args=(*spec.args, "--fault", ",".join(fault)))
+        if jitter is not None:
+            spec = replace(spec, args=(*spec.args, "--jitter", str(jitter)))
         answer = await follow_deployment(inv, b, spec)
         if answer.exit_code == 0:
             await serve_on(inv, b, answer)

@@ -2,70 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from nemotui.adapters.published import gpus_of, row_of
 from nemotui.cli.output import Answer, columns, table
 from nemotui.cli.verb import Invocation
 from nemotui.core.bench import BenchSpec
-from nemotui.core.errors import Problem, UsageError
-from nemotui.core.goodput import Found, Objective, Probe, judged, search, sentence
-from nemotui.core.models import Catalog, PublishedRow
-from nemotui.core.scatter import scatter
+from nemotui.core.comparing import row_beside
+from nemotui.core.errors import Problem
+from nemotui.core.goodput import Found, Measure, Objective, Probe, search, sentence
+from nemotui.core.models import PublishedRow
+from nemotui.core.pareto import KEY, pareto
+from nemotui.core.ports import Backends
 from nemotui.core.show import number
-from nemotui.core.sweep import SweepPoint, knee, published_point, sweep_point, sweep_sentence
+from nemotui.core.sweep import (
+    SweepPoint,
+    SweepStep,
+    at_load,
+    knee,
+    published_point,
+    sweep,
+    sweep_sentence,
+)
 
-Measure = Callable[[BenchSpec], Awaitable[Mapping[str, Any]]]
-_WAVES = 4  # of requests a load at least, so that the noise of a point is known
 _CHART_LINES = 16
 LEAST_RATE = 0.05  # requests a second
 
 
-def parse_loads(text: str) -> tuple[int, ...]:
-    """`1,2,4,8`: concurrencies; raises `UsageError`."""
-    try:
-        loads = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        loads = ()
-    if not loads or min(loads) < 1 or len(set(loads)) < len(loads):
-        raise UsageError("usage", f"--sweep {text!r} is no list of concurrencies", "Write it as 1,2,4,8,16.")
-    return tuple(sorted(loads))
-
-
-def at_load(spec: BenchSpec, load: float, *, whole: bool, group: str) -> BenchSpec:
-    """The same benchmark at another load, with requests enough for it; `group` is what the runs belong to."""
-    metadata = {**spec.metadata, "group": group}
-    label = f"{spec.label or group}-{load:g}"
-    if whole:
-        prompts = max(spec.num_prompts, _WAVES * int(load))
-        return replace(spec, max_concurrency=int(load), num_prompts=prompts, label=label, metadata=metadata)
-    return replace(spec, max_concurrency=None, request_rate=load, label=label, metadata=metadata)
-
-
 async def run_sweep(
     inv: Invocation,
+    b: Backends,
     spec: BenchSpec,
     loads: Sequence[int],
     objectives: Sequence[Objective],
     measure: Measure,
-    catalog: Catalog,
+    gpus: int | None,
 ) -> Answer:
     """One run a load, the least first; the points as they come, then the chart with its knee."""
-    points: list[SweepPoint] = []
-    kept: list[Probe] = []
-    for load in loads:
-        result = await measure(at_load(spec, load, whole=True, group="sweep"))
-        points.append(sweep_point(load, result, gpus_of(result["run"])))
-        probe = judged(load, objectives, result) if objectives else None
-        if probe is not None:
-            kept.append(probe)
-        inv.out.event("point", {**asdict(points[-1]), "kept": probe.good if probe else None})
-        inv.out.say("\n".join(_table(points, kept)) if load == loads[-1] else _line(points[-1]))
-    row = row_of(points[0].run, catalog)
-    published = published_point(row) if row is not None and _same_shape(spec, row) else None
+    steps: list[SweepStep] = []
+    published: SweepPoint | None = None
+    earlier = await b.runs.swept(spec)
+
+    async def measured(one: BenchSpec) -> Mapping[str, Any]:
+        nonlocal published
+        result = await measure(one)
+        row = row_beside(result, b.catalog)
+        published = published_point(row) if row is not None and _same_shape(spec, row) else None
+        return result
+
+    async with aclosing(sweep(measured, spec, loads, objectives, gpus)) as found:
+        async for step in found:
+            steps.append(step)
+            inv.out.event("point", {**asdict(step.point), "kept": step.probe.good if step.probe else None})
+            inv.out.say("\n".join(_table(steps)) if len(steps) == len(loads) else _line(step.point))
+    points = [step.point for step in steps]
     best = knee(points)
     told = sweep_sentence(points)
     document = {
@@ -80,27 +72,9 @@ async def run_sweep(
         error = Problem(
             "unsound_points", f"{len(faults)} of {len(points)} points do not count: {faults[0]}", "See `nemotui runs`."
         )
-    text = "\n".join([*pareto(points, published, columns()), "", told])
+    chart = pareto(points, earlier=earlier, published=published, width=columns(), height=_CHART_LINES)
+    text = "\n".join([*chart, KEY, "", told])
     return Answer(document, text, exit_code=1 if error else 0, error=error)
-
-
-def pareto(points: Sequence[SweepPoint], published: SweepPoint | None, width: int) -> list[str]:
-    """Output throughput against each user's speed: `●` a load, `◆` the knee, `○` unsound, `P` the published point."""
-    per_gpu = all(point.per_gpu is not None for point in points)
-    marked = []
-    best = knee(points)
-    for point in [*([published] if published else []), *points]:
-        height = point.per_gpu if per_gpu else point.output_throughput
-        if point.per_user is not None and height is not None:
-            sign = "P" if point is published else "◆" if point is best else "○" if point.fault else "●"
-            marked.append((point.per_user, height, sign))
-    return scatter(
-        marked,
-        width=width,
-        height=_CHART_LINES,
-        x_label="tok/s for each user",
-        y_label="output tok/s per GPU" if per_gpu else "output tok/s",
-    )
 
 
 async def run_goodput(
@@ -161,10 +135,10 @@ def _line(point: SweepPoint) -> str:
     return "  ".join(_cells(point, ""))
 
 
-def _table(points: Sequence[SweepPoint], kept: Sequence[Probe]) -> list[str]:
+def _table(steps: Sequence[SweepStep]) -> list[str]:
     head: tuple[str, ...] = ("at once", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")
-    words = [("kept" if probe.good else probe.reason) for probe in kept] or [""] * len(points)
-    rows = [_cells(point, word) for point, word in zip(points, words, strict=True)]
+    words = [("kept" if step.probe.good else step.probe.reason) if step.probe else "" for step in steps]
+    rows = [_cells(step.point, word) for step, word in zip(steps, words, strict=True)]
     return table([head, *rows], right=range(7)).splitlines()
 
 

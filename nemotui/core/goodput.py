@@ -7,12 +7,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import UsageError
 
+Measure = Callable[[BenchSpec], Awaitable[Mapping[str, Any]]]  # one benchmark: its result
 QUANTITIES: Final = ("ttft", "tpot", "itl", "e2el")
 QUANTILE: Final = "p95"  # what must keep the limit, of all requests (of all gaps for ITL)
 PRECISION: Final = 1.1  # the search ends when the first load that fails is at most this much above the best that holds
 MOST_PROBES: Final = 8
+MOST_CONCURRENCY: Final = 256  # a search goes no further by itself: vLLM's usual max_num_seqs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

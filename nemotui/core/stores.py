@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
     from nemotui.core.report import ReportRun
+    from nemotui.core.sweep import SweepPoint
 
 RunStatus = Literal["running", "finished", "interrupted", "broken"]
 
@@ -36,11 +37,8 @@ class StoredRun:
 class RunStore(Protocol):
     """The runs on disk."""
 
-    async def runs(self) -> Sequence[StoredRun]:
-        """All of them, newest first."""
-
     async def listed(self, limit: int, containing: str = "") -> tuple[Sequence[StoredRun], int]:
-        """The newest `limit` whose name or model contains a text, and how many more there are."""
+        """The newest `limit` whose name, label or model contains a text, and how many more there are."""
 
     async def running(self) -> Sequence[StoredRun]:
         """Those that go on now, newest first."""
@@ -60,11 +58,17 @@ class RunStore(Protocol):
     async def repeats(self, run: StoredRun) -> Sequence[Mapping[str, Any]]:
         """The results of the finished runs of the same setup, this one too."""
 
+    async def swept(self, spec: BenchSpec) -> Sequence[SweepPoint]:
+        """The sound points of earlier sweeps of the same lengths and mode."""
+
     async def part(self, run: StoredRun, result: Mapping[str, Any]) -> Part:
         """What a merger takes of it."""
 
     async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
         """What a report says of it; `result` as `LoadRunner.result` tells it."""
+
+    async def write_report(self, run: StoredRun, name: str, text: str) -> str:
+        """Keep a report in the run's directory: its path. Raises `FailedError` where it cannot be written."""
 
 
 class LogFiles(Protocol):

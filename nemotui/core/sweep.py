@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from nemotui.core.goodput import unsound
+from nemotui.core.bench import BenchSpec
+from nemotui.core.errors import UsageError
+from nemotui.core.goodput import Measure, Objective, Probe, judged, unsound
 from nemotui.core.models import PublishedRow
 
+GROUP = "sweep"  # in a run's metadata: what it belongs to
+_WAVES = 4  # of requests a load at least, so that the noise of a point is known
 _STRAIGHT = 0.05  # of the span: a curve that bulges less has no knee
 
 
@@ -45,6 +49,45 @@ def sweep_point(load: float, result: Mapping[str, Any], gpus: int | None) -> Swe
         fault=unsound(result),
         run=result["run"],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepStep:
+    """One load has been measured; `probe` is what the objectives say of it, None without any."""
+
+    point: SweepPoint
+    probe: Probe | None = None
+
+
+async def sweep(
+    measure: Measure, spec: BenchSpec, loads: Sequence[int], objectives: Sequence[Objective], gpus: int | None
+) -> AsyncGenerator[SweepStep]:
+    """One run a load, the least first."""
+    for load in loads:
+        result = await measure(at_load(spec, load, whole=True, group=GROUP))
+        probe = judged(load, objectives, result) if objectives else None
+        yield SweepStep(point=sweep_point(load, result, gpus), probe=probe)
+
+
+def at_load(spec: BenchSpec, load: float, *, whole: bool, group: str) -> BenchSpec:
+    """The same benchmark at another load, with requests enough for it; `group` is what the runs belong to."""
+    metadata = {**spec.metadata, "group": group}
+    label = f"{spec.label or group}-{load:g}"
+    if whole:
+        prompts = max(spec.num_prompts, _WAVES * int(load))
+        return replace(spec, max_concurrency=int(load), num_prompts=prompts, label=label, metadata=metadata)
+    return replace(spec, max_concurrency=None, request_rate=load, label=label, metadata=metadata)
+
+
+def parse_loads(text: str) -> tuple[int, ...]:
+    """`1,2,4,8`: concurrencies; raises `UsageError`."""
+    try:
+        loads = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        loads = ()
+    if not loads or min(loads) < 1 or len(set(loads)) < len(loads):
+        raise UsageError("usage", f"--sweep {text!r} is no list of concurrencies", "Write it as 1,2,4,8,16.")
+    return tuple(sorted(loads))
 
 
 def published_point(row: PublishedRow) -> SweepPoint:

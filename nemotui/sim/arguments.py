@@ -111,6 +111,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         speed=given.speed,
         stall_after_s=given.stall_after,
         faults=faults,
+        jitter=given.jitter,
     )
     return ServeArguments(
         settings=settings,
@@ -163,6 +164,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     group.add_argument("--fetch-seconds", type=float, default=float(ours("FETCH_SECONDS", "0")))
     group.add_argument("--stall-after", type=float, default=environment.get(ENVIRONMENT + "STALL_AFTER"))
     group.add_argument("--fault", default=ours("FAULT", ""), help=f"some of {', '.join(FAULTS)}; comma separated")
+    group.add_argument("--jitter", type=float, default=float(ours("JITTER", "0")))
     group.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
     return parser
 
@@ -203,5 +205,5 @@ def _visible(profile: Profile, uuids: str) -> list[int]:
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
     """vLLM's `non-default args`, without the key and without what vLLM does not have."""
     own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "fetch_seconds", "exit_with_parent"}
-    own |= {"stall_after", "fault"}
+    own |= {"stall_after", "fault", "jitter"}
     return {k: v for k, v in vars(given).items() if k not in own and v != parser.get_default(k)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -100,6 +101,7 @@ class LiveEngine:
         """Until cancelled. Steps follow an absolute schedule, so that late wake-ups do not add up."""
         loop = asyncio.get_running_loop()
         ends = loop.time()
+        luck = random.Random()
         stalls = None if self._settings.stall_after_s is None else ends + self._settings.stall_after_s
         while True:
             began = loop.time()
@@ -113,7 +115,8 @@ class LiveEngine:
                 continue
             if step.prompt_tokens:
                 self._start(step, began)
-            ends = max(ends, began - _HOPELESS_S) + step.duration_s / self._settings.speed
+            by_luck = max(0.2, luck.gauss(1.0, self._settings.jitter))
+            ends = max(ends, began - _HOPELESS_S) + step.duration_s * by_luck / self._settings.speed
             await asyncio.sleep(max(0.0, ends - loop.time()))
             self._scheduler.complete(step)
             self._deliver(step, loop.time())

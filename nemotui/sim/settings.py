@@ -14,6 +14,7 @@ class ServerSettings:
 
     `stall_after_s`: so long after it has begun to serve, the engine makes no more tokens, as one that hangs.
     `faults` are names of `sim.faults`; a parser that is missing is off here already.
+    `jitter`: the standard deviation of a step's time, as a share of it.
     `served_model_names`: the first is what replies carry, any of them is accepted.
     """
 
@@ -32,6 +33,7 @@ class ServerSettings:
     speed: float = 1.0
     stall_after_s: float | None = None
     faults: frozenset[str] = frozenset()
+    jitter: float = 0.0
 
     @property
     def kv_cache_tokens(self) -> int:

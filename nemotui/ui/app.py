@@ -14,7 +14,9 @@ from nemotui.core.ports import Backends
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import key_name
 from nemotui.ui.options import Options
+from nemotui.ui.runs import RunsScreen
 from nemotui.ui.screen import MainScreen
+from nemotui.ui.sweep import SweepScreen
 
 DARK = Theme(
     name="nemotui",
@@ -65,7 +67,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         """Every action that has a key, so that the palette and the keys can never differ; not those that only move."""
         main = self.screen_stack[0]
         assert isinstance(main, MainScreen)
-        for action in main.actions():
+        for action in screen.actions() if isinstance(screen, RunsScreen | SweepScreen) else main.actions():
             if action.moves:
                 continue
             binding = action.binding

@@ -12,9 +12,13 @@ from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_leng
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
 from nemotui.core.ports import Backends, ServedModel
+from nemotui.core.replay import SPEEDS, replay
+from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import vllm_bench_command
 from nemotui.ui.options import Options
 from nemotui.ui.panes.bench import BenchPane
+from nemotui.ui.runs import Chosen, RunsScreen
+from nemotui.ui.states.bench import Replaying
 from nemotui.ui.states.server import ServerState
 from nemotui.ui.workers import WorkingScreen
 
@@ -49,13 +53,12 @@ class Benching(WorkingScreen, inherit_bindings=False):
             await self.b.clock.sleep(_RUNS_EVERY_S)
 
     async def _find_run(self, ended_since: float = math.inf) -> None:
-        if self.states["bench"].running:
+        if self.states["bench"].running or self.several:
             return
         run = await self.b.runs.find("latest")
         meanwhile = run.ended_at is not None and run.ended_at >= ended_since
         if (run.status == "running" or meanwhile) and run.path != self.states["bench"].run:
-            self._next("bench", run)
-            self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
+            self._open(run)
 
     async def _measure(self, spec: BenchSpec) -> None:
         server = self.b.server(spec.base_url)
@@ -73,26 +76,41 @@ class Benching(WorkingScreen, inherit_bindings=False):
         async for event in self._each(events):
             self._next("bench", event)
 
-    def on_bench_pane_start(self, message: BenchPane.Start) -> None:
-        if self.states["bench"].running:
+    @property
+    def several(self) -> bool:
+        """More runs are to come in a row."""
+        raise NotImplementedError
+
+    def end_several(self) -> None:
+        """End the run that goes, and begin no other."""
+        raise NotImplementedError
+
+    def _spec(self, shape: dict[str, Any]) -> BenchSpec | None:
+        """A benchmark of the server that answers; None, and why is said, where none can begin now."""
+        if self.states["bench"].measuring or self.several:
             self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
-            return
+            return None
         sample = self.server.sample
         if sample is None or not sample.serving:
             self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
-            return
+            return None
         try:
             spec = BenchSpec(
-                base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **message.shape
+                base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **shape
             )
             check_lengths(spec, sample.models[0].max_model_len)
         except NemotuiError as error:
             self.notify(str(error), severity="error")
-            return
+            return None
         if self.b.load.risk and self.options.pretend is None:
             self.notify(self.b.load.risk, severity="warning", timeout=15)
-        self._next("bench", spec)
-        self._work("bench", self._measure(spec))
+        return spec
+
+    def on_bench_pane_start(self, message: BenchPane.Start) -> None:
+        spec = self._spec(message.shape)
+        if spec is not None:
+            self._next("bench", spec)
+            self._work("bench", self._measure(spec))
 
     def on_bench_pane_copy(self, message: BenchPane.Copy) -> None:
         sample = self.server.sample
@@ -107,7 +125,44 @@ class Benching(WorkingScreen, inherit_bindings=False):
         self.notify("The vllm bench serve command was sent to your terminal's clipboard.")
 
     def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
+        replaying: Replaying | None = self.states["bench"].replay
+        if replaying is not None:
+            self._open(replaying.run)
+            return
+        if self.several:
+            self.end_several()
+            return
         self._work("stop-bench", self._stop_bench(message.run))
+
+    def on_bench_pane_runs(self) -> None:
+        """The stored runs over the console; what is chosen there is shown in the Bench pane."""
+
+        def chosen(choice: Chosen | None) -> None:
+            if choice is None:
+                return
+            if self.states["bench"].measuring or self.several:
+                self.notify("A benchmark runs: its picture stays. Press x to stop it.", severity="warning")
+            elif choice.replayed:
+                self._next("bench", Replaying(choice.run, 1.0))
+                self._work("bench", self._bench(replay(self.b.load, choice.run.path, self.b.clock, self._speed)))
+            else:
+                self._open(choice.run)
+
+        self.app.push_screen(RunsScreen(self.b), chosen)
+
+    def _open(self, run: StoredRun) -> None:
+        self._next("bench", run)
+        self._work("bench", self._bench(follow_bench(self.b.load, run.path)))
+
+    def _speed(self) -> float:
+        replaying: Replaying | None = self.states["bench"].replay
+        return replaying.speed if replaying else 1.0
+
+    def on_bench_pane_speed(self, message: BenchPane.Speed) -> None:
+        replaying: Replaying | None = self.states["bench"].replay
+        if replaying is not None:
+            place = min(max(SPEEDS.index(replaying.speed) + message.steps, 0), len(SPEEDS) - 1)
+            self._next("bench", Replaying(replaying.run, SPEEDS[place]))
 
     async def _stop_bench(self, run: str) -> None:
         try:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from textual.binding import Binding
+from textual.screen import Screen
 
 _NAMES = {
     "question_mark": "?",
     "slash": "/",
     "ampersand": "&",
     "exclamation_mark": "!",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "space": "Space",
     "enter": "Enter",
     "escape": "Esc",
@@ -28,6 +32,7 @@ _NAMES = {
     "pagedown": "PgDn",
     "home": "Home",
     "end": "End",
+    "delete": "Del",
 }
 
 
@@ -59,3 +64,10 @@ class Action:
     def moves(self) -> bool:
         """It moves the view or the focus by a little: a thing for keys, not to be looked up by its name."""
         return self.binding.action.partition("(")[0] in _MOVES
+
+
+def own_actions(screen: Screen[Any], where: str) -> Iterator[Action]:
+    """Every action of a screen that lies over the main one."""
+    for binding in screen.BINDINGS:
+        assert isinstance(binding, Binding)
+        yield Action(where=where, binding=binding, run=partial(screen.run_action, binding.action))

@@ -20,7 +20,6 @@ from nemotui.core.follow_log import follow_log
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.ui.advice import AdviceScreen
-from nemotui.ui.benching import Benching
 from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.keys import Action
 from nemotui.ui.modals import Ask, Help
@@ -37,6 +36,7 @@ from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
+from nemotui.ui.sweeping import Sweeping
 from nemotui.ui.widgets.status import Notice, PaneBar, StatusLine
 
 PANES: Mapping[str, type[Pane[Any]]] = {
@@ -48,7 +48,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 
 
-class MainScreen(Benching, DeployingScreen, inherit_bindings=False):
+class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

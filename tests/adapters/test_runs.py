@@ -40,7 +40,7 @@ async def test_no_label_leaves_the_folder(tmp_path: Path, label: str | None, nam
 async def test_two_runs_in_one_second(tmp_path: Path) -> None:
     names = [create(tmp_path, label="a").path.name for _ in range(3)]
     assert names == [f"20261124T064102Z-a{suffix}" for suffix in ("", "-2", "-3")]
-    assert [run.name for run in await RunsFolder(tmp_path).runs()] == names[::-1]
+    assert [run.name for run in (await RunsFolder(tmp_path).listed(9))[0]] == names[::-1]
 
 
 async def test_a_half_written_last_line_is_not_there_yet(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_the_list_is_newest_first_and_nothing_breaks_it(tmp_path: Path) ->
     (half.path / "result.json").write_bytes(b'{"completed": ')
     (tmp_path / "foreign\x1b[31m").mkdir()
     (tmp_path / "a file").touch()
-    runs = {run.name: run for run in await RunsFolder(tmp_path).runs()}
+    runs = {run.name: run for run in (await RunsFolder(tmp_path).listed(9))[0]}
     assert [(name, run.status) for name, run in runs.items()] == [
         ("foreign", "broken"),
         ("20261124T064102Z-new", "interrupted"),
@@ -115,4 +115,4 @@ async def test_find_by_name_beginning_directory_or_latest(tmp_path: Path) -> Non
 
 
 async def test_no_folder_no_runs(tmp_path: Path) -> None:
-    assert await RunsFolder(tmp_path / "none").runs() == []
+    assert await RunsFolder(tmp_path / "none").listed(9) == ([], 0)

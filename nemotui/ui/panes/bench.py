@@ -45,6 +45,10 @@ class BenchPane(Pane[BenchState]):
         Binding("p", "preset", "Preset", tooltip="Quick, published, or your own figures", id="bench-preset"),
         Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="bench-edit"),
         Binding("x", "stop", "Stop", tooltip="End the run; what it has measured is kept", id="bench-stop"),
+        Binding("r", "runs", "Runs", tooltip="The stored runs: open, replay, compare, report", id="bench-runs"),
+        Binding("s", "sweep", "Sweep", tooltip="Several loads: the knee, or the goodput", id="bench-sweep"),
+        Binding("less_than_sign", "speed(-1)", "Slower", key_display="<", tooltip="Replay slower", id="bench-slower"),
+        Binding("greater_than_sign", "speed(1)", "Faster", key_display=">", tooltip="Replay faster", id="bench-faster"),
         Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart", show=False),
         Binding(
             "shift+tab", "chart(-1)", "Chart before", tooltip="Select the one before", id="bench-chart-back", show=False
@@ -73,12 +77,27 @@ class BenchPane(Pane[BenchState]):
 
         shape: dict[str, Any]
 
+    class Runs(Message):
+        """Look through the stored runs."""
+
+    @dataclass
+    class Sweep(Message):
+        """Several loads in this shape."""
+
+        shape: dict[str, Any]
+
+    @dataclass
+    class Speed(Message):
+        """A replay slower, or faster, by so many steps."""
+
+        steps: int
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._form = BenchForm()
         self._formed_of: BenchSpec | None = None  # the run whose shape was put into the form
         self._tried = False  # Enter was pressed on a form that is wrong
-        self._footer = (False, False)  # what it was last drawn for
+        self._footer = (False, False, False)  # what it was last drawn for
         self._drawn: tuple[str, dict[str, str]] | None = None  # what was last said of the form
         self._selected = 0
         self._zoomed = False
@@ -114,8 +133,8 @@ class BenchPane(Pane[BenchState]):
             self._formed_of = state.spec
             self._fill(BenchForm.of(state.spec))
         charted = state.stage in ("run", "finished") and state.latest is not None
-        if self._footer != (state.running, charted):
-            self._footer = state.running, charted
+        if self._footer != (footer := (state.running, charted, state.measuring)):
+            self._footer = footer
             self.refresh_bindings()
         self.set_class(state.stage != "idle" and not self._in_field, "shown")
         self._draw_form()
@@ -174,12 +193,12 @@ class BenchPane(Pane[BenchState]):
 
         In a field, Tab goes to the next one.
         """
-        running, charted = self.live is not None and self.live.running, self._footer[1]
+        live, charted = self.live or BenchState(), self._footer[1]
         if action == "chart":
             return charted and self.has_focus
-        return {"start": not running, "preset": not running, "edit": not running, "stop": running, "zoom": charted}.get(
-            action, True
-        )
+        offered = dict.fromkeys(("start", "preset", "edit"), not live.measuring)
+        offered |= {"stop": live.running, "zoom": charted, "speed": live.running and not live.measuring}
+        return offered.get(action, True)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A field was typed into, or filled."""
@@ -227,12 +246,26 @@ class BenchPane(Pane[BenchState]):
         self.remove_class("shown")
         self.query_one(f"#{FIELDS[0]}").focus()
 
+    def action_runs(self) -> None:
+        """The stored runs."""
+        self.post_message(self.Runs())
+
+    def action_sweep(self) -> None:
+        """Several loads in a row."""
+        if self._is_right():
+            self.post_message(self.Sweep(self._form.shape))
+
+    def action_speed(self, steps: int) -> None:
+        """Of a replay."""
+        self.post_message(self.Speed(steps))
+
     def action_stop(self) -> None:
-        """End the run."""
+        """End the run, or be at the end of a replay."""
         if self.live is None or not self.live.running or self.live.run is None:
             self.notify("No benchmark runs.", severity="warning")
             return
-        self.notify("Stopping the run. What it has measured is kept.")
+        if self.live.measuring:
+            self.notify("Stopping the run. What it has measured is kept.")
         self.post_message(self.Stop(self.live.run))
 
     def action_chart(self, steps: int) -> None:

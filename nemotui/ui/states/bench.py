@@ -39,12 +39,21 @@ def _trail(figures: tuple[str, ...], bin_s: float) -> Trail:
 _NO_POINTS, _NO_OBSERVATIONS = _trail(POINTS, 0.25), _trail(OBSERVATIONS, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Replaying:
+    """A stored run goes once more, so many times as fast as it went; of the same run again: at another speed."""
+
+    run: StoredRun
+    speed: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchState:
     """`latest` is the newest point of any phase, `seen` the newest look at the server and its GPUs.
 
     `prefix_hits`: percent of the prompt tokens of the last second that came from the cache. The trails hold the
     measured phase. `spec` is what was asked, None before the first run. `served` is the model that would be measured.
+    `replay`: it is a stored run that goes once more; None: a run that measures, or its result.
     """
 
     served: ServedModel | None = None
@@ -57,8 +66,9 @@ class BenchState:
     observations: Trail = _NO_OBSERVATIONS
     result: Mapping[str, Any] | None = None
     failure: Problem | None = None
+    replay: Replaying | None = None
 
-    def after(self, event: ServerSample | BenchSpec | StoredRun | BenchEvent) -> BenchState:
+    def after(self, event: ServerSample | BenchSpec | StoredRun | Replaying | BenchEvent) -> BenchState:
         """The state after a sample of the server, a run that was asked for or found, or an event of it."""
         match event:
             case ServerSample():
@@ -67,6 +77,10 @@ class BenchState:
                 return BenchState(served=self.served, spec=event)
             case StoredRun():
                 return BenchState(served=self.served, spec=event.spec, run=event.path)
+            case Replaying(run=stored):
+                if self.replay is not None and self.replay.run.path == stored.path and self.running:
+                    return replace(self, replay=event)
+                return BenchState(served=self.served, spec=stored.spec, run=stored.path, replay=event)
             case BenchStarted(run=run):
                 return replace(self, run=run)
             case BenchProgress(point=point):
@@ -103,8 +117,13 @@ class BenchState:
 
     @property
     def running(self) -> bool:
-        """A run goes on."""
+        """A run goes on, or goes once more."""
         return self.stage in ("starting", "prepare", "warmup", "run")
+
+    @property
+    def measuring(self) -> bool:
+        """A run goes on now."""
+        return self.running and self.replay is None
 
     def history(self, figure: str, width: int) -> list[float | None]:
         """A figure of either trail as so many values over the time axis, oldest first."""

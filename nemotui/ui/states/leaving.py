@@ -18,7 +18,7 @@ def what_would_be_lost(deploy: DeployState, bench: BenchState, chat: ChatState, 
         return pulled if launch.pull is not None else "The server is not started yet."
     if launch is not None and deploy.starting and launch.step:
         return "A server gives its place to another: if that one fails, nobody starts the old one again."
-    if pretend and bench.running:
+    if pretend and bench.measuring:
         return "The benchmark runs against the pretend server, which ends with the console."
     if chat.answering:
         return "An answer is being written."

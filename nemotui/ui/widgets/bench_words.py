@@ -44,6 +44,9 @@ def progress(state: BenchState, width: int) -> list[Content]:
     )
     for_bar = min(60, width - words.cell_length - 1)
     lines = [Content.assemble(bar(state.progress, for_bar, "$primary"), " ", words) if for_bar >= 8 else words]
+    if state.replay is not None:
+        words = Content.styled(f"Replay × {state.replay.speed:g} of {state.replay.run.name}", "$accent")
+        lines.append(Content.assemble(words, ("   < slower   > faster   x to its end", "$muted")))
     if doubt := _own_doubt(point):
         lines.append(Content.styled(f"▲ {doubt}", "$warning"))
     if errors := ", ".join(f"{count:,} {kind}" for kind, count in point.errors.items() if count):

@@ -1,0 +1,73 @@
+"""Stored runs beside each other, or beside the published row of their hardware: read, with their noise, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nemotui.core.compare import FIGURES, Comparison, Measured, compare, spread, widest
+from nemotui.core.errors import FailedError, NemotuiError, UsageError
+from nemotui.core.models import Catalog, PublishedRow
+from nemotui.core.ports import Backends
+from nemotui.core.stores import StoredRun
+
+
+async def compare_stored(b: Backends, runs: Sequence[StoredRun | None]) -> list[Comparison]:
+    """Each run beside the first; None is the published row. Raises `FailedError` for one without a result."""
+    baseline, *others = runs
+    found = []
+    for other in others:
+        if baseline is None or other is None:
+            run = baseline or other
+            if run is None:
+                raise UsageError("usage", "the published row cannot be compared with itself", "Name a run.")
+            ours, row = await _beside_published(b, run)
+            found.append(compare(row, ours) if baseline is None else compare(ours, row))
+        else:
+            found.append(compare(await _measured(b, baseline), await _measured(b, other)))
+    return found
+
+
+async def result_of(b: Backends, run: StoredRun) -> Mapping[str, Any]:
+    """The result of a run that has one; raises `FailedError`."""
+    if run.status == "broken":
+        raise FailedError("broken_run", f"{run.name} cannot be read: {run.problem}")
+    if run.status == "running":
+        raise FailedError("run_goes_on", f"{run.name} goes on", f"Wait for it: nemotui bench --attach {run.name}")
+    try:
+        return await b.load.result(run.path)
+    except NemotuiError as error:
+        raise FailedError("no_result", f"{run.name} has no result: {error.problem.message}") from None
+
+
+def row_beside(result: Mapping[str, Any], catalog: Catalog) -> PublishedRow | None:
+    """The published row of the run's hardware and plan, if there is one."""
+    published = result.get("published")
+    return next((row for row in catalog.published if published and row.name == published["row"]), None)
+
+
+async def _measured(b: Backends, run: StoredRun) -> Measured:
+    result = await result_of(b, run)
+    known = widest(await b.runs.noise(run), spread(await b.runs.repeats(run)))
+    return Measured(name=run.name, result=result, noise=known)
+
+
+async def _beside_published(b: Backends, run: StoredRun) -> tuple[Measured, Measured]:
+    """The run as vLLM's own tool counts, since the rows were made with it, and the row."""
+    ours = await _measured(b, run)
+    row = row_beside(ours.result, b.catalog)
+    if row is None:
+        raise FailedError(
+            "no_published_row",
+            f"no published row has the hardware and the plan of {run.name}",
+            "The rows are in `nemotui recommend --json`: plans with published true.",
+        )
+    figures = {
+        name: getattr(row, name)
+        for name in (*FIGURES, "input_len", "output_len", "max_concurrency")
+        if hasattr(row, name)
+    }
+    return (
+        Measured(name=ours.name, result={**ours.result, **ours.result["as_vllm"]}, noise=ours.noise),
+        Measured(name=f"published {row.name}", result=figures, noise={}),
+    )

@@ -1,0 +1,129 @@
+"""A sweep over the console: concurrencies and goals, the points on their chart as they come, the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from nemotui.core.errors import UsageError
+from nemotui.core.goodput import Objective, parse_objectives
+from nemotui.core.sweep import parse_loads
+from nemotui.ui.keys import Action, own_actions
+from nemotui.ui.modals import Help
+from nemotui.ui.states.bench import BenchState
+from nemotui.ui.states.sweep import Kind, SweepState
+from nemotui.ui.widgets.bench_words import progress
+from nemotui.ui.widgets.canvas import Canvas
+from nemotui.ui.widgets.field import Field
+from nemotui.ui.widgets.sweep_words import sweep_lines
+
+LOADS, GOALS = "1,2,4,8,16,32", "ttft:500,itl:40"
+Begin = Callable[[Kind, Sequence[int], Sequence[Objective]], None]
+
+
+class SweepScreen(Screen[None], inherit_bindings=False):
+    """It shows what the main screen measures, and asks it to begin or to stop; leaving it ends nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "begin('sweep')", "Sweep", tooltip="One run for each concurrency", id="sweep-begin"),
+        Binding("g", "begin('goodput')", "Goodput", tooltip="The most users that keep the goals", id="sweep-search"),
+        Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="sweep-edit"),
+        Binding("x", "stop", "Stop", tooltip="End it; what was measured is kept", id="sweep-stop"),
+        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="These keys", id="sweep-help"),
+        Binding("escape,q", "back", "Back", tooltip="To the Bench pane; it goes on", id="sweep-back"),
+        Binding("tab", "app.focus_next", "Next field", tooltip="Next field", id="sweep-next", show=False),
+        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="sweep-up", show=False),
+        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="sweep-down", show=False),
+    ]
+    AUTO_FOCUS: ClassVar[str | None] = ""
+
+    def __init__(self, state: SweepState, bench: BenchState, begin: Begin, stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._state, self._bench, self._begin, self._stop = state, bench, begin, stop
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sweep"):
+            with Horizontal(id="sweep-form"):
+                for name, words, text in (("loads", "at once", LOADS), ("goals", "goals ms", GOALS)):
+                    yield Static(Content.styled(words, "$muted"), classes="label")
+                    yield Field(text, id=name, compact=True, max_length=80)
+            yield Canvas(id="sweep-progress")
+            with VerticalScroll(id="sweep-scroll", can_focus=False):
+                yield Canvas(id="sweep-lines")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.show(self._state, self._bench)
+
+    def on_resize(self) -> None:
+        """The chart is as large as there is room."""
+        self.call_after_refresh(lambda: self.show(self._state, self._bench))
+
+    def show(self, state: SweepState, bench: BenchState) -> None:
+        """Another point, or another moment of the run that goes."""
+        if state.going != self._state.going:
+            self.refresh_bindings()
+        self._state, self._bench = state, bench
+        if not self.is_mounted:
+            return
+        scroll = self.query_one("#sweep-scroll")
+        width, height = scroll.scrollable_content_region.width, scroll.size.height
+        said = progress(bench, width) if state.going else []
+        if state.going and bench.spec is not None:
+            said = [Content.styled(f"{bench.spec.max_concurrency} at once", "bold"), *said]
+        self.query_one("#sweep-progress", Canvas).show(said)
+        self.query_one("#sweep-lines", Canvas).show(sweep_lines(state, width, height))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is offered that would do nothing."""
+        going = self._state.going
+        return {"begin": not going, "edit": not going, "stop": going}.get(action, True)
+
+    def actions(self) -> Iterator[Action]:
+        """Every action with its keys, for the palette and the help."""
+        return own_actions(self, "Sweep")
+
+    def action_help(self) -> None:
+        """The keys of the sweep."""
+        self.app.push_screen(Help(self.actions()))
+
+    def action_begin(self, kind: Kind) -> None:
+        """If the fields are right."""
+        try:
+            loads = parse_loads(self.query_one("#loads", Input).value) if kind == "sweep" else ()
+            goals = self.query_one("#goals", Input).value.strip()
+            objectives = parse_objectives(goals) if goals or kind == "goodput" else ()
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._begin(kind, loads, objectives)
+
+    def on_input_submitted(self) -> None:
+        """Enter in a field: its keys work again."""
+        self.set_focus(None)
+
+    def action_edit(self) -> None:
+        """Into the first field."""
+        self.query_one("#loads").focus()
+
+    def action_stop(self) -> None:
+        """End the run that goes, and begin no other."""
+        self._stop()
+
+    def action_back(self) -> None:
+        """Out of a field, or to the Bench pane."""
+        if self.focused is not None:
+            self.set_focus(None)
+        else:
+            self.dismiss(None)
+
+    def action_scroll(self, lines: int) -> None:
+        """Through what has no room."""
+        self.query_one("#sweep-scroll").scroll_relative(y=lines, animate=False)
