@@ -45,10 +45,28 @@ class BenchPane(Pane[BenchState]):
         Binding("p", "preset", "Preset", tooltip="Quick, published, or your own figures", id="bench-preset"),
         Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="bench-edit"),
         Binding("x", "stop", "Stop", tooltip="End the run; what it has measured is kept", id="bench-stop"),
-        Binding("r", "runs", "Runs", tooltip="The stored runs: open, replay, compare, report", id="bench-runs"),
-        Binding("s", "sweep", "Sweep", tooltip="Several loads: the knee, or the goodput", id="bench-sweep"),
-        Binding("less_than_sign", "speed(-1)", "Slower", key_display="<", tooltip="Replay slower", id="bench-slower"),
-        Binding("greater_than_sign", "speed(1)", "Faster", key_display=">", tooltip="Replay faster", id="bench-faster"),
+        Binding(
+            "r", "runs", "Runs", tooltip="The stored runs: open, replay, compare, report", id="bench-runs", show=False
+        ),
+        Binding("s", "sweep", "Sweep", tooltip="Several loads: the knee, or the goodput", id="bench-sweep", show=False),
+        Binding(
+            "less_than_sign",
+            "speed(-1)",
+            "Slower",
+            key_display="<",
+            tooltip="Replay slower",
+            id="bench-slower",
+            show=False,
+        ),
+        Binding(
+            "greater_than_sign",
+            "speed(1)",
+            "Faster",
+            key_display=">",
+            tooltip="Replay faster",
+            id="bench-faster",
+            show=False,
+        ),
         Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart", show=False),
         Binding(
             "shift+tab", "chart(-1)", "Chart before", tooltip="Select the one before", id="bench-chart-back", show=False
