@@ -16,11 +16,12 @@ from nemotui.core.goodput import Found, Measure, Objective, Probe, search, sente
 from nemotui.core.models import PublishedRow
 from nemotui.core.pareto import KEY, pareto
 from nemotui.core.ports import Backends
-from nemotui.core.show import number
 from nemotui.core.sweep import (
+    HEAD,
     SweepPoint,
     SweepStep,
     at_load,
+    cells,
     knee,
     published_point,
     sweep,
@@ -132,24 +133,10 @@ def _same_shape(spec: BenchSpec, row: PublishedRow) -> bool:
 
 
 def _line(point: SweepPoint) -> str:
-    return "  ".join(_cells(point, ""))
+    return "  ".join(cells(point, ""))
 
 
 def _table(steps: Sequence[SweepStep]) -> list[str]:
-    head: tuple[str, ...] = ("at once", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")
     words = [("kept" if step.probe.good else step.probe.reason) if step.probe else "" for step in steps]
-    rows = [_cells(step.point, word) for step, word in zip(steps, words, strict=True)]
-    return table([head, *rows], right=range(7)).splitlines()
-
-
-def _cells(point: SweepPoint, word: str) -> tuple[str, ...]:
-    return (
-        f"{point.load:g}",
-        number(point.output_throughput),
-        number(point.per_gpu),
-        number(point.per_user, digits=1),
-        number(point.mean_ttft_ms),
-        number(point.p99_ttft_ms),
-        number(point.mean_itl_ms, digits=1),
-        point.fault or word,
-    )
+    rows = [cells(step.point, word) for step, word in zip(steps, words, strict=True)]
+    return table([HEAD, *rows], right=range(7)).splitlines()

@@ -10,8 +10,10 @@ from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import UsageError
 from nemotui.core.goodput import Measure, Objective, Probe, judged, unsound
 from nemotui.core.models import PublishedRow
+from nemotui.core.show import number
 
 GROUP = "sweep"  # in a run's metadata: what it belongs to
+HEAD = ("at once", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")  # of a table of points
 _WAVES = 4  # of requests a load at least, so that the noise of a point is known
 _STRAIGHT = 0.05  # of the span: a curve that bulges less has no knee
 
@@ -67,6 +69,20 @@ async def sweep(
         result = await measure(at_load(spec, load, whole=True, group=GROUP))
         probe = judged(load, objectives, result) if objectives else None
         yield SweepStep(point=sweep_point(load, result, gpus), probe=probe)
+
+
+def cells(point: SweepPoint, word: str) -> tuple[str, ...]:
+    """A point as a row below `HEAD`; `word` stands last, unless the point does not count: then why."""
+    return (
+        f"{point.load:g}",
+        number(point.output_throughput),
+        number(point.per_gpu),
+        number(point.per_user, digits=1),
+        number(point.mean_ttft_ms),
+        number(point.p99_ttft_ms),
+        number(point.mean_itl_ms, digits=1),
+        point.fault or word,
+    )
 
 
 def at_load(spec: BenchSpec, load: float, *, whole: bool, group: str) -> BenchSpec:

@@ -79,6 +79,12 @@ def states(document: dict[str, Any]) -> list[str]:
     return [gpu["state"] for gpu in document["gpus"]]
 
 
+def variables(library: Path, scene: Path) -> dict[str, str]:
+    """What a console in a terminal of its own has to be given of `environment`."""
+    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
+    return {name: environment(library, scene)[name] for name in names}
+
+
 def test_two_gpus_are_read_from_the_library_that_the_loader_finds(library: Path, scene: Path) -> None:
     scene.write_text("gpus 2\nprocess 1 4194305\n")
     machine = gpus(library, scene)
@@ -208,9 +214,7 @@ def test_a_lost_gpu_is_not_asked_again(library: Path, scene: Path) -> None:
 
 def test_the_console_draws_and_is_left_while_the_driver_hangs(library: Path, scene: Path) -> None:
     scene.write_text("gpus 2\n")
-    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
-    variables = {name: environment(library, scene)[name] for name in names}
-    with console([], variables) as terminal:
+    with console([], variables(library, scene)) as terminal:
         terminal.wait_for("NVIDIA H200")
         scene.write_text("gpus 2\nhang * nvmlDeviceGetUtilizationRates\n")
         terminal.wait_for("no answer, values [0-9]+ s old")
@@ -226,9 +230,7 @@ def test_the_console_is_left_while_an_initialisation_for_the_sake_of_a_lost_gpu_
     library: Path, scene: Path
 ) -> None:
     scene.write_text("gpus 2\n")
-    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
-    variables = {name: environment(library, scene)[name] for name in names}
-    with console([], variables) as terminal:
+    with console([], variables(library, scene)) as terminal:
         terminal.wait_for("NVIDIA H200")
         scene.write_text("gpus 2\nlost 1\nhang * nvmlInitWithFlags\n")
         terminal.wait_for("r Look again")
@@ -242,9 +244,7 @@ def test_a_call_that_blocks_for_twenty_seconds_slows_neither_the_screen_nor_the_
     library: Path, scene: Path
 ) -> None:
     scene.write_text("gpus 2\n")
-    names = ("LD_LIBRARY_PATH", "FAKE_NVML_SCENE", "NEMOTUI_STATE_DIR", "DOCKER_HOST")
-    variables = {name: environment(library, scene)[name] for name in names}
-    with console([], variables) as terminal:
+    with console([], variables(library, scene)) as terminal:
         terminal.wait_for("NVIDIA H200")
         scene.write_text("gpus 2\nbusy\nhang 1 nvmlDeviceGetMemoryInfo_v2\n")
         terminal.wait_for("no answer, values [0-9]+ s old")

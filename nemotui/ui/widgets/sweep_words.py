@@ -7,11 +7,9 @@ import textwrap
 from textual.content import Content
 
 from nemotui.core.pareto import KEY, pareto
-from nemotui.core.show import number
-from nemotui.core.sweep import SweepStep
+from nemotui.core.sweep import HEAD, SweepStep, cells
 from nemotui.ui.states.sweep import SweepState
 
-_HEAD = ("at once", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")
 _LEAST_CHART, _MOST_CHART = 8, 24  # lines
 _STYLES = {"●": "$primary", "◆": "bold $accent", "○": "$error", "·": "$muted", "P": "bold $secondary"}
 
@@ -56,26 +54,17 @@ def _coloured(line: str) -> Content:
 def _table(steps: tuple[SweepStep, ...]) -> list[Content]:
     if not steps:
         return []
-    rows = [_HEAD, *(_cells(step) for step in steps)]
-    wide = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    rows = [HEAD, *(_row(step) for step in steps)]
+    wide = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     lines = []
     for step, row in zip((None, *steps), rows, strict=True):
-        cells = [cell if i == len(row) - 1 else cell.rjust(wide[i]) for i, cell in enumerate(row)]
+        aligned = [cell if i == len(row) - 1 else cell.rjust(wide[i]) for i, cell in enumerate(row)]
         bad = step is not None and (step.point.fault or (step.probe and not step.probe.good))
-        lines.append(Content.styled("  ".join(cells).rstrip(), "$muted" if step is None else "$error" if bad else ""))
+        lines.append(Content.styled("  ".join(aligned).rstrip(), "$muted" if step is None else "$error" if bad else ""))
     return lines
 
 
-def _cells(step: SweepStep) -> tuple[str, ...]:
+def _row(step: SweepStep) -> tuple[str, ...]:
     point, probe = step.point, step.probe
     word = "" if probe is None else f"kept: {probe.reason}" if probe.good else probe.reason
-    return (
-        f"{point.load:g}",
-        number(point.output_throughput),
-        number(point.per_gpu),
-        number(point.per_user, digits=1),
-        number(point.mean_ttft_ms),
-        number(point.p99_ttft_ms),
-        number(point.mean_itl_ms, digits=1),
-        point.fault or word,
-    )
+    return cells(point, word)
