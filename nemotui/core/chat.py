@@ -34,12 +34,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Sampling parameters; the defaults are the model card's, in every mode."""
+    """Sampling parameters; the defaults are the model card's, in every mode.
+
+    `thinking_token_budget` ends the thinking after so many tokens; a server needs a reasoning parser for it.
+    """
 
     temperature: float = 1.0
     top_p: float = 0.95
     max_tokens: int | None = None
     seed: int | None = None
+    thinking_token_budget: int | None = None
 
 
 def template_kwargs(mode: Mode) -> dict[str, bool]:
@@ -58,10 +62,9 @@ def chat_body(model: str, messages: Sequence[Message], mode: Mode, sampling: Sam
         "top_p": sampling.top_p,
         "chat_template_kwargs": template_kwargs(mode),
     }
-    if sampling.max_tokens is not None:
-        body["max_tokens"] = sampling.max_tokens
-    if sampling.seed is not None:
-        body["seed"] = sampling.seed
+    for name in ("max_tokens", "seed", "thinking_token_budget"):
+        if (value := getattr(sampling, name)) is not None:
+            body[name] = value
     return body
 
 

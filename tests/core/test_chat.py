@@ -30,7 +30,13 @@ async def test_the_mode_goes_into_the_template(mode: Mode, kwargs: dict[str, boo
     assert (body["temperature"], body["top_p"]) == (1.0, 0.95)
     assert body["stream_options"] == {"include_usage": True}
     assert "reasoning_effort" not in body
-    assert "max_tokens" not in body
+    assert not {"max_tokens", "seed", "thinking_token_budget"} & body.keys()
+
+
+def test_limits_that_were_set_are_sent() -> None:
+    sampling = Sampling(max_tokens=64, seed=0, thinking_token_budget=0)
+    body = chat_body("m", HELLO, "full", sampling)
+    assert (body["max_tokens"], body["seed"], body["thinking_token_budget"]) == (64, 0, 0)
 
 
 class Scripted:
