@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 ARGS ?=
 
-.PHONY: demo test lint perf test-vllm screenshots clean
+.PHONY: demo test lint perf test-vllm screenshots docs clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -37,6 +37,9 @@ perf: $(VENV)/.installed  ## timings, by hand; nvitop is what watching the GPUs 
 
 screenshots: $(VENV)/.installed  ## the README's pictures, from the pretend machine; PNG where rsvg-convert is installed
 	$(BIN)/python -m tests.ui.screenshots
+
+docs: $(VENV)/.installed  ## the parts of README and docs/ that are made from the code
+	$(BIN)/python -m tests.docs.generated
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -22,31 +22,35 @@ from nemotui.core.text import plain_line
 _CONFIG_LIMIT = 1024 * 1024
 
 
+_Dollars = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+_Minutes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+
+
+def _means(description: str) -> msgspec.Meta:
+    """What a setting means: docs/configuration.md is made of it."""
+    return msgspec.Meta(description=description)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>.
+    """Everything that can be configured: each field is a key of config.toml and a variable NEMOTUI_<KEY>."""
 
-    `hf_cache` follows HF_HOME where nothing else says it. `image` None means the plan's own. `base_url` None means:
-    the server that nemotui deployed, else the one on `port`. `price_per_hour` is the machine's, in dollars. `on_ready`
-    is run when a start has ended, by no shell. A server idle for `idle_after_min` minutes gets a word, 0: never.
-    """
-
-    image: str | None = None
-    bind: str = "127.0.0.1"
-    port: int = 8000
-    hf_cache: Path = Path.home() / ".cache/huggingface"
-    vllm_cache: Path = Path.home() / ".cache/vllm"
-    state_dir: Path = Path(user_state_path("nemotui"))
-    base_url: str | None = None
-    model: str | None = None
-    api_key_file: Path | None = None
-    catalog: Path | None = None
-    price_per_hour: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
-    on_ready: str | None = None
-    restart_policy: str = "no"
-    log_max_size: str = "50m"
-    log_max_files: int = 3
-    idle_after_min: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 30.0
+    image: Annotated[str | None, _means("vLLM's image; unset: the plan's own")] = None
+    bind: Annotated[str, _means("the address that the server listens on; beyond loopback it has a key")] = "127.0.0.1"
+    port: Annotated[int, _means("the port that the server listens on")] = 8000
+    hf_cache: Annotated[Path, _means("the weights; unset: as HF_HOME says")] = Path.home() / ".cache/huggingface"
+    vllm_cache: Annotated[Path, _means("what vLLM has compiled")] = Path.home() / ".cache/vllm"
+    state_dir: Annotated[Path, _means("runs, logs, and what starts have taught")] = Path(user_state_path("nemotui"))
+    base_url: Annotated[str | None, _means("the server to talk to; unset: the one deployed, else on `port`")] = None
+    model: Annotated[str | None, _means("its model's name; unset: the first that it serves")] = None
+    api_key_file: Annotated[Path | None, _means("a file with the server's key, which no flag takes")] = None
+    catalog: Annotated[Path | None, _means("chips and models of your own, beside ours")] = None
+    price_per_hour: Annotated[_Dollars | None, _means("what the machine costs, in dollars an hour")] = None
+    on_ready: Annotated[str | None, _means("a command run, by no shell, when a start has ended")] = None
+    restart_policy: Annotated[str, _means("Docker's, of our containers")] = "no"
+    log_max_size: Annotated[str, _means("at this size Docker begins another log file")] = "50m"
+    log_max_files: Annotated[int, _means("how many log files Docker keeps")] = 3
+    idle_after_min: Annotated[_Minutes, _means("an idle server gets a word after so long; 0: never")] = 30.0
 
     @property
     def runs_dir(self) -> Path:

@@ -40,7 +40,7 @@ class KnownFailure(FailedError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
     """A message we know. Cause and remedy are filled with the groups of the pattern."""
 
     kind: str
@@ -63,8 +63,8 @@ class _Rule:
         )
 
 
-def _rule(kind: str, pattern: str, cause: str, remedy: str, changes: Changes = lambda groups, spec: ()) -> _Rule:
-    return _Rule(kind, re.compile(pattern, re.IGNORECASE), cause, remedy, changes)
+def _rule(kind: str, pattern: str, cause: str, remedy: str, changes: Changes = lambda groups, spec: ()) -> Rule:
+    return Rule(kind, re.compile(pattern, re.IGNORECASE), cause, remedy, changes)
 
 
 def _set(setting: str, value: str | None) -> Changes:
@@ -86,7 +86,7 @@ def _without(groups: Mapping[str, str], _: ContainerSpec) -> tuple[Change, ...]:
 
 _GIB = r"[\d.]+ ?[GM]iB"
 
-_RULES = (
+RULES = (
     # What the engine says, before anything runs.
     _rule(
         "no_nvidia_toolkit",
@@ -292,4 +292,4 @@ _RULES = (
 
 def explain(text: str) -> Diagnosis | None:
     """The cause behind one message, when it is one we know."""
-    return next((found for rule in _RULES if (found := rule.match(text))), None)
+    return next((found for rule in RULES if (found := rule.match(text))), None)

@@ -17,6 +17,10 @@ IMAGE_LABEL = f"{LABEL}.image"  # the image that a tag meant at the start: NAME@
 ALL_GPUS = ("all",)  # in place of UUIDs: whatever the engine sees, as `--gpus all` asks for
 GPU_IMAGE = "vllm/vllm-openai:latest"  # as the published guide has it; --image pins another
 _ENVIRONMENT = {
+    "DO_NOT_TRACK": (
+        "vLLM and the downloader send no usage statistics",
+        "vLLM: usage_stats; huggingface_hub: environment variables",
+    ),
     "CUDA_DEVICE_ORDER": ("CUDA counts the GPUs as the driver lists them", "CUDA: environment variables"),
     "VLLM_ALLOW_LONG_MAX_MODEL_LEN": (
         "a context above the model's own is refused without it; not verified by us",
@@ -106,7 +110,7 @@ class ContainerSpec:
 
 def container_spec(plan: Plan) -> ContainerSpec:
     """The container that serves this plan."""
-    environment = [("CUDA_DEVICE_ORDER", "PCI_BUS_ID")] if plan.gpus else []
+    environment = [("DO_NOT_TRACK", "1"), *([("CUDA_DEVICE_ORDER", "PCI_BUS_ID")] if plan.gpus else [])]
     if plan.derived_max_model_len is not None and plan.max_model_len > plan.derived_max_model_len:
         environment.append(("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1"))
     labels = {

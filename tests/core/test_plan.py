@@ -42,7 +42,7 @@ def value(args: tuple[str, ...], flag: str) -> str:
 def test_the_recommended_command_whole() -> None:
     assert shlex.join(docker_run(container_spec(FP8_ON_TWO))) == (
         "docker run -d --name nemotron --gpus '\"device=GPU-aaaa,GPU-bbbb\"' --ipc=host -p 127.0.0.1:8000:8000"
-        " -e HF_TOKEN -e VLLM_API_KEY -e CUDA_DEVICE_ORDER=PCI_BUS_ID"
+        " -e HF_TOKEN -e VLLM_API_KEY -e DO_NOT_TRACK=1 -e CUDA_DEVICE_ORDER=PCI_BUS_ID"
         " -v /home/ada/.cache/huggingface:/root/.cache/huggingface -v /home/ada/.cache/vllm:/root/.cache/vllm"
         " --log-driver json-file --log-opt max-size=50m --log-opt max-file=3"
         " --label nemotui=nemotron --label nemotui.variant=FP8"
@@ -58,7 +58,7 @@ def test_the_recommended_command_whole() -> None:
 def test_a_cpu_plan_asks_for_no_gpu_and_passes_no_gpu_flag() -> None:
     spec = container_spec(ON_CPU)
     assert spec.gpus == ()
-    assert spec.environment == ()
+    assert spec.environment == (("DO_NOT_TRACK", "1"),)
     assert not {"--gpu-memory-utilization", "--kv-cache-dtype", "--mamba-ssm-cache-dtype"} & set(spec.args)
     assert spec.args[0] == "/models/tiny-nemotron-h-chat"
     assert spec.args[-1] == "--enforce-eager"
