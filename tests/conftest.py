@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -13,6 +15,25 @@ from tests.real.parts import require
 # No timed assertions in the suite: a slow machine must not fail a property.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+class PlainNames:
+    """Names a test as pytest alone would. xdist adds "@" and the test's group, and no other run knows that name."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        report.nodeid = re.sub(r"@[^\]]*$", "", report.nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Only where reports come together: a worker still needs its own names."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(PlainNames())
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: many tests wait for a terminal, an engine or a process, and each core has another to run meanwhile."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec
 from nemotui.rundir import RunDirectory
 from tests.load.known_server import Behaviour, KnownServer, secure, serving
-from tests.load.test_load import start, until
+from tests.load.runs import begun, start, until
 
 SLOW = Behaviour(thinking=0, content=200, gap_s=0.02)
 
@@ -63,23 +64,24 @@ def test_asked_to_end_at_any_moment(tmp_path: Path, seen: int) -> None:
 
 
 def test_a_load_process_that_is_killed(tmp_path: Path) -> None:
-    server = KnownServer(lambda number: SLOW if number in (1, 3) else Behaviour())
+    killed = threading.Event()  # until then no process can be done, whichever of them had which request
+    server = KnownServer(lambda _: Behaviour() if killed.is_set() else Behaviour(gap_s=0.1))
     with serving(server):
-        directory, process = start(tmp_path, server.url, workers=2, num_prompts=12, max_concurrency=4)
-        until(lambda: len(server.sends) > 6 and len(children(process.pid)) == 2)
-        victim = children(process.pid)[0]
+        directory, process = start(tmp_path, server.url, workers=2, num_prompts=400, max_concurrency=4)
         until(lambda: len(list(directory.requests())) >= 3)
+        victim, _ = children(process.pid)
         os.kill(victim, signal.SIGKILL)
+        killed.set()
         assert process.wait(60) == 0
     result = directory.result()
     assert result["reason"] == "1 of 2 load processes was killed: the requests it had left are missing"
     assert (result["complete"], result["interrupted"], result["failed"]) == (False, False, 0)
-    assert 3 <= result["completed"] < 12
+    assert 200 <= result["completed"] < 400  # the other one's half, and what the dead one had told
     assert directory.status() == "finished"
 
 
 def test_load_processes_end_with_the_one_that_leads_them(tmp_path: Path) -> None:
-    server = KnownServer(lambda number: SLOW if number else Behaviour())
+    server = KnownServer(lambda number: Behaviour(breaks="silence" if number else None))
     with serving(server):
         directory, process = start(tmp_path, server.url, workers=2, num_prompts=4, max_concurrency=4)
         until(lambda: len(server.sends) > 4 and len(children(process.pid)) == 2)
@@ -107,6 +109,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
             [sys.executable, "-m", "nemotui.load", directory.path],
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
         )
+        begun.append(process)
         assert process.wait(100) == 0
     result = directory.result()
     assert result["reason"] == "the run's directory took no more (No space left on device), so the run was ended"

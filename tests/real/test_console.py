@@ -65,7 +65,7 @@ def chat(t: Terminal) -> None:
 def measure(t: Terminal) -> None:
     """The quick preset to its end."""
     t.keys("F5")
-    t.wait_for("quick")
+    t.wait_for("Enter measures nemotron-super")
     t.keys("Enter")
     t.wait_for(r"E2EL +[\d,.]+ +[\d,.]+")
 

@@ -20,10 +20,10 @@ from tests.real.terminal import Terminal, console
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("docker engine")]
 
 FP8 = "/models/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"  # as if it were in the image: there is no hub to ask
-# Our pretend server, in a start that takes long enough to be interrupted.
-SLOW = """
+# Our pretend server, in a start that takes so many seconds.
+STARTS_IN = """
 import os, runpy, sys
-os.environ["NEMOTUI_SIM_START_SECONDS"] = "12"
+os.environ["NEMOTUI_SIM_START_SECONDS"] = "%d"
 sys.argv = ["sim", "serve", *sys.argv[1:]]
 runpy.run_module("nemotui.sim", run_name="__main__")
 """
@@ -40,13 +40,17 @@ def words(image: str, name: str, port: int, *more: str) -> list[str]:
     return [*plan, "--name", name, "--port", str(port), *more]
 
 
-def start(t: Terminal) -> None:
-    """From any pane: take the plan, look at its command, start it."""
+def preview(t: Terminal) -> None:
+    """From any pane: take the plan, look at its command."""
     t.keys("F3")
-    t.wait_for("Each flag|Plans for|CPU")
-    t.wait_for("Deploy  ")
+    t.wait_for("VERDICT")  # the head of the table of plans, which no other pane has
     t.keys("Enter")
     t.wait_for("Nothing is in the way")
+
+
+def start(t: Terminal) -> None:
+    """The same, and start it."""
+    preview(t)
     t.keys("Enter")
 
 
@@ -78,10 +82,10 @@ def test_too_many_sequences_are_cured_by_one_key(
 def test_a_console_that_was_killed_finds_the_start_again_with_its_times(
     home: dict[str, str], script_image: Callable[[str], str], docker_client: DockerClient, name: str, port: int
 ) -> None:
-    plan = words(script_image(SLOW), name, port)
+    plan = words(script_image(STARTS_IN % 16), name, port)  # long enough for the next console to see it too
     with console(plan, home) as t:
         start(t)
-        t.wait_for(r"Starting +0:0[2-9]")
+        t.wait_for(r"Starting +0:(0[2-9]|1)")
         kill(t)
 
     began = docker_client.containers.get(name).attrs["State"]["StartedAt"]
@@ -92,20 +96,17 @@ def test_a_console_that_was_killed_finds_the_start_again_with_its_times(
         screen = t.wait_for(r"● Ready after 0:\d\d")
         took = re.search(r"Ready after 0:(\d\d)", screen)
         assert took is not None
-        assert int(took[1]) >= 12  # since the container's start, not since this console's
+        assert int(took[1]) >= 16  # since the container's start, not since this console's
         assert docker_client.containers.get(name).attrs["State"]["StartedAt"] == began
 
 
 def test_two_consoles_see_the_same_and_do_not_fight(
     home: dict[str, str], script_image: Callable[[str], str], docker_client: DockerClient, name: str, port: int
 ) -> None:
-    plan = words(script_image(SLOW), name, port)
+    plan = words(script_image(STARTS_IN % 4), name, port)
     with console(plan, home) as one, console(plan, home) as two:
         for t in (one, two):
-            t.keys("F3")
-            t.wait_for("Deploy  ")
-            t.keys("Enter")
-            t.wait_for("Nothing is in the way")
+            preview(t)
         one.keys("Enter")
         two.keys("Enter")
         for t in (one, two):
@@ -119,7 +120,7 @@ def test_one_that_was_started_by_hand_is_looked_at_adopted_and_stopped(
     home: dict[str, str], script_image: Callable[[str], str], docker_client: DockerClient, name: str, port: int
 ) -> None:
     image = f"{name}/vllm"  # no label of ours: its image says what it is
-    docker_client.images.get(script_image(SLOW.replace("12", "1"))).tag(image)
+    docker_client.images.get(script_image(STARTS_IN % 1)).tag(image)
     container = docker_client.containers.run(
         image, [FP8, "--tensor-parallel-size", "2"], name=name, detach=True, ports={"8000/tcp": ("127.0.0.1", port)}
     )
@@ -150,7 +151,15 @@ def test_a_killed_deploy_leaves_a_start_that_status_finds(
     home: dict[str, str], script_image: Callable[[str], str], name: str, port: int
 ) -> None:
     environment = {**os.environ, **home}
-    argv = [sys.executable, "-m", "nemotui", "deploy", *words(script_image(SLOW), name, port), "--anyway", "--json"]
+    argv = [
+        sys.executable,
+        "-m",
+        "nemotui",
+        "deploy",
+        *words(script_image(STARTS_IN % 12), name, port),
+        "--anyway",
+        "--json",
+    ]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as deploy:
         assert deploy.stdout is not None
         for line in deploy.stdout:
