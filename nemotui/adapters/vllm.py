@@ -7,63 +7,29 @@ import ipaddress
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from nemotui.adapters.chat_stream import ChatStream, error_message
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Sent
 from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
-from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics, ToolCallDelta, Usage
-from nemotui.core.sse import DONE, SseDecoder
-from nemotui.core.text import plain, plain_line, plain_values
+from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics
+from nemotui.core.text import escaped, plain, plain_line, plain_values
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
 _PATIENCE_S = 10.0
+_HEADERS = 200  # of a reply that are kept to be shown
+_SECRET_HEADERS = ("cookie", "set-cookie", "proxy-authorization", "proxy-authenticate", "x-api-key")
 _METRICS_PATIENCE_S = 3.0  # asked every two seconds, by a console that has other things to show
 
 
 class _NoWholeAnswerError(NothingThereError):
     """Somebody is there, but the answer broke off, or nobody waits for it any longer."""
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    index: int = 0
-    function: _Function | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None  # the name before vLLM 0.12
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _Details(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    completion_tokens_details: _Details | None = None
-
-
-class _Event(msgspec.Struct):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Any = None
 
 
 class _ModelEntry(msgspec.Struct):
@@ -76,7 +42,6 @@ class _ModelList(msgspec.Struct):
     data: list[_ModelEntry]
 
 
-_decode_event = msgspec.json.Decoder(_Event).decode
 _decode_models = msgspec.json.Decoder(_ModelList).decode
 
 
@@ -122,6 +87,7 @@ class VllmServer:
             )
         # People paste the URL with the /v1 that OpenAI clients want.
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self._api_key = api_key
         self._client = httpx.AsyncClient(
             base_url=self.base_url,
             auth=_bearer(api_key),
@@ -173,41 +139,41 @@ class VllmServer:
         return parse_metrics(text)
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
-        decoder = SseDecoder()
         # A thinking model may be silent for long while it is queued; only the connection has a deadline.
-        timeout = httpx.Timeout(_PATIENCE_S, read=None)
+        timeout = httpx.Timeout(_PATIENCE_S, read=None, write=None)
+        request = self._client.build_request("POST", "/v1/chat/completions", json=dict(body), timeout=timeout)
+        key = self._api_key()
+        stream = ChatStream(lambda text: text.replace(key, HIDDEN) if key else text)
+        yield ChatChunk(at=(at := time.monotonic()), seen=(_sent(request, at, key),))
         try:
-            async with self._client.stream("POST", "/v1/chat/completions", json=dict(body), timeout=timeout) as reply:
+            reply = await self._client.send(request, stream=True)
+            async with aclosing(reply):
+                yield ChatChunk(at=(at := time.monotonic()), seen=(_answered(reply, at),))
                 if reply.status_code != 200:
-                    raise _error_reply(reply.status_code, await _read_capped(reply))
-                finished = False
-                async for data in reply.aiter_bytes():
-                    at = time.monotonic()
-                    for event in decoder.feed(data):
-                        if event == DONE:
-                            return
-                        chunk = _chunk(event, at)
-                        finished = finished or chunk.finish_reason is not None
+                    refusal = await _read_capped(reply)
+                    for chunk in stream.refused(refusal, time.monotonic()):
                         yield chunk
-                for event in decoder.end():
-                    if event != DONE:
-                        yield _chunk(event, time.monotonic())
-                if not finished:
-                    raise FailedError(
-                        "early_end",
-                        "the server ended the stream before the reply was finished",
-                        "See `nemotui logs` for what the server says.",
-                    )
+                    raise _error_reply(reply.status_code, refusal)
+                if _is_json(reply):
+                    for chunk in stream.whole(await _read_capped(reply), time.monotonic()):
+                        yield chunk
+                else:
+                    async for data in reply.aiter_bytes():
+                        for chunk in stream.feed(data, time.monotonic()):
+                            yield chunk
+                        if stream.over or stream.failed:
+                            break
+                for chunk in stream.end(time.monotonic()):
+                    yield chunk
         except httpx.ConnectError as error:
+            yield stream.ended(time.monotonic(), "no connection")
             raise self._nobody(error) from None
         except httpx.HTTPError as error:
-            raise FailedError(
-                "connection_lost",
-                f"the connection to {self.base_url} broke in the middle of the reply ({type(error).__name__})",
-                "See `nemotui logs` for what the server says.",
-            ) from None
-        except OverflowError as error:
-            raise FailedError("malformed", f"the server's reply is not readable: {error}") from None
+            how = f"the connection to {self.base_url} broke in the middle of the reply ({type(error).__name__})"
+            for chunk in stream.end(time.monotonic(), how):
+                yield chunk
+            raise FailedError("connection_lost", how, "See `nemotui logs` for what the server says.") from None
+        stream.check()
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         timeout = httpx.Timeout(_PATIENCE_S, read=None, write=None)  # a body may be as long as the context
@@ -256,47 +222,31 @@ class VllmServer:
         )
 
 
-def _chunk(event: str, at: float) -> ChatChunk:
-    try:
-        parsed = _decode_event(event.encode("utf-8", "replace"))
-    except msgspec.MsgspecError as error:
-        raise FailedError(
-            "malformed", f"the server sent an event that is not one of a chat: {plain_line(str(error))}"
-        ) from None
-    if parsed.error is not None:
-        raise FailedError("server_error", f"the server broke off: {_error_message(parsed.error)}")
-    choice = parsed.choices[0] if parsed.choices else _Choice()
-    delta = choice.delta or _Delta()
-    return ChatChunk(
+def _sent(request: httpx.Request, at: float, key: str | None) -> Sent:
+    headers = [*request.headers.items(), *([("Authorization", f"Bearer {HIDDEN}")] if key else ())]
+    body = request.content.decode("utf-8", "replace")
+    return Sent(
         at=at,
-        reasoning=plain(delta.reasoning or delta.reasoning_content or ""),
-        content=plain(delta.content or ""),
-        tool_calls=tuple(_tool_call(call) for call in delta.tool_calls or ()),
-        finish_reason=plain_line(choice.finish_reason) if choice.finish_reason else None,
-        usage=_usage(parsed.usage),
+        method=request.method,
+        url=plain_line(str(request.url)),
+        headers=_headers(headers),
+        body=escaped(body[:BODY_CHARACTERS]),
+        size=len(body),
     )
 
 
-def _tool_call(call: _ToolCall) -> ToolCallDelta:
-    function = call.function or _Function()
-    return ToolCallDelta(
-        index=min(max(call.index, 0), 63),  # a hostile index must not make us allocate
-        name=plain_line(function.name) if function.name else None,
-        arguments=plain(function.arguments or ""),
-    )
+def _answered(reply: httpx.Response, at: float) -> Answered:
+    reason = plain_line(reply.reason_phrase, limit=200)
+    return Answered(at=at, status=reply.status_code, reason=reason, headers=_headers(reply.headers.multi_items()))
 
 
-def _usage(usage: _Usage | None) -> Usage | None:
-    """The counts, None where one of the two that must be there cannot be true."""
-    if usage is None:
-        return None
-    prompt = plausible(usage.prompt_tokens, MOST_OF_A_REQUEST)
-    completion = plausible(usage.completion_tokens, MOST_OF_A_REQUEST)
-    if prompt is None or completion is None:
-        return None
-    details = usage.completion_tokens_details
-    reasoning = plausible(details.reasoning_tokens, completion) if details else None
-    return Usage(prompt_tokens=prompt, completion_tokens=completion, reasoning_tokens=reasoning)
+def _headers(items: Sequence[tuple[str, str]]) -> Headers:
+    shown = [(plain_line(name, limit=200), plain_line(value)) for name, value in items[:_HEADERS]]
+    return tuple((name, HIDDEN if name.lower() in _SECRET_HEADERS else value) for name, value in shown)
+
+
+def _is_json(reply: httpx.Response) -> bool:
+    return str(reply.headers.get("content-type", "")).lower().startswith("application/json")
 
 
 async def _read_capped(reply: httpx.Response) -> bytes:
@@ -310,7 +260,7 @@ async def _read_capped(reply: httpx.Response) -> bytes:
 
 def _error_reply(status: int, body: bytes) -> FailedError:
     try:
-        message = _error_message(msgspec.json.decode(body))
+        message = error_message(msgspec.json.decode(body))
     except msgspec.MsgspecError:
         message = plain_line(body) or "no text"
     fix = ""
@@ -319,13 +269,6 @@ def _error_reply(status: int, body: bytes) -> FailedError:
     elif status == 404:
         fix = "See `nemotui status` for the names it serves."
     return FailedError(f"http_{status}", f"the server answers HTTP {status}: {message}", fix)
-
-
-def _error_message(error: object) -> str:
-    """The words of `{"error": {"message": …}}`, of its inner part, or of anything else a server may send."""
-    while isinstance(error, dict):
-        error = error.get("error") or error.get("message") or error.get("detail") or str(error)
-    return plain_line(str(error))
 
 
 def parse_metrics(text: str) -> ServerMetrics:

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from nemotui.core.exchange import Exchange, followed
 from nemotui.core.ports import ChatChunk, Clock, ModelServer, Usage
 
 Mode = Literal["full", "low", "off"]
@@ -78,7 +79,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer, growing: `after(chunk)` gives the next. Times are monotonic seconds, counted from `sent_at`."""
+    """One answer, growing: `after(chunk)` gives the next. Times are monotonic seconds, counted from `sent_at`.
+
+    `exchange` is the same on the wire; there is one as soon as the request goes out.
+    """
 
     mode: Mode
     sent_at: float
@@ -91,6 +95,7 @@ class Reply:
     first_answer_at: float | None = None
     last_token_at: float | None = None
     token_chunks: int = field(default=0)
+    exchange: Exchange | None = None
 
     def after(self, chunk: ChatChunk) -> Reply:
         """This reply with one more chunk taken in."""
@@ -117,7 +122,18 @@ class Reply:
             first_answer_at=chunk.at if answer_starts else self.first_answer_at,
             last_token_at=chunk.at if chunk.has_token else self.last_token_at,
             token_chunks=self.token_chunks + chunk.has_token,
+            exchange=followed(self.exchange, chunk.seen),
         )
+
+    @property
+    def begun(self) -> bool:
+        """Something of the answer came: a token, its end, or its counts."""
+        return bool(self.first_token_at is not None or self.finish_reason or self.usage)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about how it came, a sentence each."""
+        return self.exchange.notes if self.exchange else ()
 
     @property
     def ttft_ms(self) -> float | None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from nemotui.core.exchange import Seen
 from nemotui.core.hardware import Machine
 from nemotui.core.leavings import Leavings
 from nemotui.core.logs import LogLine
@@ -236,7 +237,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatChunk:
-    """One event of a chat stream. `at` is the monotonic time in seconds right after its bytes were read."""
+    """One event of a chat stream. `at` is the monotonic time in seconds right after its bytes were read.
+
+    `seen` is the same on the wire, and what came before it. A chunk may hold nothing else: the request that went out,
+    the status of the reply.
+    """
 
     at: float
     reasoning: str = ""
@@ -244,6 +249,7 @@ class ChatChunk:
     tool_calls: tuple[ToolCallDelta, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
+    seen: tuple[Seen, ...] = ()
 
     @property
     def has_token(self) -> bool:
@@ -270,7 +276,8 @@ class ModelServer(Protocol):
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         """POST /v1/chat/completions; `body` asks to `stream`. Ends after the last event.
 
-        Raises `FailedError` on an error reply, an error in mid-stream, or a connection that broke.
+        Raises `FailedError` on an error reply, an error in mid-stream, or a connection that broke; all that arrived
+        before has been yielded.
         """
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -29,6 +29,20 @@ def plain(text: str, *, tabs: int = 8) -> str:
     return _CONTROLS.sub("", _ESCAPES.sub("", text)).expandtabs(tabs)
 
 
+def escaped(text: str) -> str:
+    """Raw text for the eye: what `plain` would take away stands as `\\uXXXX`, a byte that was not UTF-8 as `\\xXX`.
+
+    Such a byte is a surrogate here, as `surrogateescape` decodes it. JSON means the same afterwards: within its
+    strings that is how such characters are written.
+    """
+    return text if text.isprintable() else _CONTROLS.sub(_escape, text.replace("\t", "\\t"))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
 def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:
     """One line as a terminal would show it last: the part after the last `\\r` that has text, made plain, capped.
 

@@ -30,7 +30,7 @@ class Cleared:
 class Turn:
     """A question and what came back.
 
-    `reply` is None until something came, and stays so where nothing ever did. `thinking_chunks` are the token chunks
+    `reply` is None until the request goes out. `thinking_chunks` are the token chunks
     before the answer began. `over`: nothing more comes, because it is complete, `stopped` by us, or broken by
     `problem`.
     """
@@ -117,11 +117,11 @@ class ChatState:
         """The conversation as it is sent. A question that nothing came back to is not repeated to the server."""
         messages: list[Message] = []
         for turn in self.turns:
-            if turn.over and turn.reply is None:
+            reply = turn.reply if turn.over else None
+            if turn.over and (reply is None or not reply.begun):
                 continue
             messages.append(Message(role="user", content=turn.question))
-            if turn.over and turn.reply is not None:
-                reply = turn.reply
+            if reply is not None:
                 messages.append(Message(role="assistant", content=reply.content, reasoning=reply.reasoning))
         return tuple(messages)
 

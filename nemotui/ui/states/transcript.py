@@ -66,7 +66,7 @@ def _turn(turn: Turn, thoughts: bool) -> Iterator[Block]:
             yield Block("text", f"{call.name}({call.arguments})")
     if turn.problem is not None:
         yield Block("problem", str(turn.problem))
-    if not turn.over and reply is None:
+    if not turn.over and (reply is None or not reply.begun):
         yield Block("note", "waiting for the first token …")
     elif turn.over:
         yield Block("note", figures(turn))
@@ -100,7 +100,7 @@ def figures(turn: Turn) -> str:
     """The times and counts of one answer in a line; what the server did not tell is left out."""
     reply = turn.reply
     ending = "stopped" if turn.stopped else reply.finish_reason if reply is not None else None
-    if reply is None:
+    if reply is None or not reply.begun:
         return ending or "no answer"
     parts = [f"{reply.mode}", f"TTFT {number(reply.ttft_ms, 'ms')}", *_more(reply), ending or "broken off"]
     return " · ".join(parts)
