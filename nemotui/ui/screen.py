@@ -239,7 +239,7 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         self.app.push_screen(Ask(f"{lost} Quit?", "Quit"), answered)
 
     def actions(self) -> Iterator[Action]:
-        """Every action of the console with its keys: the palette, the help and the README's table come from here."""
+        """Every action of the console with its keys: the palette, the help and docs/keys.md come from here."""
         sources: list[tuple[str, Any]] = [("Everywhere", self), ("Everywhere", self.app)]
         sources += [(pane.LABEL, self._pane(name)) for name, pane in PANES.items()]
         for where, source in sources:

@@ -66,7 +66,7 @@ def test_the_constants_are_those_that_fit_the_published_rows() -> None:
 class TestLeaveOneOut:
     """Each row predicted by constants that were fitted on the other four: `pytest -s -k LeaveOneOut tests/core`.
 
-    The table stands in the README. The form of the model is older than this test and was chosen with all rows in view;
+    Table: docs/plans.md. The form of the model is older than this test and was chosen with all rows in view;
     only the constants are honest folds.
     """
 

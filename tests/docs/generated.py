@@ -15,6 +15,7 @@ from platformdirs import user_state_path
 
 from nemotui.core.failures import RULES
 from nemotui.settings import Settings
+from tests.ui.key_table import HEAD, rows
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -38,7 +39,12 @@ def failures() -> str:
     )
 
 
-PARTS: dict[str, Callable[[], str]] = {"settings": settings, "failures": failures}
+def keys() -> str:
+    """Every key of the console, where it works and what it does."""
+    return _table(HEAD, rows())
+
+
+PARTS: dict[str, Callable[[], str]] = {"settings": settings, "failures": failures, "keys": keys}
 
 
 def written_anew(document: str) -> str:

@@ -1,4 +1,4 @@
-"""The README's table of keys, from the bindings: `python -m tests.ui.key_table` prints it."""
+"""The table of keys in docs/keys.md, from the bindings."""
 
 from __future__ import annotations
 
@@ -21,8 +21,3 @@ def rows() -> list[tuple[str, str, str]]:
         for where, source in sources
         for binding in source.BINDINGS  # type: ignore[attr-defined]
     ]
-
-
-if __name__ == "__main__":
-    for row in (HEAD, ("---", "---", "---"), *rows()):
-        print(f"| {' | '.join(row)} |")

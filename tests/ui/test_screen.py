@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 from textual.binding import Binding
 from textual.widgets import ContentSwitcher
@@ -14,7 +11,6 @@ from nemotui.ui.modals import Ask, Help
 from nemotui.ui.preview import Preview
 from nemotui.ui.screen import PANES, MainScreen
 from tests.ui.conftest import Console, ConsoleFactory
-from tests.ui.key_table import HEAD, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -170,10 +166,3 @@ def test_no_action_hangs_on_a_key_that_terminals_swallow() -> None:
         if binding.id in ("quit-anywhere", "how-to-quit"):  # q does the same; it is said what does
             continue
         assert keys - swallowed, (source, binding)
-
-
-def test_the_readme_has_the_keys_of_the_bindings() -> None:
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
-    written = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", readme, flags=re.MULTILINE)
-    start = written.index(HEAD)
-    assert written[start + 2 : start + 2 + len(rows())] == rows()
