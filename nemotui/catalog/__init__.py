@@ -12,11 +12,12 @@ import msgspec
 
 from nemotui.core.errors import UsageError
 from nemotui.core.gates import DefaultSeqs, Fp8KvCache, Gates, Limits, PrefixStates
+from nemotui.core.lab_prompts import LabPrompt
 from nemotui.core.models import Catalog, Chip, Fact, Model, PublishedRow, Variant
 from nemotui.core.text import plain_line
 
 _LIMIT = 1024 * 1024
-_T = TypeVar("_T", Model, Chip, PublishedRow, Fp8KvCache, PrefixStates, DefaultSeqs, Limits)
+_T = TypeVar("_T", Model, Chip, PublishedRow, Fp8KvCache, PrefixStates, DefaultSeqs, Limits, LabPrompt)
 
 
 def load_catalog(extra: Path | None = None) -> Catalog:
@@ -31,6 +32,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     chips = _parse("chips.toml", ours.joinpath("chips.toml").read_bytes(), {"chip"})
     gates = _parse("vllm.toml", ours.joinpath("vllm.toml").read_bytes(), {field.name for field in fields(Gates)})
     published = _parse("published.toml", ours.joinpath("published.toml").read_bytes(), {"published"})
+    prompts = _parse("prompts.toml", ours.joinpath("prompts.toml").read_bytes(), {"prompt"})
     found = {chip.name: chip for chip in _entries("chips.toml", "chip", chips, Chip)}
     others: list[Model] = []
     if extra is not None:
@@ -48,6 +50,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
         chips=tuple(found.values()),
         published=tuple(_entries("published.toml", "published", published, PublishedRow)),
         others=tuple(others),
+        prompts=tuple(_entries("prompts.toml", "prompt", prompts, LabPrompt)),
     )
 
 

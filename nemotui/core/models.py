@@ -14,6 +14,7 @@ from nemotui.core.gates import Gates
 from nemotui.core.release import Release, release_of
 
 if TYPE_CHECKING:
+    from nemotui.core.lab_prompts import LabPrompt
     from nemotui.core.measured import MeasuredBench, MeasuredStart
 
 VariantName = Literal["NVFP4", "FP8", "BF16"]
@@ -175,7 +176,7 @@ class PublishedRow:
 class Catalog:
     """Everything that ships as data, plus what a user's own file adds: chips, and other models of this family.
 
-    `starts` and `benchmarks`, newest first, were measured on this machine before.
+    `starts` and `benchmarks`, newest first, were measured on this machine before. `prompts` are the lab's.
     """
 
     model: Model
@@ -185,6 +186,7 @@ class Catalog:
     others: tuple[Model, ...] = ()
     starts: tuple[MeasuredStart, ...] = ()
     benchmarks: tuple[MeasuredBench, ...] = ()
+    prompts: tuple[LabPrompt, ...] = ()
 
     def serving(self, repo: str | None) -> Catalog:
         """The catalogue for the model that has a checkpoint in `repo`; nothing was published of the other models."""
