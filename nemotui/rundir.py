@@ -32,6 +32,7 @@ from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
 from nemotui.core.bench_summary import Gaps
 from nemotui.core.errors import NemotuiError
 from nemotui.core.observe import Observation
+from nemotui.whole_file import whole_file
 
 Status = Literal["running", "finished", "interrupted"]
 Row = TypeVar("Row")
@@ -184,13 +185,8 @@ class RunDirectory:
         return lines[-1] if lines else ""
 
     def _replace(self, name: str, content: object) -> None:
-        """Write a whole file so that a reader, even after a power cut, sees all of it or the one before."""
-        part = self.path / f".{name}.part"
-        with part.open("wb") as file:
+        with whole_file(self.path / name) as file:
             file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path / name)
 
 
 class RunWriter:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
 from nemotui.core.incident import scrubbed
+from nemotui.whole_file import whole_file
 
 
 class IncidentFolder:
@@ -29,23 +28,14 @@ class IncidentFolder:
         return await threads.call(lambda: self._write(target, name, files))
 
     def _write(self, target: Path, name: str, files: Mapping[str, str]) -> str:
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                with tarfile.open(fileobj=file, mode="w:gz") as tar:
-                    for each, text in files.items():
-                        data = scrubbed(text, self._secrets).encode(errors="replace")
-                        entry = tarfile.TarInfo(f"{name}/{each}")
-                        entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
-                        tar.addfile(entry, io.BytesIO(data))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
+            with whole_file(target, private=True) as file, tarfile.open(fileobj=file, mode="w:gz") as tar:
+                for each, text in files.items():
+                    data = scrubbed(text, self._secrets).encode(errors="replace")
+                    entry = tarfile.TarInfo(f"{name}/{each}")
+                    entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
+                    tar.addfile(entry, io.BytesIO(data))
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise FailedError(
                 "bundle", f"the bundle cannot be written to {target}: {error.strerror}", "Name another file."
             ) from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Set
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from nemotui.core.errors import FailedError
+from nemotui.whole_file import whole_file
 
 _LIMIT = 1024 * 1024
 _KEPT = 100  # the newest
@@ -28,14 +27,10 @@ class KeptNames:
     def add(self, name: str) -> None:
         """Keep it. Raises `FailedError` where it cannot be written."""
         kept = [name, *(old for old in self._read() if old != name)][:_KEPT]
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part.write_bytes(msgspec.json.encode(kept) + b"\n")
-            part.replace(self._path)
+            with whole_file(self._path, private=True) as file:
+                file.write(msgspec.json.encode(kept) + b"\n")
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             message = f"{self._path} cannot be written: {error.strerror}"
             raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
 from nemotui.core.text import plain_line
+from nemotui.whole_file import whole_file
 
 _VARIABLE = "VLLM_API_KEY"
 _LIMIT = 4096
@@ -62,19 +62,9 @@ class KeyFile:
         return made
 
     def _write(self, key: str) -> None:
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                part.unlink()
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{_VARIABLE}={key}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            with whole_file(self._path, private=True) as file:
+                file.write(f"{_VARIABLE}={key}\n".encode("ascii"))
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             message = f"the server's key cannot be kept in {plain_line(str(self._path))}: {error.strerror}"
             raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
 from nemotui.core.ports import Clock
 from nemotui.core.text import plain_line
+from nemotui.whole_file import whole_file
 
 
 class LogsFolder:
@@ -37,31 +35,16 @@ async def write_whole(path: Path, chunks: AsyncGenerator[bytes, None]) -> int:
 
     Raises `FailedError` where it cannot be written, and what the chunks raise; then the file is as it was.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     size = 0
     try:
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(await threads.call(_open, part))
+            file = await threads.call(stack.enter_context, whole_file(path, private=True))
             async with aclosing(chunks):
                 async for chunk in chunks:
                     await threads.call(file.write, chunk)
                     size += len(chunk)
-            await threads.call(_settle, file)
-            part.replace(path)
+            await threads.call(stack.pop_all().close)
     except OSError as error:
         fix = "Make room, or name another place."
         raise FailedError("log_not_saved", f"{plain_line(str(path))}: {error.strerror}", fix) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return size
-
-
-def _open(path: Path) -> BinaryIO:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from nemotui.core.errors import FailedError
 from nemotui.core.measured import MeasuredBench, MeasuredStart, measured_bench
+from nemotui.whole_file import whole_file
 
 _KEPT_STARTS = 100
 _READ_RUNS = 50  # the newest: older ones were of older images
@@ -33,17 +32,10 @@ class StartsFile:
     def add(self, start: MeasuredStart) -> None:
         """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
         kept = (start, *(old for old in self.all() if old.setup != start.setup))[:_KEPT_STARTS]
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with whole_file(self._path, private=True) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             message = f"what this start has taught cannot be kept in {self._path}: {error.strerror}"
             raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
 

@@ -20,6 +20,7 @@ from nemotui.core.stores import StoredRun
 from nemotui.core.sweep import GROUP, SweepPoint, sweep_point
 from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
+from nemotui.whole_file import whole_file
 
 _NEWEST = 100  # one that goes on is among them
 _COUNTS = ("completed", "failed", "num_prompts", "input_len", "output_len", "duration")
@@ -130,12 +131,10 @@ class RunsFolder:
     async def write_report(self, run: StoredRun, name: str, text: str) -> str:
         """Keep a report in the run's directory: its path. Raises `FailedError` where it cannot be written."""
         path = Path(run.path) / name
-        part = path.with_name(f".{name}.part")
         try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
+            with whole_file(path) as file:
+                file.write(text.encode())
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise FailedError("not_written", f"{plain_line(str(path))} cannot be written: {error.strerror}") from None
         return str(path)
 

@@ -19,6 +19,7 @@ from nemotui.core.merge import merge
 from nemotui.core.report import ReportRun, as_csv, markdown, vllm_json
 from nemotui.core.report_html import html
 from nemotui.core.verdict import verdict
+from nemotui.whole_file import whole_file
 
 Format = Literal["markdown", "html", "csv", "vllm-json"]
 _BY_ENDING: dict[str, Format] = {
@@ -100,12 +101,10 @@ def _merged(result: Mapping[str, Any]) -> ReportRun:
 
 
 def _write(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        with whole_file(file) as whole:
+            whole.write(text.encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise FailedError(
             "not_written", f"{file} cannot be written: {error.strerror}", "Name another --file."
         ) from None
