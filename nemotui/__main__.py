@@ -1,5 +1,19 @@
-"""`python -m nemotui` is `nemotui`."""
+"""`nemotui` and `python -m nemotui`."""
 
-from nemotui.cli import main
+import sys
 
-main()
+from nemotui import __version__
+
+
+def main() -> None:
+    """Entry point of the `nemotui` program."""
+    if sys.argv[1:] == ["--version"]:  # also in click, whose import takes several starts of Python
+        print(f"nemotui {__version__}")
+        return
+    from nemotui.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,14 +6,16 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from nemotui.adapters.reading import Reading
 from nemotui.core.hardware import Host
-from nemotui.core.ports import Clock
 from nemotui.core.text import plain_line
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import Clock
 
 _DISK_EVERY_S = 30.0
 _PATIENCE_S = 0.5  # longer than either takes, and short enough not to be noticed

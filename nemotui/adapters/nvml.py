@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nemotui.adapters import threads
 from nemotui.adapters.host import Disk, HostReadings
@@ -21,8 +21,10 @@ from nemotui.adapters.nvml_sweep import Sweep
 from nemotui.adapters.reading import Reading
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, Machine, NoGpusError
-from nemotui.core.ports import Clock
 from nemotui.core.visible import marked
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import Clock
 
 # A GPU that is gone is looked for by initialising anew, which is dear: seldom, and ever more seldom.
 _LOOK_AGAIN_S = 30.0

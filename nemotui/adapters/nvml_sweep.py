@@ -10,11 +10,14 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nemotui.adapters import threads
 from nemotui.adapters.nvml_gpu import Device
 from nemotui.core.hardware import Gpu, Host
-from nemotui.core.ports import Clock
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import Clock
 
 
 class Sweep:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nemotui.adapters import threads
-from nemotui.core.ports import Clock
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import Clock
 
 T = TypeVar("T")
 

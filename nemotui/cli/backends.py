@@ -8,19 +8,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict
 from urllib.parse import urlsplit
 
 from nemotui.catalog import load_catalog
-from nemotui.cli.left import docker_engine, incident_store, left_here
+from nemotui.cli.left import incident_store, left_here
+from nemotui.cli.machine import Box
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.models import Catalog
 from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import Plan, container_spec
-from nemotui.core.ports import Backends, Clock, Container, ContainerRuntime, MachineProbe, ModelServer, Surroundings
+from nemotui.core.ports import Backends, Container, ContainerRuntime, MachineProbe, ModelServer
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
-from nemotui.core.stores import ModelCache
 from nemotui.core.text import plain_line
 from nemotui.settings import Settings
 
@@ -31,11 +30,12 @@ _DEMO_START_S = 6.0  # a pretend start, every phase of it
 
 @asynccontextmanager
 async def backends(
-    inv: Invocation, *, start_s: float = _DEMO_START_S, runs_dir: Path | None = None
+    inv: Invocation, *, start_s: float = _DEMO_START_S, runs_dir: Path | None = None, box: Box | None = None
 ) -> AsyncGenerator[Backends, None]:
     """The backends of this invocation, closed at the end.
 
     `start_s`: how long a pretend start takes. `runs_dir`: where runs are stored, if not in the state directory.
+    `box`: the machine, where it is looked at already; whoever made it closes it.
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.ending import end_process
@@ -62,8 +62,8 @@ async def backends(
 
     announcer = Hook(settings.on_ready) if settings.on_ready else None
     async with AsyncExitStack() as stack:
-        probe, runtime, cache, surroundings = _box(inv, clock, stack, start_s)
-        stack.push_async_callback(probe.close)
+        box = box or Box(inv, clock, stack)
+        probe, (runtime, cache, surroundings) = box.probe, box.engine(start_s)
         observe: TaskObserver | ApartObserver = ApartObserver(key)
         if inv.demo is not None:
             observe = TaskObserver(probe, server, clock)
@@ -98,14 +98,7 @@ async def looking(inv: Invocation) -> AsyncGenerator[tuple[MachineProbe, Catalog
     from nemotui.adapters.clock import SystemClock
 
     async with AsyncExitStack() as stack:
-        if inv.demo is None:
-            probe, *_ = _box(inv, SystemClock(), stack, _DEMO_START_S)
-        else:
-            from nemotui.sim.probe import PretendProbe
-
-            probe = PretendProbe(inv.demo, SystemClock(), **_shown())
-        stack.push_async_callback(probe.close)
-        yield probe, known(inv)
+        yield Box(inv, SystemClock(), stack).probe, known(inv)
 
 
 def known(inv: Invocation, runs_dir: Path | None = None) -> Catalog:
@@ -123,49 +116,6 @@ def kept_settings(inv: Invocation) -> Settings:
     if inv.demo is None:
         return inv.settings
     return replace(inv.settings, state_dir=inv.settings.state_dir / "demo")
-
-
-class _Shown(TypedDict):
-    """What decides which GPUs CUDA shows, on a pretend machine too."""
-
-    visible_devices: str | None
-    device_order: str | None
-
-
-def _shown() -> _Shown:
-    variable = os.environ.get
-    return _Shown(visible_devices=variable("CUDA_VISIBLE_DEVICES"), device_order=variable("CUDA_DEVICE_ORDER"))
-
-
-def _box(
-    inv: Invocation, clock: Clock, stack: AsyncExitStack, start_s: float
-) -> tuple[MachineProbe, ContainerRuntime, ModelCache, Surroundings]:
-    """The machine, its engine, model cache and what is around them: pretend ones, or this machine's (or a file's)."""
-    if inv.demo is not None:
-        from nemotui.sim.engine import PretendEngine
-        from nemotui.sim.probe import PretendProbe
-        from nemotui.sim.surroundings import PretendSurroundings
-
-        engine = PretendEngine(inv.demo, clock, speed=inv.speed, start_seconds=start_s)
-        stack.push_async_callback(engine.close)
-        surroundings = PretendSurroundings(inv.demo, engine)
-        return PretendProbe(inv.demo, clock, engine, **_shown()), engine, engine.hub, surroundings
-    from nemotui.adapters.model_cache import HubCache
-    from nemotui.adapters.surroundings import LocalSurroundings
-
-    docker, around = docker_engine(inv.settings), LocalSurroundings(inv.settings.hf_cache)
-    cache = HubCache(inv.settings.hf_cache)
-    if inv.machine is not None:
-        from nemotui.adapters.machine_file import FileProbe, read_machine
-
-        return FileProbe(read_machine(inv.machine)), docker, cache, around
-    from nemotui.adapters.host import DiskProbe, HostProbe
-    from nemotui.adapters.nvml import NvmlProbe
-    from nemotui.adapters.processes import Processes
-
-    disk, processes = DiskProbe(inv.settings.hf_cache), Processes(docker.container_name)
-    probe = NvmlProbe(HostProbe(), processes, clock, disk=disk, **_shown())
-    return probe, docker, cache, around
 
 
 @asynccontextmanager

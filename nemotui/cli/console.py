@@ -1,4 +1,7 @@
-"""`nemotui` alone: the console. The only verb that imports Textual."""
+"""`nemotui` alone: the console. The only verb that imports Textual.
+
+The machine is asked before Textual is imported, and its GPUs are drawn before anything else is.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,22 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nemotui.cli.backends import backends
-from nemotui.cli.check import way_in
+from nemotui.adapters.clock import SystemClock
+from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
-from nemotui.cli.plans import plan_request
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
 from nemotui.core.errors import UsageError
-from nemotui.core.recommend import plan_without_gpu
+
+if TYPE_CHECKING:
+    from nemotui.ui.screen import MainScreen
+    from nemotui.ui.states.gpus import GpusState
 
 # Python's 5 ms, once for each thread that reads a flood, is what a key would wait at each step to the screen.
 _HANDS_OVER_S = 0.001
@@ -43,27 +50,58 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         )
     # Read when Textual is imported: nothing on this screen moves for show.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    from nemotui.ui.app import NemotuiApp
-    from nemotui.ui.options import Options
-
     sys.setswitchinterval(_HANDS_OVER_S)
-    request = plan_request(inv, flags, extra)
-    async with backends(inv) as b:
-        options = Options(
-            request=request,
-            default_url=inv.settings.base_url or f"http://127.0.0.1:{request.port}",
-            way_in=way_in(),
-            cpu=plan_without_gpu(request, b.catalog) if request.no_gpu else None,
-            pretend=inv.demo,
-            time_scale=inv.speed if inv.demo is not None else 1.0,
-            price_per_hour=inv.settings.price_per_hour,
-            idle_after_s=inv.settings.idle_after_min * 60,
-        )
-        app, loop = NemotuiApp(b, options), asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        box = Box(inv, SystemClock(), stack)
+        first = asyncio.create_task(box.probe.sample())
+        first.add_done_callback(lambda task: task.cancelled() or task.exception())  # whoever leaves early asks for none
+        await asyncio.sleep(0)  # it begins: the driver is asked while Textual is imported
+
+        from nemotui.ui.app import NemotuiApp
+        from nemotui.ui.opening import Opening
+        from nemotui.ui.options import aside
+
+        main = partial(_main_screen, inv, flags, extra, box, stack)
+        app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)))
+        loop = asyncio.get_running_loop()
         # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports.
         loop.add_signal_handler(signal.SIGTERM, partial(app.exit, return_code=128 + signal.SIGTERM))
         try:
             await app.run_async()
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
+            first.cancel()
+    if app.failure is not None:
+        raise app.failure
     return Answer({}, exit_code=app.return_code or 0)
+
+
+async def _main_screen(
+    inv: Invocation,
+    flags: Mapping[str, Any],
+    extra: tuple[str, ...],
+    box: Box,
+    stack: AsyncExitStack,
+    machine: GpusState,
+) -> MainScreen:
+    """All the rest, which is imported here; what it opens is closed with the stack."""
+    from nemotui.cli.backends import backends
+    from nemotui.cli.check import way_in
+    from nemotui.cli.plans import plan_request
+    from nemotui.core.recommend import plan_without_gpu
+    from nemotui.ui.options import Options
+    from nemotui.ui.screen import MainScreen
+
+    request = plan_request(inv, flags, extra)
+    b = await stack.enter_async_context(backends(inv, box=box))
+    options = Options(
+        request=request,
+        default_url=inv.settings.base_url or f"http://127.0.0.1:{request.port}",
+        way_in=way_in(),
+        cpu=plan_without_gpu(request, b.catalog) if request.no_gpu else None,
+        pretend=inv.demo,
+        time_scale=inv.speed if inv.demo is not None else 1.0,
+        price_per_hour=inv.settings.price_per_hour,
+        idle_after_s=inv.settings.idle_after_min * 60,
+    )
+    return MainScreen(b, options, machine)

@@ -9,19 +9,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from nemotui.core.exchange import Seen
-from nemotui.core.hardware import Machine
-from nemotui.core.leavings import Leavings
-from nemotui.core.logs import LogLine
-from nemotui.core.models import Catalog
 from nemotui.core.phases import TYPICAL, Expectation
-from nemotui.core.plan import LABEL, ContainerSpec, Plan
-from nemotui.core.stores import IncidentStore, KeyStore, LogFiles, ModelCache, RunStore, StartStore
-from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever needs a port need not import all that passes through the others
     from nemotui.core.bench import BenchSpec, TimelinePoint
+    from nemotui.core.exchange import Seen
+    from nemotui.core.hardware import Machine
+    from nemotui.core.leavings import Leavings
+    from nemotui.core.logs import LogLine
+    from nemotui.core.models import Catalog
     from nemotui.core.observe import Observation
+    from nemotui.core.plan import ContainerSpec, Plan
+    from nemotui.core.stores import IncidentStore, KeyStore, LogFiles, ModelCache, RunStore, StartStore
+    from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
 
 class Clock(Protocol):
@@ -81,6 +81,8 @@ class Container:
     @property
     def ours(self) -> bool:
         """We may stop, replace and remove it; another is only looked at."""
+        from nemotui.core.plan import LABEL
+
         return LABEL in self.labels or self.adopted
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nemotui.core.errors import NothingThereError, UsageError
-from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.keeping import AS_WE_DO, Keeping
-from nemotui.core.memory import KvDtype
-from nemotui.core.models import Catalog, Model, VariantName
+
+if TYPE_CHECKING:  # the command line needs the words below at every start
+    from nemotui.core.hardware import Gpu, Machine
+    from nemotui.core.memory import KvDtype
+    from nemotui.core.models import Catalog, Model, VariantName
 
 LEAST_UTILIZATION = 0.1
 Goal = Literal["throughput", "latency", "capacity"]

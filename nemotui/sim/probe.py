@@ -54,7 +54,7 @@ class PretendProbe:
         self._began_at: float | None = None
         self._answered: dict[str, tuple[float, Gpu]] = {}  # by UUID: when a GPU has answered last, and what
         self._clock = clock
-        self._engine = engine
+        self.engine = engine  # may be given later: a machine is looked at before its engine is asked
         self._client: httpx.AsyncClient | None = None
 
     async def sample(self, detail: str | None = None, *, anew: bool = False) -> Machine:
@@ -62,7 +62,7 @@ class PretendProbe:
         if self._idle.driver_version is None:
             raise NoGpusError(replace(self._idle, error=_NO_DRIVER))
         machine = self._idle
-        for occupancy in self._engine.occupancies() if self._engine else ():
+        for occupancy in self.engine.occupancies() if self.engine else ():
             share = _share(occupancy, self._clock.now())
             running = await self._running(occupancy) if share >= 1 else 0.0
             gpus = tuple(

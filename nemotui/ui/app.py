@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
-from nemotui.core.ports import Backends
+from nemotui.core.errors import NemotuiError
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import key_name
-from nemotui.ui.options import Options
-from nemotui.ui.runs import RunsScreen
-from nemotui.ui.screen import MainScreen
-from nemotui.ui.sweep import SweepScreen
+from nemotui.ui.opening import Opening
 
 DARK = Theme(
     name="nemotui",
@@ -41,7 +39,10 @@ DARK = Theme(
 
 
 class NemotuiApp(App[None], inherit_bindings=False):
-    """The console."""
+    """The console. `first` makes its first screen: the main one, or an `Opening` that makes way for it.
+
+    `failure`: what has kept the main screen from being made, after the end.
+    """
 
     TITLE = "nemotui"
     CSS_PATH = "nemotui.tcss"
@@ -53,18 +54,42 @@ class NemotuiApp(App[None], inherit_bindings=False):
         ),
     ]
 
-    def __init__(self, backends: Backends, options: Options) -> None:
+    def __init__(self, first: Callable[[], Screen[Any]]) -> None:
         super().__init__(driver_class=TerminalDriver)
-        self.backends = backends
-        self.options = options
+        self._make_first = first
+        self._typed: list[events.Key | events.Paste] = []  # before the main screen was there to take it
+        self.failure: NemotuiError | None = None
         self.register_theme(DARK)
         self.theme = DARK.name
 
     def get_default_screen(self) -> Screen[Any]:
-        return MainScreen(self.backends, self.options)
+        return self._make_first()
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed into the first picture is meant for the main screen."""
+        if isinstance(event, events.Key | events.Paste) and isinstance(self.screen_stack[-1], Opening):
+            self._typed.append(event)
+            return
+        await super().on_event(event)
+
+    async def begin(self, main: Screen[Any]) -> None:
+        """The main screen takes the opening's place, and what was typed meanwhile."""
+        await self.switch_screen(main)
+        for event in self._typed:
+            self.post_message(event)
+        self._typed.clear()
+
+    def failed(self, failure: NemotuiError) -> None:
+        """There will be no main screen."""
+        self.failure = failure
+        self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that has a key, so that the palette and the keys can never differ; not those that only move."""
+        from nemotui.ui.runs import RunsScreen
+        from nemotui.ui.screen import MainScreen
+        from nemotui.ui.sweep import SweepScreen
+
         main = self.screen_stack[0]
         assert isinstance(main, MainScreen)
         for action in screen.actions() if isinstance(screen, RunsScreen | SweepScreen) else main.actions():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from nemotui.core.plan import Plan
-from nemotui.core.reach import Login
-from nemotui.core.recommend import PlanRequest
+if TYPE_CHECKING:  # what stands aside is drawn before any of these is needed
+    from nemotui.core.plan import Plan
+    from nemotui.core.reach import Login
+    from nemotui.core.recommend import PlanRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,12 @@ class Options:
 
     @property
     def aside(self) -> str:
-        """What stands beside the panes' names."""
-        if self.pretend is None:
-            return ""
-        speed = f", time × {self.time_scale:g}" if self.time_scale != 1 else ""
-        return f"pretend machine {self.pretend}{speed}"
+        return aside(self.pretend, self.time_scale)
+
+
+def aside(pretend: str | None, time_scale: float) -> str:
+    """What stands beside the panes' names."""
+    if pretend is None:
+        return ""
+    speed = f", time × {time_scale:g}" if time_scale != 1 else ""
+    return f"pretend machine {pretend}{speed}"

@@ -37,7 +37,8 @@ from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.sweeping import Sweeping
-from nemotui.ui.widgets.status import Notice, PaneBar, StatusLine
+from nemotui.ui.widgets.pane_bar import PaneBar
+from nemotui.ui.widgets.status import Notice, StatusLine
 
 PANES: Mapping[str, type[Pane[Any]]] = {
     "gpus": GpusPane,
@@ -75,10 +76,11 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         ),
     ]
 
-    def __init__(self, backends: Backends, options: Options) -> None:
+    def __init__(self, backends: Backends, options: Options, machine: GpusState | None = None) -> None:
+        """`machine`: what is known of it already."""
         super().__init__(backends, options)
         self.states = {
-            "gpus": GpusState(),
+            "gpus": machine or GpusState(),
             "deploy": DeployState(catalog=backends.catalog, request=options.request, cpu=options.cpu),
             "logs": LogsState(now=backends.clock.now),
             "bench": BenchState(),
@@ -90,7 +92,7 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
     def compose(self) -> ComposeResult:
         yield StatusLine()
         yield Notice()
-        yield PaneBar({name: pane.LABEL for name, pane in PANES.items()}, self.options.aside)
+        yield PaneBar(self.options.aside)
         with ContentSwitcher(initial="gpus"):
             for name, pane in PANES.items():
                 yield pane(id=name)

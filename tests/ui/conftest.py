@@ -72,7 +72,7 @@ class Console:
 
     async def serve(self) -> None:
         """Deploy the recommended plan and wait until it serves; which pane is in front stays as it is."""
-        plan = recommend(await self.main.b.probe.sample(), self.main.b.catalog, self.app.options.request)[0].plan
+        plan = recommend(await self.main.b.probe.sample(), self.main.b.catalog, self.main.options.request)[0].plan
         assert plan is not None
         self.pane("deploy").post_message(DeployPane.Start(container_spec(plan)))
         await self.until("● nemotron-super")
@@ -132,7 +132,7 @@ async def pretend_console(
         pretend=profile,
         time_scale=speed,
     )
-    app = NemotuiApp(backends, options)
+    app = NemotuiApp(lambda: MainScreen(backends, options))
     app.animation_level = "none"
     try:
         async with app.run_test(size=size, notifications=True) as pilot:

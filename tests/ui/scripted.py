@@ -37,6 +37,7 @@ from nemotui.sim.machines import load_machine
 from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
+from nemotui.ui.screen import MainScreen
 from tests.unasked import Tidy, Unasked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -205,6 +206,6 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
     options = Options(
         way_in=Login(user="ubuntu", host="gpu-box"), request=PlanRequest(), default_url=world.base_url, pretend=profile
     )
-    app = NemotuiApp(backends, options)
+    app = NemotuiApp(lambda: MainScreen(backends, options))
     app.animation_level = "none"
     return app

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.ports import EngineInfo
+
+if TYPE_CHECKING:
+    from nemotui.core.ports import EngineInfo
 
 KEPT = 300  # columns: wider than any screen
 SAMPLES = 5  # a column, ten seconds: so few cells show minutes, and a picture at rest is seldom drawn again
@@ -67,7 +70,7 @@ class GpusState:
 
     def after(self, event: Machine | EngineInfo) -> GpusState:
         """The state after one sample, or after the container engine has answered."""
-        if isinstance(event, EngineInfo):
+        if not isinstance(event, Machine):
             return replace(self, engine=event.version)
         traces = {gpu.uuid: self.traces.get(gpu.uuid, Trace()).after(gpu) for gpu in event.gpus}
         return replace(self, machine=event, traces=traces)

@@ -1,4 +1,4 @@
-"""The two lines above every pane: what is served, where and how it is doing; and which pane this is."""
+"""The line above every pane: what is served, where and how it is doing; and what there is to say of it."""
 
 from __future__ import annotations
 
@@ -65,28 +65,3 @@ class Notice(Widget):
         words = str(first) if len(str(first)) <= room else first.message
         words = words if len(words) <= room else f"{words[: max(0, room - 1)]}…"
         return Content.assemble((words, f"bold {colour}"), (f"   {more}", "$muted"))
-
-
-class PaneBar(Widget):
-    """The panes by number; the one that is shown stands out."""
-
-    DEFAULT_CSS = "PaneBar { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
-    current: reactive[str] = reactive("gpus")
-
-    def __init__(self, labels: dict[str, str], aside: str) -> None:
-        super().__init__()
-        self._labels = labels
-        self._aside = aside
-
-    def render(self) -> Content:
-        width = self.content_size.width
-        tabs = Content("  ").join(
-            Content.assemble(
-                (f" {number} {label} ", "bold $background on $primary" if pane == self.current else "$muted")
-            )
-            for number, (pane, label) in enumerate(self._labels.items(), 1)
-        )
-        room = width - tabs.cell_length
-        if room < len(self._aside) + 2:
-            return tabs
-        return Content.assemble(tabs, " " * (room - len(self._aside)), (self._aside, "$muted"))

@@ -1,0 +1,74 @@
+"""What is seen first: the GPUs, while the rest of the console is not even imported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+
+from nemotui.core.errors import NemotuiError
+from nemotui.core.hardware import Machine, NoGpusError
+from nemotui.ui.panes.gpus import GpusPane
+from nemotui.ui.states.gpus import GpusState
+from nemotui.ui.widgets.pane_bar import PaneBar
+
+_PATIENCE_S = 0.5  # a driver that takes longer is waited for by the main screen
+
+MainScreenMaker = Callable[[GpusState], Awaitable[Screen[Any]]]
+
+
+class Opening(Screen[None], inherit_bindings=False):
+    """The main screen's first picture. Once it is painted the main screen is made, which shows the same and goes on.
+
+    `first` is the machine's first sample, begun before anything was drawn; `main` imports and makes the main screen.
+    """
+
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    Opening { layout: vertical; }
+    Opening #no-server { height: 1; background: $panel; padding: 0 1; color: $muted; }
+    Opening GpusPane { height: 1fr; }
+    """
+
+    def __init__(self, first: asyncio.Task[Machine], main: MainScreenMaker, aside: str) -> None:
+        super().__init__()
+        self._first = first
+        self._main = main
+        self._aside = aside
+        self._shown = GpusState()
+
+    def compose(self) -> ComposeResult:
+        yield Static("○ looking for a server", id="no-server", markup=False)
+        yield PaneBar(self._aside)
+        yield GpusPane(id="gpus")
+        yield Static()
+
+    def on_mount(self) -> None:
+        self.run_worker(self._show_first(), group="first")
+
+    async def _show_first(self) -> None:
+        try:
+            machine = await asyncio.wait_for(self._first, _PATIENCE_S)
+        except NoGpusError as error:
+            machine = error.machine
+        except TimeoutError:
+            await self._go_on()
+            return
+        self._shown = self._shown.after(machine)
+        self.query_one(GpusPane).state = self._shown
+        self.call_after_refresh(self._go_on)
+
+    async def _go_on(self) -> None:
+        from nemotui.ui.app import NemotuiApp
+
+        assert isinstance(self.app, NemotuiApp)
+        try:
+            main = await self._main(self._shown)
+        except NemotuiError as error:
+            self.app.failed(error)
+        else:
+            await self.app.begin(main)
