@@ -63,6 +63,11 @@ class Settings:
         return self.state_dir / "logs"
 
     @property
+    def lab_dir(self) -> Path:
+        """Where labs are kept."""
+        return self.state_dir / "lab"
+
+    @property
     def starts_file(self) -> Path:
         """Where it is kept what starts have taught."""
         return self.state_dir / "starts.json"

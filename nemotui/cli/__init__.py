@@ -37,6 +37,7 @@ VERBS = {
     "compare": "compare",
     "report": "report",
     "chat": "chat",
+    "lab": "lab",
     "verify": "verify",
     "connect": "connect",
     "simulate": "simulate",
@@ -130,7 +131,7 @@ def _let_go_of_stdout() -> None:
 def _plain(argv: Sequence[str]) -> list[str]:
     """The arguments, each fit to be shown again in a line (a command, a path, an error); a question may be any text."""
     for number, word in enumerate(argv, 1):
-        if argv[0] != "chat" and plain_line(word, limit=len(word)) != word:
+        if argv[0] not in ("chat", "lab") and plain_line(word, limit=len(word)) != word:
             shown = plain_line(word, limit=80)
             fix = "Leave out control characters, line breaks and what is not UTF-8."
             raise UsageError("usage", f"argument {number} ({shown!r}) is not plain text", fix)
@@ -144,7 +145,7 @@ def _with_profile(argv: list[str]) -> list[str]:
         return argv
     at = argv.index("--demo")
     following = argv[at + 1] if at + 1 < end else "-"
-    if following.startswith("-") or following in VERBS or (argv[0] == "chat" and not _is_profile(following)):
+    if following.startswith("-") or following in VERBS or (argv[0] in ("chat", "lab") and not _is_profile(following)):
         return [*argv[:at], f"--demo={DEFAULT_PROFILE}", *argv[at + 1 :]]
     return [*argv[:at], f"--demo={following}", *argv[at + 2 :]]
 

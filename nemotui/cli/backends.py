@@ -41,6 +41,7 @@ async def backends(
     from nemotui.adapters.ending import end_process
     from nemotui.adapters.hook import Hook
     from nemotui.adapters.keyfile import KeyFile
+    from nemotui.adapters.lab_files import LabFolder
     from nemotui.adapters.load import LoadProcess
     from nemotui.adapters.log_files import LogsFolder
     from nemotui.adapters.measured import StartsFile
@@ -89,6 +90,7 @@ async def backends(
             end_process=end_process,
             pretend=inv.demo is not None,
             log_files=LogsFolder(settings.logs_dir, clock),
+            lab=LabFolder(settings.lab_dir, clock),
         )
 
 

@@ -68,7 +68,7 @@ class Answer:
         return self.reply.last_token_at - self.reply.sent_at
 
     def cost_usd(self, price_per_hour: float | None) -> float | None:
-        """Dollars for the machine during these seconds, as if the reply had it for itself."""
+        """Dollars for the machine during these seconds, as if nobody else used it."""
         seconds = self.e2el_s
         return None if seconds is None or price_per_hour is None else seconds / 3600 * price_per_hour
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nemotui.core.chat import MODES, Mode, Sampling
 from nemotui.core.errors import UsageError
+from nemotui.core.text import plain_line
 
 MOST_COLUMNS: Final = 6  # side by side, and at once: more would measure each other above all
 DEFAULT: Final = ("full", "low", "off")
@@ -45,6 +46,7 @@ class Setting:
 
 def parse_setting(text: str) -> Setting:
     """One column as it is written; raises `UsageError`."""
+    text = plain_line(text, limit=200)
     first, *rest = (part.strip() for part in text.split(","))
     mode = next((mode for mode in MODES if mode == first), None)
     if mode is None:

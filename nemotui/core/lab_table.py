@@ -14,8 +14,8 @@ HEAD: Final = (
     *("SETTING", "THOUGHT", "ANSWER", "TTFT ms", "TTFA ms", "ITL ms", "TOK/S", "E2EL s", "COST $", "DIFF", "END"),
 )
 COST_MEANS: Final = (
-    "COST is the reply's seconds at the machine's price, as if it had the machine for itself: what the same answer"
-    " costs alone on an otherwise idle server."
+    "COST is the reply's seconds at the machine's price, as if nobody else used the machine: the most that it can have"
+    " cost, since what runs at once shares it."
 )
 
 
@@ -125,7 +125,7 @@ def cells(figures: Figures) -> tuple[str, ...]:
         number(figures.tokens_per_second),
         number(figures.e2el_s, digits=2),
         number(figures.cost_usd, digits=5),
-        "" if figures.differs is None else f"{figures.differs * 100:.0f} %",
+        "" if figures.differs is None else f"{max(0.01, figures.differs):.0%}" if figures.differs else "0%",
         figures.end,
     )
 
@@ -166,12 +166,13 @@ def sentences(figures: Sequence[Figures]) -> Iterator[str]:
             if (a := figure(first)) and (b := figure(other)) is not None
         ]
         if other.differs is not None:
-            parts.append("the same words" if other.differs == 0 else f"{other.differs:.0%} of the words differ")
+            share = max(0.01, other.differs)
+            parts.append(f"{share:.0%} of the words differ" if other.differs else "the same words")
         if parts:
             yield f"{other.setting} beside {first.setting}: {', '.join(parts)}"
 
 
-def document(state: LabState, price_per_hour: float | None) -> dict[str, Any]:
+def document(state: LabState, *, price_per_hour: float | None, time_scale: float = 1.0) -> dict[str, Any]:
     """All of it, as `nemotui lab --json` prints it. Times in ms, money in dollars, unknown is None."""
     names = [setting.name for setting in state.settings]
     return {
@@ -180,6 +181,7 @@ def document(state: LabState, price_per_hour: float | None) -> dict[str, Any]:
         "settings": names,
         "at_once": len(names),
         "price_per_hour_usd": price_per_hour,
+        "time_scale": time_scale,
         "complete": state.begun is not None and len(state.rows) == state.begun.rows and all(r.over for r in state.rows),
         "failed": state.failed,
         "rows": [

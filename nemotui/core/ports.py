@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # whoever needs a port need not import all that passes throug
     from nemotui.core.models import Catalog
     from nemotui.core.observe import Observation
     from nemotui.core.plan import ContainerSpec, Plan
-    from nemotui.core.stores import IncidentStore, KeyStore, LogFiles, ModelCache, RunStore, StartStore
+    from nemotui.core.stores import IncidentStore, KeyStore, LabStore, LogFiles, ModelCache, RunStore, StartStore
     from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
 
@@ -348,7 +348,8 @@ Announcer = Callable[[Mapping[str, str]], Awaitable[None]]
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
-    `starts` None: what a start teaches is not kept. `log_files` None: no log is saved. `end_process` ends a process
+    `starts` None: what a start teaches is not kept. `log_files` None: no log is saved, `lab` None: no lab is.
+    `end_process` ends a process
     (PID) that a container (id) left. `pretend`: what is measured says nothing of a real machine. `announcer` gets the
     variables that tell how a start has ended. `typical`: how long one takes that nobody has seen here.
     """
@@ -371,3 +372,4 @@ class Backends:
     typical: Expectation = TYPICAL
     pretend: bool = False
     log_files: LogFiles | None = None
+    lab: LabStore | None = None

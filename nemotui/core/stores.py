@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec
     from nemotui.core.compare import Noise
+    from nemotui.core.lab_prompts import LabPrompt
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
     from nemotui.core.report import ReportRun
@@ -76,6 +77,19 @@ class LogFiles(Protocol):
 
     async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
         """Save a container's log under a new name: the file's path and size in bytes. It is complete or not there.
+
+        Raises `FailedError` where it cannot be written.
+        """
+
+
+class LabStore(Protocol):
+    """Files of prompts, and the labs that are kept."""
+
+    async def prompts(self, path: str) -> Sequence[LabPrompt]:
+        """The prompts of a file. Raises `UsageError` for one that cannot be read or is none."""
+
+    async def save(self, name: str, document: Mapping[str, Any], text: str) -> str:
+        """Keep a lab as JSON and Markdown, whole or not at all, in a directory of its own: its path.
 
         Raises `FailedError` where it cannot be written.
         """

@@ -44,9 +44,23 @@ class WordDiff:
     cut: bool = False
 
     @property
-    def alike(self) -> bool:
-        """Enough of it is the same for marks to be read."""
-        return self.share <= ALIKE
+    def telling(self) -> bool:
+        """Marks can be read: something differs, and enough is the same."""
+        return 0 < self.share <= ALIKE
+
+    @property
+    def sentence(self) -> str:
+        """How much differs."""
+        cut = f", of the first {MOST_WORDS:,}" if self.cut else ""
+        if not self.share:
+            return f"the same words{cut}"
+        another = "" if self.telling else "another answer: "
+        return f"{another}{max(0.01, self.share):.0%} of the words differ{cut}"
+
+    @property
+    def marked(self) -> str:
+        """The later text, with what differs between its signs."""
+        return "".join(piece.marked for piece in self.pieces).strip()
 
 
 @lru_cache(maxsize=64)

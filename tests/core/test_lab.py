@@ -163,7 +163,7 @@ async def test_the_table_says_the_figures_and_leaves_out_what_nobody_knows() -> 
         *("SETTING", "THOUGHT", "ANSWER", "TTFT ms", "TTFA ms", "ITL ms", "TOK/S", "E2EL s", "COST $", "DIFF"),
     )
     assert full == ("full", "10", "4", "100", "1,100", "100.0", "11", "1.30", "0.01300", "")
-    assert off == ("off", "0", "4", "100", "100", "100.0", "15", "0.30", "0.00300", "33 %")
+    assert off == ("off", "0", "4", "100", "100", "100.0", "15", "0.30", "0.00300", "33%")
     assert "COST $" not in table(row_figures(state.rows[0], names, None))[0]
     narrow = table(figures, width=50)
     assert narrow[0] == ("SETTING", "THOUGHT", "ANSWER", "TTFA ms", "E2EL s", "DIFF")
@@ -193,7 +193,7 @@ async def test_means_are_of_the_answers_that_are_complete() -> None:
 
 async def test_the_document_has_every_answer_and_says_unknown_where_it_is() -> None:
     broken = [FailedError("http_400", "too long", "Ask less.")]
-    found = document(await ended(Modes(3, {**ANSWERS, "low": broken}), ONE), 36.0)
+    found = document(await ended(Modes(3, {**ANSWERS, "low": broken}), ONE), price_per_hour=36.0)
     assert (found["settings"], found["at_once"], found["complete"], found["failed"]) == (
         ["full", "low", "off"],
         3,

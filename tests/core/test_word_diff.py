@@ -29,9 +29,12 @@ def test_nothing_and_nothing_are_the_same_and_nothing_and_a_word_are_not() -> No
     assert marked("", "a word") == "{+a word+}"
 
 
-def test_an_answer_of_other_words_is_not_alike() -> None:
-    assert not word_diff("a b c d e", "v w x y e").alike
-    assert word_diff("a b c d e", "a b c d x").alike
+def test_marks_are_for_answers_that_have_enough_in_common() -> None:
+    assert not word_diff("a b c d e", "v w x y e").telling
+    assert word_diff("a b c d e", "v w x y e").sentence == "another answer: 80% of the words differ"
+    assert word_diff("a b c d e", "a b c d x").telling
+    assert not word_diff("a b", "a b").telling
+    assert word_diff("a " * 500 + "b", "a " * 500 + "c").sentence == "1% of the words differ"
 
 
 @given(TEXTS, TEXTS)
