@@ -87,6 +87,7 @@ async def _main_screen(
     """All the rest, which is imported here; what it opens is closed with the stack."""
     from nemotui.cli.backends import backends
     from nemotui.cli.check import way_in
+    from nemotui.cli.connect import key_expression
     from nemotui.cli.plans import plan_request
     from nemotui.core.recommend import plan_without_gpu
     from nemotui.ui.options import Options
@@ -103,5 +104,6 @@ async def _main_screen(
         time_scale=inv.speed if inv.demo is not None else 1.0,
         price_per_hour=inv.settings.price_per_hour,
         idle_after_s=inv.settings.idle_after_min * 60,
+        key_in_shell=partial(key_expression, inv, b),
     )
     return MainScreen(b, options, machine)

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nemotui.core.errors import FailedError
+from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.exchange import Sent
 from nemotui.core.ports import ModelServer
 from nemotui.core.verify import anthropic_answer, checked, tool_answer
 from nemotui.core.verify_ask import MOST_TOKENS, Asker
@@ -45,11 +46,29 @@ def _body(model: str) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": _QUESTION}], "max_tokens": 1024}
 
 
-def _curl(to: Target) -> str:
-    # printf is the shell's own, so that the key is in no process's arguments.
-    key = f" \\\n  -H @<(printf 'Authorization: Bearer %s' \"{to.key}\")" if to.key else ""
+def curl_again(sent: Sent, key: str | None) -> str:
+    """The same request once more, by curl; the body by standard input, so that it may be as long as a context.
+
+    `key` is a shell expression as in `Target`; it is used where the request had one. Raises `UsageError` where not all
+    of the body is kept.
+    """
+    if sent.size > len(sent.body):
+        raise UsageError("body", "the request is too long to be kept whole", "Ask with `nemotui chat` again.")
+    signed = any(name.lower() == "authorization" for name, _ in sent.headers)
     return (
-        f"curl -sS --fail-with-body {shlex.quote(f'{to.base_url}/v1/chat/completions')}{key} \\\n"
+        f"curl -sSN {shlex.quote(sent.url)}{_curl_key(key or '$NEMOTUI_API_KEY') if signed else ''} \\\n"
+        f"  -H 'Content-Type: application/json' --data-binary @- <<'END'\n{sent.body}\nEND"
+    )
+
+
+def _curl_key(key: str | None) -> str:
+    # printf is the shell's own, so that the key is in no process's arguments.
+    return f" \\\n  -H @<(printf 'Authorization: Bearer %s' \"{key}\")" if key else ""
+
+
+def _curl(to: Target) -> str:
+    return (
+        f"curl -sS --fail-with-body {shlex.quote(f'{to.base_url}/v1/chat/completions')}{_curl_key(to.key)} \\\n"
         f"  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(json.dumps(_body(to.model)))}"
     )
 

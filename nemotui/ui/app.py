@@ -13,6 +13,7 @@ from textual.theme import Theme
 
 from nemotui.core.errors import NemotuiError
 from nemotui.ui.driver import TerminalDriver
+from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import key_name
 from nemotui.ui.opening import Opening
 
@@ -92,7 +93,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
         main = self.screen_stack[0]
         assert isinstance(main, MainScreen)
-        for action in screen.actions() if isinstance(screen, RunsScreen | SweepScreen) else main.actions():
+        for action in screen.actions() if isinstance(screen, RunsScreen | SweepScreen | Inspector) else main.actions():
             if action.moves:
                 continue
             binding = action.binding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ class Options:
     `way_in` is how a laptop reaches this machine.
 
     `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
+    `key_in_shell` tells what gives a shell the server's key, None: there is none; the key itself is not in it.
     `price_per_hour` of the machine in dollars; a server idle for `idle_after_s` gets a word, 0: never.
     """
 
@@ -29,6 +31,7 @@ class Options:
     time_scale: float = 1.0
     price_per_hour: float | None = None
     idle_after_s: float = 0.0
+    key_in_shell: Callable[[], str | None] = lambda: None
 
     @property
     def aside(self) -> str:

@@ -21,6 +21,7 @@ from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.deploying import DeployingScreen
+from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import Action
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.options import Options
@@ -34,6 +35,7 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import Asked, ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
+from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.sweeping import Sweeping
@@ -193,6 +195,10 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
     def on_chat_pane_stopped(self) -> None:
         self.workers.cancel_group(self, "chat")
         self._next("chat", None)
+
+    def on_chat_pane_inspect(self) -> None:
+        """What went over the wire for each answer, also for one that still comes."""
+        self.app.push_screen(Inspector(lambda: inspected(self.states["chat"]), self.options.key_in_shell))
 
     # -- keys
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import key_name
 from nemotui.ui.runs import RunsScreen
 from nemotui.ui.screen import PANES, MainScreen
@@ -15,7 +16,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Where a key works, the key, what it does; in the order of the help."""
     sources: list[tuple[str, type]] = [("Everywhere", MainScreen), ("Everywhere", NemotuiApp)]
     sources += [(pane.LABEL, pane) for pane in PANES.values()]
-    sources += [("Stored runs", RunsScreen), ("Sweep", SweepScreen)]
+    sources += [("Stored runs", RunsScreen), ("Sweep", SweepScreen), ("Inspector", Inspector)]
     return [
         (where, key_name(binding), binding.tooltip)
         for where, source in sources

@@ -16,6 +16,7 @@ from nemotui.core.chat import Mode
 from nemotui.core.text import plain
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.chat import ChatState, Cleared, NextMode
+from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.transcript import blocks
 from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.transcript import Transcript
@@ -49,6 +50,7 @@ class ChatPane(Pane[ChatState]):
         Binding("f7", "mode", "Mode", tooltip="Reasoning for the next answers: full, low or off", id="chat-mode"),
         Binding("t", "thinking", "Thinking", tooltip="Open or close the thinking", id="chat-thinking"),
         Binding("y", "copy", "Copy", tooltip="Copy the last answer", id="chat-copy"),
+        Binding("f8", "inspect", "Wire", tooltip="Request, raw events and their times", id="chat-inspect"),
         Binding("n", "new", "New", tooltip="Begin a new conversation", id="chat-new"),
         Binding("pageup", "scroll(-1)", "Back", tooltip="A page back in the conversation", id="chat-up", show=False),
         Binding("pagedown", "scroll(1)", "On", tooltip="A page on", id="chat-down", show=False),
@@ -68,6 +70,9 @@ class ChatPane(Pane[ChatState]):
 
     class Stopped(Message):
         """End the answer and keep what came."""
+
+    class Inspect(Message):
+        """Show what went over the wire."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -141,6 +146,13 @@ class ChatPane(Pane[ChatState]):
             return
         self.app.copy_to_clipboard(self.live.last_answer)
         self.notify("The last answer is copied, if this terminal allows it.")
+
+    def action_inspect(self) -> None:
+        """What went over the wire for each answer."""
+        if self.live is None or not inspected(self.live):
+            self.notify("Nothing was asked yet.", severity="warning")
+            return
+        self.post_message(self.Inspect())
 
     def action_scroll(self, pages: int) -> None:
         """Back and on in the conversation."""
