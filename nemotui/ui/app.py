@@ -13,7 +13,6 @@ from textual.theme import Theme
 
 from nemotui.core.errors import NemotuiError
 from nemotui.ui.driver import TerminalDriver
-from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import key_name
 from nemotui.ui.opening import Opening
 
@@ -87,6 +86,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that has a key, so that the palette and the keys can never differ; not those that only move."""
+        from nemotui.ui.inspector import Inspector
         from nemotui.ui.runs import RunsScreen
         from nemotui.ui.screen import MainScreen
         from nemotui.ui.sweep import SweepScreen
