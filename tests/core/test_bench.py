@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
 
 from nemotui.core.bench import (
-    BenchFailed,
-    BenchFinished,
-    BenchProgress,
     BenchSpec,
-    BenchStarted,
     Failure,
     FailureKind,
     Quantiles,
     RequestRecord,
-    TimelinePoint,
     check_lengths,
-    published_comparison,
-    run_bench,
 )
-from nemotui.core.bench_clock import ClockWatch
 from nemotui.core.bench_summary import Live, Summary, summarise
-from nemotui.core.errors import NothingThereError, Problem, UsageError
-from nemotui.core.histogram import Histogram
-from nemotui.core.models import PublishedRow
-
-SPEC = BenchSpec(base_url="http://127.0.0.1:8000", model="m", input_len=8, output_len=4, num_prompts=2)
-
-# Role chunk at 1 ms, three reasoning and content chunks at 100, 110 and 130 ms, the finish in a chunk of its own at
-# 131 ms, usage at 132 ms. Two of the four tokens came in the chunk at 130 ms.
-RECORD = RequestRecord(
-    index=0,
-    scheduled_s=1.0,
-    sent_s=1.5,
-    ttfb_us=1_000,
-    ttft_us=100_000,
-    ttfa_us=110_000,
-    e2el_us=131_000,
-    end_us=132_000,
-    token_us=(100_000, 110_000, 130_000),
-    other_us=(1_000, 131_000),
-    prompt_tokens=20,
-    completion_tokens=4,
-    finish_reason="length",
-)
+from nemotui.core.errors import Problem, UsageError
+from tests.core.bench_record import RECORD, SPEC
 
 
 def failed(kind: FailureKind) -> RequestRecord:
@@ -151,82 +121,6 @@ def test_an_open_loop_measures_from_the_schedule() -> None:
     assert result["as_vllm"]["mean_ttft_ms"] == 1  # as that tool does
 
 
-def test_a_steady_single_token_stream_is_trusted() -> None:
-    steady = dataclasses.replace(RECORD, completion_tokens=3)
-    summary = Summary(SPEC)
-    summary.add(steady)
-    watch = ClockWatch(lag=Histogram([30, 40, 50]), cpu_s=45e-6, busiest=0.1, started_monotonic_ns=5)
-    assert summary.result(1.0, watch)["clock"] == {
-        "source": "kernel",
-        "trusted": True,
-        "coalesced_share": 0,
-        "burst_share": 0,
-        "lag_p99_us": 50,
-        "workers": 1,
-        "cpu_us_per_chunk": 15,
-        "busiest_worker_cores": 0.1,
-        "steps": 0,
-        "started_monotonic_ns": 5,
-        "notes": [],
-    }
-
-
-def test_without_the_process_its_clock_is_unknown() -> None:
-    clock = summarise(SPEC, [dataclasses.replace(RECORD, completion_tokens=3)], 1.0)["clock"]
-    assert (clock["source"], clock["lag_p99_us"], clock["cpu_us_per_chunk"]) == (None, None, None)
-    assert (clock["trusted"], len(clock["notes"])) == (False, 1)
-    assert "whether it kept up is not known" in clock["notes"][0]
-
-
-def test_chunks_read_together_make_the_clock_doubtful() -> None:
-    merged = dataclasses.replace(RECORD, token_us=(100_000, 100_000, 130_000), completion_tokens=3, coalesced=1)
-    clock = summarise(SPEC, [merged], 1.0)["clock"]
-    assert (clock["trusted"], clock["coalesced_share"], clock["burst_share"]) == (False, 1 / 3, 0)
-    assert "use TPOT instead of ITL" in clock["notes"][0]
-
-
-def test_chunks_hard_on_the_heels_of_others_make_the_clock_doubtful() -> None:
-    burst = dataclasses.replace(RECORD, token_us=(100_000, 100_010, 130_000), completion_tokens=3)
-    clock = summarise(SPEC, [burst], 1.0)["clock"]
-    assert (clock["trusted"], clock["coalesced_share"], clock["burst_share"]) == (False, 0, 1 / 3)
-    assert "sends in bursts: use TPOT instead of ITL" in clock["notes"][0]
-
-
-@pytest.mark.parametrize(
-    ("noticed", "coalesced", "words"),
-    [
-        ({"lag": [8_000] * 9}, 0, "TTFT and ITL hold, but the next request of a stream went out so much later"),
-        ({"lag": [8_000] * 9}, 1, "the load generator is the bottleneck"),
-        ({"lag": [8_000] * 9}, 1, "TTFT and TPOT hold, but the next request of a stream went out so much later"),
-        ({"lag": [10] * 8 + [8_000]}, 1, "33.3% of the chunks came together with the one before: use TPOT"),
-        ({"lag": [8_000] * 9, "user_reads": 9}, 0, "late by up to 8.0 ms: TTFT and ITL hold within that"),
-        ({"lag": [10] * 9, "user_reads": 3}, 0, "3 of 9 reads came without the kernel's time"),
-        ({"lag": [10] * 9, "busiest": 0.97}, 0, "took 97% of a core"),
-        (
-            {"lag": [10] * 9, "steps": 2, "largest_step_us": 1_500},
-            0,
-            "clock was set while it ran (2 times, by up to 1.5",
-        ),
-    ],
-)
-def test_what_the_generator_noticed_of_itself(noticed: dict[str, Any], coalesced: int, words: str) -> None:
-    summary = Summary(SPEC)
-    summary.add(dataclasses.replace(RECORD, completion_tokens=3, coalesced=coalesced))
-    clock = summary.result(1.0, ClockWatch(**{**noticed, "lag": Histogram(noticed["lag"])}))["clock"]
-    assert clock["trusted"] is False
-    assert any(words in note for note in clock["notes"])
-
-
-def test_several_tokens_in_a_chunk_are_said() -> None:
-    summary = Summary(SPEC)
-    summary.add(RECORD)
-    clock = summary.result(1.0, ClockWatch(lag=Histogram([30])))["clock"]
-    assert (clock["trusted"], clock["notes"]) == (
-        False,
-        ["a chunk holds 1.33 tokens on average: ITL is a gap of chunks; TPOT is a token's time"],
-    )
-
-
 def test_chunk_times_that_were_not_kept_leave_all_but_itl() -> None:
     whole = dataclasses.replace(RECORD, completion_tokens=3)
     ends = dataclasses.replace(whole, token_us=(whole.token_us[0], whole.token_us[-1]), unkept=1)
@@ -295,109 +189,3 @@ def test_wrong_specs_are_refused_in_words(wrong: dict[str, Any], message: str, f
 
 def test_the_address_may_carry_v1() -> None:
     assert BenchSpec(base_url="https://host/x/v1/").server == "https://host/x"
-
-
-ROW = PublishedRow(
-    name="2xH100 FP8",
-    chip="H100",
-    count=2,
-    variant="FP8",
-    tensor_parallel_size=2,
-    input_len=8,
-    output_len=4,
-    num_prompts=2,
-    max_concurrency=1,
-    output_throughput=8.0,
-    total_token_throughput=48.0,
-    mean_ttft_ms=2.0,
-    mean_itl_ms=65.0,
-    source="here",
-)
-RESULT: Mapping[str, Any] = {
-    **summarise(dataclasses.replace(SPEC, max_concurrency=1), [RECORD] * 2, 2.0),
-    "complete": True,
-}
-
-
-def test_ratios_against_the_published_row_are_of_the_figures_as_vllm_counts_them() -> None:
-    assert published_comparison(RESULT, ROW) == {
-        "row": "2xH100 FP8",
-        "comparable": True,
-        "reason": None,
-        "output_throughput": 8.0,
-        "total_token_throughput": 48.0,
-        "mean_ttft_ms": 2.0,
-        "mean_itl_ms": 65.0,
-        "output_throughput_ratio": 0.5,
-        "total_token_throughput_ratio": 0.5,
-        "mean_ttft_ms_ratio": 0.5,
-        "mean_itl_ms_ratio": 0.5,
-    }
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"time_scaled": True}, "the server's time is scaled"),
-        ({"complete": False}, "the run is not complete"),
-        ({"failed": 3}, "3 requests failed"),
-        ({"request_rate": 2.0}, "requests came by rate"),
-        ({"max_concurrency": None}, "max_concurrency None instead of 1"),
-    ],
-)
-def test_what_was_not_measured_alike_is_not_compared(change: dict[str, Any], reason: str) -> None:
-    comparison = published_comparison({**RESULT, **change}, ROW)
-    assert (comparison["comparable"], comparison["reason"], comparison["output_throughput_ratio"]) == (
-        False,
-        reason,
-        None,
-    )
-
-
-class FakeLoad:
-    """A runner with two points and a result, or the error given."""
-
-    def __init__(self, *, start: NothingThereError | None = None, end: NothingThereError | None = None) -> None:
-        self._start, self._end = start, end
-
-    async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
-        if self._start:
-            raise self._start
-        return "/runs/1"
-
-    async def follow(self, run: str) -> AsyncGenerator[TimelinePoint]:
-        yield TimelinePoint(phase="warmup", elapsed_s=0)
-        yield TimelinePoint(phase="run", elapsed_s=0.25)
-
-    async def result(self, run: str) -> Mapping[str, Any]:
-        if self._end:
-            raise self._end
-        return {"completed": 1}
-
-    risk = None
-
-    async def keep_vllm_bench(self, run: str, figures: Mapping[str, Any]) -> None:
-        raise AssertionError("nobody asked")
-
-    async def stop(self, run: str) -> None:
-        raise AssertionError("nobody asked")
-
-
-GONE = NothingThereError("no_server", "no server")
-
-
-@pytest.mark.anyio
-async def test_a_run_is_followed_to_its_result() -> None:
-    events = [event async for event in run_bench(FakeLoad(), SPEC, {})]
-    assert events == [
-        BenchStarted("/runs/1"),
-        BenchProgress(TimelinePoint(phase="warmup", elapsed_s=0)),
-        BenchProgress(TimelinePoint(phase="run", elapsed_s=0.25)),
-        BenchFinished({"completed": 1}),
-    ]
-
-
-@pytest.mark.anyio
-async def test_a_run_that_cannot_start_or_has_no_result_fails_with_its_error() -> None:
-    assert [event async for event in run_bench(FakeLoad(start=GONE), SPEC, {})] == [BenchFailed(GONE)]
-    assert [event async for event in run_bench(FakeLoad(end=GONE), SPEC, {})][-1] == BenchFailed(GONE)
