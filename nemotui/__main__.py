@@ -2,13 +2,13 @@
 
 import sys
 
-from nemotui.version import version
+from nemotui import __version__
 
 
 def main() -> None:
     """Entry point of the `nemotui` program."""
     if sys.argv[1:] == ["--version"]:  # also in click, whose import takes several starts of Python
-        print(f"nemotui {version()}")
+        print(f"nemotui {__version__}")
         return
     from nemotui.cli import main
 

@@ -9,7 +9,7 @@ import difflib
 import tomllib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from platformdirs import user_config_path, user_state_path
 
 from nemotui.core.errors import UsageError
 from nemotui.core.text import plain_line
+from nemotui.keys.keymap import remapped
 
 _CONFIG_LIMIT = 1024 * 1024
 
@@ -51,6 +52,9 @@ class Settings:
     log_max_size: Annotated[str, _means("at this size Docker begins another log file")] = "50m"
     log_max_files: Annotated[int, _means("how many log files Docker keeps")] = 3
     idle_after_min: Annotated[_Minutes, _means("an idle server gets a word after so long; 0: never")] = 30.0
+    keys: Annotated[Mapping[str, str], _means("the table [keys]: other keys, see [keys](keys.md)")] = field(
+        default_factory=dict
+    )
 
     @property
     def runs_dir(self) -> Path:
@@ -136,7 +140,9 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
         near = difflib.get_close_matches(key, known, n=1)
         fix = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
         raise UsageError("config", f"{shown}: unknown key {plain_line(key)!r}", fix)
-    return _validated(shown, values)
+    settings = _validated(shown, values)
+    remapped(settings.get("keys", {}), shown)
+    return settings
 
 
 def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:

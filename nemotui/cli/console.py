@@ -21,6 +21,7 @@ from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
 from nemotui.core.errors import UsageError
+from nemotui.keys.keymap import remapped
 
 if TYPE_CHECKING:
     from nemotui.ui.screen import MainScreen
@@ -62,7 +63,8 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         from nemotui.ui.options import aside
 
         main = partial(_main_screen, inv, flags, extra, box, stack)
-        app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)))
+        keymap = remapped(inv.settings.keys, "the configuration")
+        app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)), keymap)
         loop = asyncio.get_running_loop()
         # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports.
         loop.add_signal_handler(signal.SIGTERM, partial(app.exit, return_code=128 + signal.SIGTERM))

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nemotui.core.advisor import Advice
+from nemotui.ui.keys import bindings
+from nemotui.ui.widgets.key_bar import KeyBar
 
 
 class AdviceScreen(ModalScreen[None], inherit_bindings=False):
     """What is seen, and the setting that would help."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,exclamation_mark", "dismiss", "Close", tooltip="Back", id="advice-close"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("advice")
 
     def __init__(self, advice: Iterable[Advice]) -> None:
         super().__init__()
@@ -33,4 +33,4 @@ class AdviceScreen(ModalScreen[None], inherit_bindings=False):
                 yield Static(Content.assemble((f"{advice.message}.", f"bold {colour}"), f"\n{advice.fix}.\n"))
             if not self._advice:
                 yield Static(Content("There is nothing to say of the server: all is well, as far as it tells.\n"))
-            yield Static(Content.assemble(("Esc", "bold $primary"), " Close"))
+            yield KeyBar()

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
 from nemotui.core.errors import NemotuiError
+from nemotui.keys.keymap import Keymap
 from nemotui.ui.driver import TerminalDriver
-from nemotui.ui.keys import key_name
+from nemotui.ui.keys import Action, bindings, own_actions
 from nemotui.ui.opening import Opening
 
 DARK = Theme(
@@ -46,21 +47,17 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     TITLE = "nemotui"
     CSS_PATH = "nemotui.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "Palette", tooltip="Every action, by name", id="palette", priority=True),
-        Binding("ctrl+q", "screen.leave", "Quit", tooltip="Leave the console", id="quit-anywhere", show=False),
-        Binding(
-            "ctrl+c", "how_to_quit", "How to quit", tooltip="Say how; in a field, copy", id="how-to-quit", show=False
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
-    def __init__(self, first: Callable[[], Screen[Any]]) -> None:
+    def __init__(self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None) -> None:
         super().__init__(driver_class=TerminalDriver)
         self._make_first = first
         self._typed: list[events.Key | events.Paste] = []  # before the main screen was there to take it
         self.failure: NemotuiError | None = None
         self.register_theme(DARK)
         self.theme = DARK.name
+        self.keymap = keymap or Keymap()
+        self.set_keymap(self.keymap.changes)
 
     def get_default_screen(self) -> Screen[Any]:
         return self._make_first()
@@ -86,19 +83,22 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that has a key, so that the palette and the keys can never differ; not those that only move."""
-        from nemotui.ui.inspector import Inspector
-        from nemotui.ui.runs import RunsScreen
-        from nemotui.ui.screen import MainScreen
-        from nemotui.ui.sweep import SweepScreen
+        for action in self._actions(screen):
+            entry = action.entry
+            if not entry.moves:
+                title = f"{action.where}: {entry.label} ({self.keymap.shown(entry)})"
+                yield SystemCommand(title, entry.does, action.run)
 
-        main = self.screen_stack[0]
-        assert isinstance(main, MainScreen)
-        for action in screen.actions() if isinstance(screen, RunsScreen | SweepScreen | Inspector) else main.actions():
-            if action.moves:
-                continue
-            binding = action.binding
-            title = f"{action.where}: {binding.description} ({key_name(binding)})"
-            yield SystemCommand(title, binding.tooltip, action.run)
+    def _actions(self, screen: Screen[Any]) -> Iterable[Action]:
+        from nemotui.ui.screen import MainScreen
+
+        return screen.actions() if isinstance(screen, MainScreen) else own_actions(screen)
+
+    def action_keys(self) -> None:
+        """The keys of the screen in front."""
+        from nemotui.ui.modals import Help
+
+        self.push_screen(Help(self._actions(self.screen), self.keymap))
 
     def action_how_to_quit(self) -> None:
         """Whoever presses Ctrl+C wants to leave, or to copy: neither by accident."""

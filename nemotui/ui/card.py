@@ -6,25 +6,21 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nemotui.core.models import Fact
+from nemotui.ui.keys import bindings
+from nemotui.ui.widgets.key_bar import KeyBar
 
 
 class Card(ModalScreen[None], inherit_bindings=False):
     """Facts, each with its source."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,i,enter", "dismiss", "Close", tooltip="Back to the plans", id="card-close"),
-        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="card-down"),
-        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="card-up"),
-        Binding("pagedown", "scroll(10)", "Page down", tooltip="Scroll a page down", id="card-page-down"),
-        Binding("pageup", "scroll(-10)", "Page up", tooltip="Scroll a page up", id="card-page-up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("card")
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         super().__init__()
@@ -36,9 +32,7 @@ class Card(ModalScreen[None], inherit_bindings=False):
                 for fact in self._facts:
                     words = Content.assemble((fact.name, "bold $primary"), f"\n{fact.value}\n", (fact.source, "$muted"))
                     yield Static(words)
-            yield Static(
-                Content.assemble(("Esc", "bold $primary"), " Close   ", ("Up Down", "bold $primary"), " Scroll")
-            )
+            yield KeyBar(scrolls="Scroll")
 
     def action_scroll(self, lines: int) -> None:
         """Move through the card."""

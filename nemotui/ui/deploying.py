@@ -263,7 +263,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
         if self.states["deploy"].starting:
-            self.notify("A start is going on. s stops it.", severity="warning")
+            self.notify("A start is going on. x stops it.", severity="warning")
             return
         self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from nemotui.core.connect import curl_again
 from nemotui.core.errors import UsageError
 from nemotui.core.exchange import Exchange
 from nemotui.core.exchange_words import lines, summary, whole
-from nemotui.ui.keys import Action, own_actions
-from nemotui.ui.modals import Help
+from nemotui.ui.keys import bindings
 from nemotui.ui.states.inspected import Inspected
 from nemotui.ui.widgets.exchange_lines import ExchangeLines, heading
+from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.raw_text import RawText
 
 _EVERY_S = 0.25  # a reply that still comes is looked at anew
@@ -31,30 +31,7 @@ class Inspector(Screen[None], inherit_bindings=False):
     `exchanges` is asked again and again: a reply may still be coming. `key` is what gives a shell the server's key.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "other(-1)", "Before", tooltip="The reply before", id="inspect-before"),
-        Binding("right,l", "other(1)", "After", tooltip="The reply after", id="inspect-after"),
-        Binding("enter", "open", "Whole", tooltip="The piece over the whole screen, and back", id="inspect-whole"),
-        Binding("w", "raw", "Raw", tooltip="As it came, or what it brings and indented", id="inspect-raw"),
-        Binding("y", "copy", "Copy curl", tooltip="The request as a curl command; no key in it", id="inspect-curl"),
-        Binding("Y", "copy_piece", "Copy piece", tooltip="The piece as it came", id="inspect-copy"),
-        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="These keys", id="inspect-help"),
-        Binding("escape,q,f8", "back", "Back", tooltip="Back to the conversation", id="inspect-back"),
-        Binding(
-            "up,k", "move(-1)", "Up", tooltip="The piece above; a line of an open one", id="inspect-up", show=False
-        ),
-        Binding("down,j", "move(1)", "Down", tooltip="The piece below", id="inspect-down", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="A page up", id="inspect-page-up", show=False),
-        Binding("pagedown", "page(1)", "Page down", tooltip="A page down", id="inspect-page-down", show=False),
-        Binding("home,g", "move(-1000000)", "First", tooltip="The request", id="inspect-first", show=False),
-        Binding("end,G", "move(1000000)", "Last", tooltip="The end of the reply", id="inspect-last", show=False),
-        Binding(
-            "less_than_sign", "turn(-1)", "Text up", tooltip="A page of the text up", id="inspect-t-up", show=False
-        ),
-        Binding(
-            "greater_than_sign", "turn(1)", "Text on", tooltip="A page of the text on", id="inspect-t-on", show=False
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
     AUTO_FOCUS: ClassVar[str | None] = ""
 
     def __init__(
@@ -74,7 +51,7 @@ class Inspector(Screen[None], inherit_bindings=False):
             yield Static(id="inspect-head")
             yield ExchangeLines(id="inspect-lines")
             yield RawText(id="inspect-text")
-        yield Footer(show_command_palette=False)
+        yield KeyBar(docked=True)
 
     def on_mount(self) -> None:
         self._draw()
@@ -124,14 +101,6 @@ class Inspector(Screen[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is offered that would do nothing."""
         return action != "other" or len(self._exchanges()) > 1
-
-    def actions(self) -> Iterator[Action]:
-        """Every action with its keys, for the palette and the help."""
-        return own_actions(self, "Inspector")
-
-    def action_help(self) -> None:
-        """The keys of the inspector."""
-        self.app.push_screen(Help(self.actions()))
 
     def action_other(self, step: int) -> None:
         """Another reply of the same conversation."""

@@ -1,4 +1,4 @@
-"""Actions and their keys, in the words that people use for keys."""
+"""The table of keys as Textual's bindings, and its actions as things to run."""
 
 from __future__ import annotations
 
@@ -7,67 +7,53 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+from textual.keys import REPLACED_KEYS, key_to_character
 from textual.screen import Screen
 
-_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "ampersand": "&",
-    "exclamation_mark": "!",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "space": "Space",
-    "enter": "Enter",
-    "escape": "Esc",
-    "tab": "Tab",
-    "shift+tab": "Shift+Tab",
-    "up": "Up",
-    "down": "Down",
-    "left": "Left",
-    "right": "Right",
-    "plus": "+",
-    "minus": "-",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "delete": "Del",
-}
+from nemotui.keys.grammar import Entry, Verb
+from nemotui.keys.keymap import key_shown
+from nemotui.keys.places import PLACES, entries
+
+ENTRIES = {entry.id: entry for entry in entries()}  # the id is also the binding's
 
 
-_MOVES = ("scroll", "move", "page", "app.focus_next", "app.focus_previous", "leave_field")
+def bindings(place: str) -> list[BindingType]:
+    """What a pane or a screen binds: its place in the table. The console's keymap changes them by their id."""
+    return [
+        Binding(
+            entry.keys.keys if isinstance(entry.keys, Verb) else entry.keys,
+            entry.action,
+            entry.label,
+            tooltip=entry.does,
+            id=entry.id,
+            show=not (entry.aside or entry.moves),
+            priority=entry.in_fields,
+        )
+        for entry in PLACES[place].entries
+    ]
 
 
-def key_name(binding: Binding) -> str:
-    """`1 or F2`, `Ctrl+P`, `?`: the keys of a binding for people."""
-    return " or ".join(_one(key.strip()) for key in binding.key.split(","))
-
-
-def _one(key: str) -> str:
-    if key in _NAMES:
-        return _NAMES[key]
-    if key.startswith("ctrl+"):
-        return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
-    return key.upper() if len(key) > 1 and key[0] == "f" and key[1:].isdigit() else key
+def binding_shown(binding: Binding) -> str:
+    """The key of a binding for people: Textual writes `?` as question_mark."""
+    character = key_to_character(REPLACED_KEYS.get(binding.key, binding.key))
+    return character if character and character.isprintable() and character != " " else key_shown(binding.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something that can be done: where its key works, the binding, and the doing."""
+    """Something that can be done: where its key works, its line in the table, and the doing."""
 
     where: str
-    binding: Binding
+    entry: Entry
     run: Callable[[], Any]
 
-    @property
-    def moves(self) -> bool:
-        """It moves the view or the focus by a little: a thing for keys, not to be looked up by its name."""
-        return self.binding.action.partition("(")[0] in _MOVES
 
-
-def own_actions(screen: Screen[Any], where: str) -> Iterator[Action]:
+def own_actions(screen: Screen[Any]) -> Iterator[Action]:
     """Every action of a screen that lies over the main one."""
+    titles = {entry.id: place.title for place in PLACES.values() for entry in place.entries}
     for binding in screen.BINDINGS:
         assert isinstance(binding, Binding)
-        yield Action(where=where, binding=binding, run=partial(screen.run_action, binding.action))
+        assert binding.id is not None
+        entry = ENTRIES[binding.id]
+        yield Action(where=titles[entry.id], entry=entry, run=partial(screen.run_action, entry.action))

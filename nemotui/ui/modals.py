@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
@@ -16,7 +16,10 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from nemotui.ui.keys import Action, key_name
+from nemotui.keys.grammar import Entry
+from nemotui.keys.keymap import Keymap
+from nemotui.ui.keys import Action, bindings
+from nemotui.ui.widgets.key_bar import KeyBar
 
 _COLUMN = 16  # cells of a key, and of a name
 _BESIDE = 56  # cells from which there is room for three columns
@@ -25,10 +28,7 @@ _BESIDE = 56  # cells from which there is room for three columns
 class Ask(ModalScreen[bool], inherit_bindings=False):
     """One question. Enter or y does it; Esc, n or q leaves things as they are."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "answer(True)", "Yes", tooltip="Do it", id="yes"),
-        Binding("escape,n,q", "answer(False)", "No", tooltip="Leave things as they are", id="no"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("ask")
 
     def __init__(self, question: str, verb: str, details: str = "") -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Ask(ModalScreen[bool], inherit_bindings=False):
             if self._details:
                 with VerticalScroll(id="details"):
                     yield Static(Content(self._details))
-            yield Static(_hint(("Enter", self._verb), ("Esc", "Back")))
+            yield KeyBar({"ask-yes": self._verb, "ask-no": "Back"})
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""
@@ -52,9 +52,9 @@ class KeyTable(Widget):
 
     DEFAULT_CSS = "KeyTable { height: auto; }"
 
-    def __init__(self, actions: Iterable[Action]) -> None:
+    def __init__(self, actions: Iterable[Action], keymap: Keymap) -> None:
         super().__init__()
-        self._rows = [action.binding for action in actions]
+        self._rows = [(action.entry, keymap.shown(action.entry)) for action in actions]
 
     def render(self) -> Content:
         return self._lines(self.content_size.width)
@@ -63,29 +63,25 @@ class KeyTable(Widget):
         return self._lines(width).plain.count("\n") + 1
 
     def _lines(self, width: int) -> Content:
-        return Content("\n").join(_line(binding, width) for binding in self._rows)
+        return Content("\n").join(_line(entry, keys, width) for entry, keys in self._rows)
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
-    """Every key, by pane, from the bindings themselves."""
+    """Every key, by pane, from the table itself; those of the place in front first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1,enter", "close", "Close", tooltip="Back to the console", id="close"),
-        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="help-down"),
-        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="help-up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("help")
 
-    def __init__(self, actions: Iterable[Action]) -> None:
+    def __init__(self, actions: Iterable[Action], keymap: Keymap) -> None:
         super().__init__()
-        self._actions = list(actions)
+        self._actions, self._keymap = list(actions), keymap
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             with VerticalScroll(id="help", can_focus=False):
                 for where, actions in groupby(self._actions, key=lambda action: action.where):
                     yield Static(Content(where), classes="where")
-                    yield KeyTable(actions)
-            yield Static(_hint(("Esc", "Close"), ("Up Down", "Scroll")))
+                    yield KeyTable(actions, self._keymap)
+            yield KeyBar(scrolls="Scroll")
 
     def action_close(self) -> None:
         """Back to the console."""
@@ -96,16 +92,12 @@ class Help(ModalScreen[None], inherit_bindings=False):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
 
-def _hint(*keys: tuple[str, str]) -> Content:
-    return Content("   ").join(Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys)
-
-
-def _line(binding: Binding, width: int) -> Content:
+def _line(entry: Entry, keys: str, width: int) -> Content:
     beside = width >= _BESIDE
     indent = 2 * _COLUMN if beside else 2
-    words = textwrap.wrap(binding.tooltip, max(10, width - indent))
+    words = textwrap.wrap(entry.does, max(10, width - indent))
     return Content.assemble(
-        (f"{key_name(binding):<{_COLUMN}}", "bold $primary"),
-        f"{binding.description:<{_COLUMN}}" if beside else f"{binding.description}\n  ",
+        (f"{keys:<{_COLUMN}}", "bold $primary"),
+        f"{entry.label:<{_COLUMN}}" if beside else f"{entry.label}\n  ",
         (("\n" + " " * indent).join(words), "$muted"),
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -22,7 +22,9 @@ from nemotui.core.preflight import cures, given_up, in_the_way, preflight
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login
 from nemotui.core.show import shell
+from nemotui.ui.keys import bindings
 from nemotui.ui.widgets.checks import checks_words, published_check
+from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.plan import flags_words, guide_words
 
 _ROOMY = 32  # lines from which there is room for a line a check
@@ -35,18 +37,7 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
     to start.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "start", "Start", tooltip="Start it, if nothing stands in the way", id="preview-start"),
-        Binding("a", "anyway", "Start anyway", tooltip="Start it though an estimate says no", id="preview-anyway"),
-        Binding("c", "cure", "Cure", tooltip="Take what is free, or there, instead", id="preview-cure"),
-        Binding("r", "again", "Check again", tooltip="The preflight once more", id="preview-again"),
-        Binding("y", "copy", "Copy", tooltip="Copy the docker run command", id="preview-copy"),
-        Binding("escape,q,n", "back", "Back", tooltip="Start nothing", id="preview-back"),
-        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="preview-down"),
-        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="preview-up"),
-        Binding("pagedown", "scroll(10)", "Page down", tooltip="Scroll a page down", id="preview-page-down"),
-        Binding("pageup", "scroll(-10)", "Page up", tooltip="Scroll a page up", id="preview-page-up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("preview")
 
     def __init__(
         self,
@@ -74,7 +65,7 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
                 yield Static(id="preview-checks")
                 yield Static(id="preview-command")
             yield Static(id="preview-verdict")
-            yield Static(_hint())
+            yield KeyBar(scrolls="Scroll")
 
     def on_mount(self) -> None:
         self._look()  # Enter may have come already
@@ -194,8 +185,3 @@ def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
 
 def _change_words(change: Change) -> str:
     return "GPUs that are idle" if change.setting == "gpus" else f"{change.setting} {change.value}"
-
-
-def _hint() -> Content:
-    keys = (("Enter", "Start it"), ("y", "Copy"), ("r", "Check again"), ("Up Down", "Scroll"), ("Esc", "Back"))
-    return Content("   ").join(Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from nemotui.core.comparing import compare_stored, result_of
 from nemotui.core.errors import NemotuiError
 from nemotui.core.ports import Backends
 from nemotui.core.report_html import html
 from nemotui.core.stores import StoredRun
-from nemotui.ui.keys import Action, own_actions
-from nemotui.ui.modals import Ask, Help
+from nemotui.ui.keys import bindings
+from nemotui.ui.modals import Ask
 from nemotui.ui.states.runs import RunsListed, RunsState
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
+from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.run_list import chosen_line, comparison_lines, run_lines
 
 PAGE = 200  # runs of the list; / finds what is older
@@ -41,24 +41,7 @@ class Chosen:
 class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
     """A list; Enter opens, marks are compared."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open(False)", "Open", tooltip="The run's result, in the Bench pane", id="runs-open"),
-        Binding("r", "open(True)", "Replay", tooltip="The run as it went; < and > change the speed", id="runs-replay"),
-        Binding("space,m", "mark", "Mark", tooltip="Mark the run, or not; the first is the baseline", id="runs-mark"),
-        Binding("c", "compare", "Compare", tooltip="Those marked; one alone with the published row", id="runs-compare"),
-        Binding("w", "report", "Report", tooltip="Write those marked as an HTML page", id="runs-report"),
-        Binding("slash", "ask('filter')", "Filter", tooltip="Only those with a text in them", id="runs-filter"),
-        Binding("l", "ask('label')", "Label", tooltip="Give the run another label", id="runs-label"),
-        Binding("d,delete", "delete", "Delete", tooltip="Delete the run, after a question", id="runs-delete"),
-        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="These keys", id="runs-help"),
-        Binding("escape,q", "back", "Back", tooltip="To the list, to the Bench pane", id="runs-back"),
-        Binding("up,k", "move(-1)", "Up", tooltip="The run above", id="runs-up", show=False),
-        Binding("down,j", "move(1)", "Down", tooltip="The run below", id="runs-down", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="A page up", id="runs-page-up", show=False),
-        Binding("pagedown", "page(1)", "Page down", tooltip="A page down", id="runs-page-down", show=False),
-        Binding("home,g", "move(-100000)", "First", tooltip="The newest run", id="runs-first", show=False),
-        Binding("end,G", "move(100000)", "Last", tooltip="The oldest run", id="runs-last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
 
     AUTO_FOCUS: ClassVar[str | None] = ""  # the list's own keys work, not the field's
 
@@ -77,7 +60,7 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
             with VerticalScroll(id="runs-scroll", can_focus=False):
                 yield Canvas(id="runs-lines")
             yield Static(id="runs-below")
-        yield Footer(show_command_palette=False)
+        yield KeyBar(docked=True)
 
     def on_mount(self) -> None:
         self.query_one("#runs-field").display = False
@@ -138,15 +121,7 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
             return listed and (bool(self.state.runs) or (action == "ask" and parameters == ("filter",)))
         return bool(self.state.runs) if action == "report" else True
 
-    def actions(self) -> Iterator[Action]:
-        """Every action with its keys, for the palette and the help."""
-        return own_actions(self, "Stored runs")
-
     # -- keys
-
-    def action_help(self) -> None:
-        """The keys of the list."""
-        self.app.push_screen(Help(self.actions()))
 
     def action_open(self, replayed: bool) -> None:
         """Its result, or its way there, in the Bench pane."""

@@ -11,19 +11,20 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.widgets import ContentSwitcher, Footer, Input
+from textual.binding import BindingType
+from textual.widgets import ContentSwitcher, Input
 
 from nemotui.core.chat import Sampling, reply
 from nemotui.core.errors import NemotuiError
 from nemotui.core.follow_log import follow_log
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
+from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.inspector import Inspector
-from nemotui.ui.keys import Action
-from nemotui.ui.modals import Ask, Help
+from nemotui.ui.keys import Action, bindings
+from nemotui.ui.modals import Ask
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.bench import BenchPane
@@ -39,6 +40,7 @@ from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.sweeping import Sweeping
+from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
 from nemotui.ui.widgets.status import Notice, StatusLine
 
@@ -54,29 +56,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
     """The console."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,f2", "pane('gpus')", "GPUs", tooltip="The GPUs and the host", id="gpus", show=False),
-        Binding("2,f3", "pane('deploy')", "Deploy", tooltip="Plans, and the server's start", id="deploy", show=False),
-        Binding("3,f4", "pane('logs')", "Logs", tooltip="What the server writes", id="logs", show=False),
-        Binding("4,f5", "pane('bench')", "Bench", tooltip="Measure the server, live", id="bench", show=False),
-        Binding("5,f6", "pane('chat')", "Chat", tooltip="Ask it, in each reasoning mode", id="chat", show=False),
-        Binding("space", "pause", "Pause", tooltip="Hold the picture; what is measured goes on", id="pause"),
-        Binding("exclamation_mark", "advice", "Advice", tooltip="What would help the server", id="advice", show=False),
-        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Every key", id="help"),
-        Binding("q", "leave", "Quit", tooltip="Leave the console; the server and a benchmark go on", id="quit"),
-        Binding(
-            "escape", "leave_field", "Leave field", tooltip="Back to the pane's keys", id="leave-field", show=False
-        ),
-        Binding("tab", "app.focus_next", "Next field", tooltip="Next field or list", id="next", show=False),
-        Binding(
-            "shift+tab",
-            "app.focus_previous",
-            "Previous field",
-            tooltip="The one before",
-            id="previous",
-            show=False,
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("main")
 
     def __init__(self, backends: Backends, options: Options, machine: GpusState | None = None) -> None:
         """`machine`: what is known of it already."""
@@ -98,7 +78,7 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         with ContentSwitcher(initial="gpus"):
             for name, pane in PANES.items():
                 yield pane(id=name)
-        yield Footer(show_command_palette=False)
+        yield KeyBar(docked=True)
 
     def on_mount(self) -> None:
         for name in PANES:
@@ -221,10 +201,6 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         """What is wrong with the server, and what would help."""
         self.app.push_screen(AdviceScreen(self.server.advice))
 
-    def action_help(self) -> None:
-        """Every key, by pane."""
-        self.app.push_screen(Help(self.actions()))
-
     def action_leave_field(self) -> None:
         """Escape: out of a field, or whatever the pane does with it."""
         self._pane(self.current).leave_field()
@@ -247,12 +223,13 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         self.app.push_screen(Ask(f"{lost} Quit?", "Quit"), answered)
 
     def actions(self) -> Iterator[Action]:
-        """Every action of the console with its keys: the palette, the help and docs/keys.md come from here."""
-        sources: list[tuple[str, Any]] = [("Everywhere", self), ("Everywhere", self.app)]
-        sources += [(pane.LABEL, self._pane(name)) for name, pane in PANES.items()]
-        for where, source in sources:
-            for binding in source.BINDINGS:
-                yield Action(where=where, binding=binding, run=self._runner(source, binding.action))
+        """Every action of the console, for the palette and the help: those of the pane in front come first."""
+        order = sorted(PANES, key=lambda name: name != self.current)
+        sources: list[tuple[str, Any]] = [(order[0], self._pane(order[0])), ("main", self), ("app", self.app)]
+        sources += [(name, self._pane(name)) for name in order[1:]]
+        for name, source in sources:
+            for entry in PLACES[name].entries:
+                yield Action(where=PLACES[name].title, entry=entry, run=self._runner(source, entry.action))
 
     # -- below here: plumbing
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from nemotui.core.errors import UsageError
 from nemotui.core.goodput import Objective, parse_objectives
 from nemotui.core.sweep import parse_loads
-from nemotui.ui.keys import Action, own_actions
-from nemotui.ui.modals import Help
+from nemotui.ui.keys import bindings
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.sweep import Kind, SweepState
 from nemotui.ui.widgets.bench_words import progress
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
+from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.sweep_words import sweep_lines
 
 LOADS, GOALS = "1,2,4,8,16,32", "ttft:500,itl:40"
@@ -31,17 +31,7 @@ Begin = Callable[[Kind, Sequence[int], Sequence[Objective]], None]
 class SweepScreen(Screen[None], inherit_bindings=False):
     """It shows what the main screen measures, and asks it to begin or to stop; leaving it ends nothing."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "begin('sweep')", "Sweep", tooltip="One run for each concurrency", id="sweep-begin"),
-        Binding("g", "begin('goodput')", "Goodput", tooltip="The most users that keep the goals", id="sweep-search"),
-        Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="sweep-edit"),
-        Binding("x", "stop", "Stop", tooltip="End it; what was measured is kept", id="sweep-stop"),
-        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="These keys", id="sweep-help"),
-        Binding("escape,q", "back", "Back", tooltip="To the Bench pane; it goes on", id="sweep-back"),
-        Binding("tab", "app.focus_next", "Next field", tooltip="Next field", id="sweep-next", show=False),
-        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll up", id="sweep-up", show=False),
-        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll down", id="sweep-down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("sweep")
     AUTO_FOCUS: ClassVar[str | None] = ""
 
     def __init__(self, state: SweepState, bench: BenchState, begin: Begin, stop: Callable[[], None]) -> None:
@@ -57,7 +47,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
             yield Canvas(id="sweep-progress")
             with VerticalScroll(id="sweep-scroll", can_focus=False):
                 yield Canvas(id="sweep-lines")
-        yield Footer(show_command_palette=False)
+        yield KeyBar(docked=True)
 
     def on_mount(self) -> None:
         self.show(self._state, self._bench)
@@ -85,14 +75,6 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         """No key is offered that would do nothing."""
         going = self._state.going
         return {"begin": not going, "edit": not going, "stop": going}.get(action, True)
-
-    def actions(self) -> Iterator[Action]:
-        """Every action with its keys, for the palette and the help."""
-        return own_actions(self, "Sweep")
-
-    def action_help(self) -> None:
-        """The keys of the sweep."""
-        self.app.push_screen(Help(self.actions()))
 
     def action_begin(self, kind: Kind) -> None:
         """If the fields are right."""

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import GIB
 from nemotui.core.models import Chip
+from nemotui.ui.keys import bindings
 from nemotui.ui.states.what_if import COUNTS, WhatIf
 from nemotui.ui.widgets.field import Field
 
@@ -41,9 +42,7 @@ class Chips(OptionList):
 class WhatIfScreen(ModalScreen[tuple[Machine | None, str]], inherit_bindings=False):
     """Enter plans for the row under the cursor, Esc leaves things as they are."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back", tooltip="Leave things as they are", id="what-if-back"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("what-if")
 
     def __init__(self, state: WhatIf) -> None:
         super().__init__()

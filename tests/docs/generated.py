@@ -26,7 +26,7 @@ def settings() -> str:
     hints = typing.get_type_hints(Settings, include_extras=True)
     return _table(
         ("Key", "Default", "What it is"),
-        ((f"`{field.name}`", _default(field.default), hints[field.name].__metadata__[-1].description)
+        ((f"`{field.name}`", _default(getattr(Settings(), field.name)), hints[field.name].__metadata__[-1].description)
          for field in fields(Settings)),
     )
 
@@ -63,7 +63,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _default(value: object) -> str:
-    if value is None:
+    if value is None or value == {}:
         return "unset"
     if value == Path(user_state_path("nemotui")):
         return "`~/.local/state/nemotui`"

@@ -119,7 +119,7 @@ def test_the_loop_by_keys_on_a_real_engine(home: dict[str, str], server_image: s
         chat(t)
         t.keys("2")
         t.wait_for("VERDICT")
-        t.keys("s")
+        t.keys("x")
         t.wait_for(f"Stop {name}")
         t.keys("Enter")
         t.wait_for(r"○ nothing is served")

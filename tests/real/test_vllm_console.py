@@ -68,7 +68,7 @@ def test_the_loop_by_keys(tmp_path: Path, name: str) -> None:
         t.wait_for("i Write")
         t.keys("2")
         t.wait_for("VERDICT")
-        t.keys("s")
+        t.keys("x")
         t.wait_for(f"Stop {name}")
         t.keys("Enter")
         t.wait_for("nothing is served", PATIENCE_S)

@@ -27,6 +27,7 @@ from nemotui.core.plan import container_spec
 from nemotui.core.ports import Backends
 from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest, recommend
+from nemotui.keys.keymap import Keymap
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.probe import PretendProbe
 from nemotui.sim.surroundings import PretendSurroundings
@@ -98,6 +99,7 @@ async def pretend_console(
     start_s: float = 0.5,
     speed: float = 50.0,
     hf_cache: str | None = None,
+    keymap: Keymap | None = None,
 ) -> AsyncGenerator[Console, None]:
     """A console over a pretend machine.
 
@@ -132,7 +134,7 @@ async def pretend_console(
         pretend=profile,
         time_scale=speed,
     )
-    app = NemotuiApp(lambda: MainScreen(backends, options))
+    app = NemotuiApp(lambda: MainScreen(backends, options), keymap)
     app.animation_level = "none"
     try:
         async with app.run_test(size=size, notifications=True) as pilot:

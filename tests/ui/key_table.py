@@ -1,24 +1,25 @@
-"""The table of keys in docs/keys.md, from the bindings."""
+"""The table of docs/keys.md, from the table of keys: `python -m tests.ui.key_table` prints it."""
 
 from __future__ import annotations
 
-from nemotui.ui.app import NemotuiApp
-from nemotui.ui.inspector import Inspector
-from nemotui.ui.keys import key_name
-from nemotui.ui.runs import RunsScreen
-from nemotui.ui.screen import PANES, MainScreen
-from nemotui.ui.sweep import SweepScreen
+from nemotui.keys.keymap import Keymap
+from nemotui.keys.places import PLACES
 
-HEAD = ("Where", "Key", "What it does")
+HEAD = ("Where", "Key", "What it does", "In `[keys]`")
+_SAID_ON_THE_SPOT = ("preview", "card", "advice", "what-if", "ask", "help")  # dialogs, whose last line has their keys
 
 
-def rows() -> list[tuple[str, str, str]]:
-    """Where a key works, the key, what it does; in the order of the help."""
-    sources: list[tuple[str, type]] = [("Everywhere", MainScreen), ("Everywhere", NemotuiApp)]
-    sources += [(pane.LABEL, pane) for pane in PANES.values()]
-    sources += [("Stored runs", RunsScreen), ("Sweep", SweepScreen), ("Inspector", Inspector)]
+def rows() -> list[tuple[str, str, str, str]]:
+    """Where a key works, the key, what it does, its name in the configuration; in the order of the help."""
+    keymap = Keymap()
     return [
-        (where, key_name(binding), binding.tooltip)
-        for where, source in sources
-        for binding in source.BINDINGS  # type: ignore[attr-defined]
+        (place.title, keymap.shown(entry), entry.does, entry.id)
+        for name, place in PLACES.items()
+        if name not in _SAID_ON_THE_SPOT
+        for entry in place.entries
     ]
+
+
+if __name__ == "__main__":
+    for row in (HEAD, ("---",) * 4, *rows()):
+        print(f"| {' | '.join(row)} |")

@@ -223,7 +223,7 @@ async def test_a_chart_is_selected_alone_and_left_and_the_equal_command_copied(
         await c.until("Prefix hits")
         await c.press("escape")
         await c.until("ITL so far")  # the page of the selected one
-        await c.press("c")
+        await c.press("y")
         await c.until(lambda: copied)
     assert copied[0].startswith("vllm bench serve --backend openai-chat --endpoint /v1/chat/completions")
     assert "--random-input-len 1024 --random-output-len 128 --num-prompts 32 --max-concurrency 8" in copied[0]

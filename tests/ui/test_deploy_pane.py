@@ -219,7 +219,7 @@ async def test_the_grace_period_is_counted_down_and_a_stranger_is_only_looked_at
         sample = ServerSample(at=0.0, base_url="http://127.0.0.1:9", container=stranger)
         c.main._next("deploy", sample)
         await c.until("by-hand runs, and was not started by nemotui")
-        await c.press("s")
+        await c.press("x")
         await c.until("was started by hand")
         c.main._next("deploy", Stopping(container=stranger, left_s=12.3))
         await c.until("Stopping by-hand: it has 12 s to end by itself")
@@ -235,7 +235,7 @@ async def test_b_saves_what_is_known_of_a_failed_start(console: ConsoleFactory, 
         assert spec is not None
         c.pane("deploy").post_message(DeployPane.Start(replace(spec, args=(*spec.args, "--max-num-seqs", "1024"))))
         await c.until("✖ The start failed: max_num_seqs is 1024")
-        await c.press("b")
+        await c.press("S")
         await c.until(lambda: list((tmp_path / "incidents").glob("*.tar.gz")))
         (bundle,) = (tmp_path / "incidents").glob("*-nemotui.tar.gz")
         with tarfile.open(bundle) as tar:
@@ -267,7 +267,7 @@ async def test_s_stops_the_server_and_the_plans_are_free_again(console: ConsoleF
         await c.press("enter", "enter")
         await c.until("● Ready after")
         await c.until(lambda: state(c).running)
-        await c.press("s")
+        await c.press("x")
         await c.until("Stop nemotui?")
         await c.press("enter")
         await c.until(lambda: state(c).launch is None and state(c).running is None)
@@ -335,13 +335,13 @@ async def test_g_changes_the_order(console: ConsoleFactory) -> None:
     async with console("8xh200") as c:
         await c.press("2")
         await c.until("best throughput first")
-        await c.press("g")
+        await c.press("o")
         await c.until("best latency first")
-        await c.press("g")
+        await c.press("o")
         await c.until("best capacity first")
         counts = [choice.plan.live_requests[-1][1] for choice in state(c).choices if choice.plan and choice.spec]
         assert counts[0] == max(counts[:6])
-        await c.press("g")
+        await c.press("o")
         await c.until("best throughput first")
 
 
@@ -398,7 +398,7 @@ async def test_without_gpus_the_pane_says_what_to_do(console: ConsoleFactory) ->
         await c.press("2")
         await c.until("There is no plan without GPUs")
         assert "⏎ Deploy" not in c.text  # a key that would do nothing is not offered
-        await c.press("enter", "y", "up", "down", "pagedown", "g", "s")
+        await c.press("enter", "y", "up", "down", "pagedown", "o", "x")
         assert not isinstance(c.app.screen, Preview)
 
 

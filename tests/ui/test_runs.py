@@ -110,7 +110,7 @@ async def test_two_marked_runs_are_compared_with_their_noise(console: ConsoleFac
         assert "-5.7%" in c.text
         await c.press("escape")
         await c.until("2 marked")
-        await c.press("w")
+        await c.press("S")
         # The notice has its path, which may be broken over two lines.
         await c.until(lambda: (folder / BEFORE / "comparison.html").exists())
         assert "<html" in (folder / BEFORE / "comparison.html").read_text()

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
-from textual.binding import Binding
 from textual.widgets import ContentSwitcher
 
+from nemotui.keys.keymap import remapped
+from nemotui.keys.places import PLACES
+from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.card import Card
+from nemotui.ui.inspector import Inspector
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.preview import Preview
+from nemotui.ui.runs import RunsScreen
 from nemotui.ui.screen import PANES, MainScreen
+from nemotui.ui.sweep import SweepScreen
+from nemotui.ui.what_if import WhatIfScreen
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +69,7 @@ async def test_the_help_lists_every_key_and_closes(console: ConsoleFactory) -> N
 async def test_the_help_always_says_how_it_is_closed(console: ConsoleFactory, size: tuple[int, int]) -> None:
     async with console(size=size) as c:
         await c.press("question_mark")
-        await c.until("Esc Close   Up Down Scroll")
+        await c.until("Esc Close")
 
 
 async def test_a_long_line_of_the_help_goes_on_under_its_beginning(console: ConsoleFactory) -> None:
@@ -144,25 +154,62 @@ async def test_every_machine_is_drawn(console: ConsoleFactory, profile: str, gpu
         await c.until(plans)
 
 
-def bindings() -> list[tuple[type, Binding]]:
-    sources: list[type] = [NemotuiApp, MainScreen, Ask, Help, Preview, *PANES.values()]
-    return [(source, binding) for source in sources for binding in source.BINDINGS]  # type: ignore[attr-defined]
+def screens() -> list[tuple[str, Any]]:
+    over = {
+        "runs": RunsScreen,
+        "sweep": SweepScreen,
+        "inspector": Inspector,
+        "preview": Preview,
+        "card": Card,
+        "advice": AdviceScreen,
+        "what-if": WhatIfScreen,
+        "ask": Ask,
+        "help": Help,
+    }
+    return [("main", MainScreen), ("app", NemotuiApp), *PANES.items(), *over.items()]
 
 
-def test_every_binding_says_what_it_does() -> None:
-    for source, binding in bindings():
-        assert binding.id, (source, binding)
-        assert binding.tooltip, (source, binding)
-        assert binding.description, (source, binding)
-    ids = [binding.id for _, binding in bindings()]
-    assert len(ids) == len(set(ids))
+def test_every_place_of_the_table_is_bound_and_every_action_is_there() -> None:
+    assert {name for name, _ in screens()} == set(PLACES)
+    for name, source in screens():
+        assert [binding.id for binding in source.BINDINGS] == [entry.id for entry in PLACES[name].entries]
+        for entry in PLACES[name].entries:
+            scope, _, action = entry.action.partition("(")[0].rpartition(".")
+            there = {"app": NemotuiApp, "screen": MainScreen}.get(scope, source)
+            assert hasattr(there, f"action_{action}"), entry
 
 
-def test_no_action_hangs_on_a_key_that_terminals_swallow() -> None:
-    """Tab is ctrl+i, Enter ctrl+m, Escape ctrl+[; browsers keep ctrl+t, n, w; ctrl+s, q, z and c mean other things."""
-    swallowed = {f"ctrl+{key}" for key in "imhtnwszcq["} | {"alt+f4", "f11"}
-    for source, binding in bindings():
-        keys = {key.strip() for key in binding.key.split(",")}
-        if binding.id in ("quit-anywhere", "how-to-quit"):  # q does the same; it is said what does
-            continue
-        assert keys - swallowed, (source, binding)
+async def test_other_keys_work_and_are_shown_everywhere(console: ConsoleFactory) -> None:
+    keymap = remapped({"logs": "f9", "help": "H", "gpus-sort": "#"}, "here")
+    async with console(keymap=keymap) as c:
+        await c.until("NVIDIA H100")
+        assert "# Sort" in c.text
+        await c.press("H")
+        await c.until("Esc Close")
+        assert re.search(r"F9 +Logs", c.text)
+        await c.press("escape", "f9")
+        assert shown(c) == "logs"
+        await c.press("f2", "f4")
+        assert shown(c) == "gpus"
+        titles = [command.title for command in c.app.get_system_commands(c.main)]
+        assert "Everywhere: Logs (F9)" in titles
+
+
+async def test_the_footer_has_the_keys_that_work_now(console: ConsoleFactory) -> None:
+    async with console(size=(120, 40)) as c:
+        await c.press("4")
+        await c.until("Enter Measure")
+        assert "r Runs" in c.text
+        assert "s Sweep" in c.text
+        assert "Faster" not in c.text
+        await c.press("5", "h", "i")
+        await c.until("Esc Leave field")
+        assert "New" not in c.text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+async def test_the_way_to_the_help_is_always_on_the_screen(console: ConsoleFactory, width: int) -> None:
+    async with console(size=(width, 24)) as c:
+        for pane in "12345":
+            await c.press("escape", pane)
+            await c.until(lambda: re.search(r"(\?|F1) Help", c.text.splitlines()[-1]))

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from nemotui.core.bench import BenchSpec
+from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import FIELDS, BenchForm
@@ -40,42 +41,7 @@ class BenchPane(Pane[BenchState]):
 
     LABEL: ClassVar[str] = "Bench"
     DRAW_EVERY_S: ClassVar[float] = 0.2  # a run of long ago is read in one go
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "start", "Measure", tooltip="Start a benchmark of this shape", id="bench-start"),
-        Binding("p", "preset", "Preset", tooltip="Quick, published, or your own figures", id="bench-preset"),
-        Binding("e", "edit", "Edit", tooltip="Into the fields; Tab goes on, Esc comes back", id="bench-edit"),
-        Binding("x", "stop", "Stop", tooltip="End the run; what it has measured is kept", id="bench-stop"),
-        Binding(
-            "r", "runs", "Runs", tooltip="The stored runs: open, replay, compare, report", id="bench-runs", show=False
-        ),
-        Binding("s", "sweep", "Sweep", tooltip="Several loads: the knee, or the goodput", id="bench-sweep", show=False),
-        Binding(
-            "less_than_sign",
-            "speed(-1)",
-            "Slower",
-            key_display="<",
-            tooltip="Replay slower",
-            id="bench-slower",
-            show=False,
-        ),
-        Binding(
-            "greater_than_sign",
-            "speed(1)",
-            "Faster",
-            key_display=">",
-            tooltip="Replay faster",
-            id="bench-faster",
-            show=False,
-        ),
-        Binding("tab", "chart(1)", "Chart", tooltip="Select the next chart", id="bench-chart", show=False),
-        Binding(
-            "shift+tab", "chart(-1)", "Chart before", tooltip="Select the one before", id="bench-chart-back", show=False
-        ),
-        Binding("plus", "zoom", "Zoom", tooltip="One chart alone, and back", key_display="+", id="bench-zoom"),
-        Binding("c", "copy", "Copy", tooltip="Copy the equal vllm bench serve command", id="bench-copy"),
-        Binding("up,k", "scroll(-1)", "Up", tooltip="Scroll the result up", id="bench-up", show=False),
-        Binding("down,j", "scroll(1)", "Down", tooltip="Scroll the result down", id="bench-down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("bench")
 
     @dataclass
     class Start(Message):

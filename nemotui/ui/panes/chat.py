@@ -7,13 +7,14 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from nemotui.core.chat import Mode
 from nemotui.core.text import plain
+from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.chat import ChatState, Cleared, NextMode
 from nemotui.ui.states.inspected import inspected
@@ -45,16 +46,7 @@ class ChatPane(Pane[ChatState]):
 
     LABEL: ClassVar[str] = "Chat"
     DRAW_EVERY_S: ClassVar[float] = 0.15  # tokens come faster than anybody reads
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i,enter", "write", "Write", key_display="i", tooltip="Into the field, to ask", id="chat-write"),
-        Binding("f7", "mode", "Mode", tooltip="Reasoning for the next answers: full, low or off", id="chat-mode"),
-        Binding("t", "thinking", "Thinking", tooltip="Open or close the thinking", id="chat-thinking"),
-        Binding("y", "copy", "Copy", tooltip="Copy the last answer", id="chat-copy"),
-        Binding("f8", "inspect", "Wire", tooltip="Request, raw events and their times", id="chat-inspect"),
-        Binding("n", "new", "New", tooltip="Begin a new conversation", id="chat-new"),
-        Binding("pageup", "scroll(-1)", "Back", tooltip="A page back in the conversation", id="chat-up", show=False),
-        Binding("pagedown", "scroll(1)", "On", tooltip="A page on", id="chat-down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
 
     @dataclass
     class Asked(Message):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -22,6 +22,7 @@ from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import gpu_list
 from nemotui.ui.card import Card
+from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
 from nemotui.ui.states.plan_form import Asked, PlanForm
@@ -44,28 +45,7 @@ class DeployPane(Pane[DeployState]):
     """The table above; below it the start, if there is one, and the selected plan, in one view that scrolls."""
 
     LABEL: ClassVar[str] = "Deploy"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "preview", "Deploy", tooltip="Preview the command, then start it", id="deploy-start"),
-        Binding("y", "copy", "Copy", tooltip="Copy the plan's docker run command", id="deploy-copy"),
-        Binding("s", "stop", "Stop", tooltip="Stop the server that runs", id="deploy-stop"),
-        Binding("r", "cure", "Retry", tooltip="Try the failed start again, with what cures it", id="deploy-cure"),
-        Binding("b", "bundle", "Bundle", tooltip="Save what is known of the failed start", id="deploy-bundle"),
-        Binding("a", "adopt", "Adopt", tooltip="Make a server that was started by hand ours", id="deploy-adopt"),
-        Binding("c", "clean", "Left here", tooltip="What nemotui left here, with sizes", id="deploy-clean", show=False),
-        Binding("e", "edit", "Edit", tooltip="Change the settings; the plans follow", id="deploy-edit"),
-        Binding("g", "goal", "Goal", tooltip="Order by throughput, latency or capacity", id="deploy-goal"),
-        Binding("w", "what_if", "What if", tooltip="Plan for GPUs that are not here", id="deploy-what-if"),
-        Binding("f", "fetch", "Fetch", tooltip="Fetch image and weights ahead", id="deploy-fetch", show=False),
-        Binding(
-            "i", "card", "Model card", tooltip="What is known of the model, with sources", id="deploy-card", show=False
-        ),
-        Binding("up,k", "move(-1)", "Previous plan", tooltip="The plan above", id="deploy-up", show=False),
-        Binding("down,j", "move(1)", "Next plan", tooltip="The plan below", id="deploy-down", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll the explanation up", id="deploy-page-up", show=False),
-        Binding(
-            "pagedown", "page(1)", "Page down", tooltip="Scroll the explanation down", id="deploy-page-down", show=False
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("deploy")
 
     @dataclass
     class Wanted(Message):
@@ -310,7 +290,7 @@ class DeployPane(Pane[DeployState]):
         if state is None or choice is None:
             return
         if state.starting:
-            self.app.notify("A start is going on. s stops it.", severity="warning")
+            self.app.notify("A start is going on. x stops it.", severity="warning")
         elif state.imagined:
             self.app.notify("This hardware is not here. w, Enter: back to the GPUs that are.", severity="warning")
         elif choice.refusal or choice.spec is None or choice.start is None:

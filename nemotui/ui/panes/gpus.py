@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
@@ -18,6 +18,7 @@ from textual.reactive import reactive
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.host_line import host_facts
+from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.gpus import GpusState, Trace
 from nemotui.ui.states.gpus_view import GpusView
@@ -54,17 +55,7 @@ class GpusPane(Pane[GpusState]):
         """Somebody wants the driver, or GPUs that are gone, to be looked for now."""
 
     LABEL: ClassVar[str] = "GPUs"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "closer", "Look closer", tooltip="One GPU with all its figures, and back", id="gpu-closer"),
-        Binding("s", "sort", "Sort", tooltip="By index, load, memory, power", id="gpu-sort"),
-        Binding("y", "copy", "Copy UUID", tooltip="Copy the UUID of the GPU under the cursor", id="gpu-copy"),
-        Binding("Y", "copy_all", "Copy table", tooltip="Copy the whole table as text", id="gpu-copy-all", show=False),
-        Binding("r", "again", "Look again", tooltip="Ask for the driver, or for lost GPUs, anew", id="gpu-again"),
-        Binding("up,k", "move(-1)", "Previous GPU", tooltip="The GPU above", id="gpu-up", show=False),
-        Binding("down,j", "move(1)", "Next GPU", tooltip="The GPU below", id="gpu-down", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", id="gpu-page-up", show=False),
-        Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", id="gpu-page-down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("gpus")
     view: reactive[GpusView] = reactive(GpusView(), init=False, repaint=False)
     _offers = (False, False)  # whether there are GPUs, and something to look for
     _cursor = 0  # the line of the GPU under the cursor

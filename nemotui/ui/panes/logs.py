@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from nemotui.core.errors import UsageError
 from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
+from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.log_view import CONTEXTS, LogView
 from nemotui.ui.states.logs import LogsState
@@ -33,42 +34,7 @@ class LogsPane(Pane[LogsState]):
 
     LABEL: ClassVar[str] = "Logs"
     DRAW_EVERY_S: ClassVar[float] = 0.2  # batches that come faster are drawn together
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "follow", "Follow", tooltip="Follow the log, or hold it", id="logs-follow"),
-        Binding("slash", "ask('search')", "Search", tooltip="Look for a text", id="logs-search"),
-        Binding("n", "next(False)", "Find next", tooltip="The next line with it", id="logs-next", show=False),
-        Binding("N", "next(True)", "Find previous", tooltip="The one before", id="logs-previous", show=False),
-        Binding(
-            "ampersand", "ask('filter')", "Filter", tooltip="Only lines with these terms or level", id="logs-filter"
-        ),
-        Binding("c", "context", "Context", tooltip="Lines around each found one", id="logs-context", show=False),
-        Binding("T", "ask('minutes')", "Last", tooltip="Only the last N minutes", id="logs-minutes", show=False),
-        Binding("e", "error(False)", "Error", tooltip="The next error", id="logs-error"),
-        Binding("E", "error(True)", "Last error", tooltip="The error before", id="logs-error-before", show=False),
-        Binding("m", "mark", "Mark", tooltip="Mark this line, or take its mark away", id="logs-mark", show=False),
-        Binding("M", "to_mark", "To mark", tooltip="The mark before, round and round", id="logs-to-mark", show=False),
-        Binding("w", "wrap", "Wrap", tooltip="Wrap long lines, or cut them", id="logs-wrap", show=False),
-        Binding("t", "times", "Times", tooltip="The time of each line", id="logs-times", show=False),
-        Binding("p", "whole", "Prefix", tooltip="Lines as they were written, or short", id="logs-whole", show=False),
-        Binding(
-            "r",
-            "routine",
-            "Routine",
-            tooltip="Show what only says that all goes on",
-            id="logs-routine",
-            show=False,
-        ),
-        Binding("y", "copy", "Copy", tooltip="Copy this line, or from the last mark to it", id="logs-copy", show=False),
-        Binding("ctrl+s,S", "save", "Save", tooltip="Save the whole log, byte for byte", id="logs-save"),
-        Binding("g,home", "top", "Top", tooltip="The oldest line that is kept", id="logs-top", show=False),
-        Binding("G,end", "bottom", "Bottom", tooltip="The newest line, and follow", id="logs-bottom", show=False),
-        Binding("up,k", "move(0,-1)", "Up", tooltip="One line up", id="logs-up", show=False),
-        Binding("down,j", "move(0,1)", "Down", tooltip="One line down", id="logs-down", show=False),
-        Binding("left,h", "move(-20,0)", "Left", tooltip="Back along long lines", id="logs-left", show=False),
-        Binding("right,l", "move(20,0)", "Right", tooltip="Along long lines", id="logs-right", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="One page up", id="logs-page-up", show=False),
-        Binding("pagedown", "page(1)", "Page down", tooltip="One page down", id="logs-page-down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("logs")
 
     @dataclass
     class Save(Message):

@@ -62,7 +62,7 @@ def running_words(container: Container) -> Content:
         ("● ", "$success"),
         (container.name, "bold"),
         f" runs: {', '.join(fact for fact in facts if fact)}  ",
-        ("s stops it, 3 shows its log", "$muted"),
+        ("x stops it, 3 shows its log", "$muted"),
     )
 
 
