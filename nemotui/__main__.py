@@ -2,13 +2,13 @@
 
 import sys
 
-from nemotui import __version__
+from nemotui.version import version
 
 
 def main() -> None:
     """Entry point of the `nemotui` program."""
     if sys.argv[1:] == ["--version"]:  # also in click, whose import takes several starts of Python
-        print(f"nemotui {__version__}")
+        print(f"nemotui {version()}")
         return
     from nemotui.cli import main
 

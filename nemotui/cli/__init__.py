@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import click
 
-from nemotui import __version__
 from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.text import plain_line
+from nemotui.version import version
 
 # verb → module of nemotui.cli that holds a click command of that name
 VERBS = {
@@ -74,7 +74,7 @@ class _Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: nemotui --demo 2xb200 opens the console on a pretend machine, without GPU or Docker.",
 )
-@click.version_option(__version__, "--version", message="nemotui %(version)s")
+@click.version_option(version(), "--version", message="nemotui %(version)s")
 def nemotui() -> None:
     """From a box with NVIDIA GPUs to a served, measured and trusted Nemotron 3 Super.
 

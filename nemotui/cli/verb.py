@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import click
 
-from nemotui import __version__
 from nemotui.cli.defect import defect
 from nemotui.cli.output import Answer, Output
 from nemotui.core.errors import NemotuiError, Problem, UsageError
 from nemotui.core.request import GOALS, KV_DTYPES
 from nemotui.settings import Settings, load_settings
+from nemotui.version import version
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -124,7 +124,7 @@ def _common(machine: bool) -> tuple[Callable[[Any], Any], ...]:
             "--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (default: XDG config)."
         ),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
-        click.version_option(__version__, "--version", message="nemotui %(version)s"),
+        click.version_option(version(), "--version", message="nemotui %(version)s"),
     )
     if machine:
         flags += (
