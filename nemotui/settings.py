@@ -72,6 +72,11 @@ class Settings:
         return self.state_dir / "lab"
 
     @property
+    def conversations_dir(self) -> Path:
+        """Where conversations are kept."""
+        return self.state_dir / "conversations"
+
+    @property
     def starts_file(self) -> Path:
         """Where it is kept what starts have taught."""
         return self.state_dir / "starts.json"

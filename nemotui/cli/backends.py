@@ -38,6 +38,8 @@ async def backends(
     `box`: the machine, where it is looked at already; whoever made it closes it.
     """
     from nemotui.adapters.clock import SystemClock
+    from nemotui.adapters.conversations import ConversationsFolder
+    from nemotui.adapters.editor import ExternalEditor
     from nemotui.adapters.ending import end_process
     from nemotui.adapters.hook import Hook
     from nemotui.adapters.keyfile import KeyFile
@@ -91,6 +93,8 @@ async def backends(
             pretend=inv.demo is not None,
             log_files=LogsFolder(settings.logs_dir, clock),
             lab=LabFolder(settings.lab_dir, clock),
+            conversations=ConversationsFolder(settings.conversations_dir, clock),
+            editor=ExternalEditor(os.environ),
         )
 
 

@@ -4,72 +4,177 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import get_args
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import click
 
-from nemotui.cli.backends import serving
+from nemotui.cli.backends import kept_settings, serving
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, Real, server_flags, verb
-from nemotui.core.chat import Message, Mode, Reply, Sampling, reply
-from nemotui.core.errors import UsageError
-from nemotui.core.show import number
+from nemotui.core.chat import ChatDelta, ChatSettings, Mode, Reply, reply
+from nemotui.core.chat_text import figures
+from nemotui.core.conversation import Asked, Conversation
+from nemotui.core.errors import NemotuiError, UsageError
+from nemotui.core.stores import ConversationStore, KeptConversation
 
 _PROMPT_LIMIT = 16 * 1024 * 1024
+_LISTED = 1000
 
 
 @verb(
     example='nemotui chat --mode off "Name three uses of a Mamba layer."',
     flags=(
         click.argument("prompt", required=False),
-        click.option("--mode", type=click.Choice(get_args(Mode)), default="full", help="Reasoning (default full)."),
+        click.option("--mode", type=click.Choice(get_args(Mode)), help="Reasoning (default full)."),
+        click.option("--budget", type=click.IntRange(0, 10_000_000), metavar="N", help="Tokens of thinking at most."),
         click.option("--system", metavar="TEXT", help="System prompt."),
         click.option(
             "--max-tokens", type=click.IntRange(1, 10_000_000), metavar="N", help="Thinking and answer at most."
         ),
-        click.option("--temperature", type=Real(0, 2), default=1.0, help="Default 1.0, in every mode."),
-        click.option("--top-p", type=Real(0, 1, min_open=True), default=0.95, help="Default 0.95."),
+        click.option("--temperature", type=Real(0, 2), help="Default 1.0, in every mode."),
+        click.option("--top-p", type=Real(0, 1, min_open=True), help="Default 0.95."),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="For a repeatable answer."),
+        click.option("--save", is_flag=True, help="Store question and answer, to be gone on with."),
+        click.option(
+            "--continue",
+            "go_on",
+            metavar="NAME",
+            help="Go on with a stored conversation (a name, a .json file, or latest) and its settings; store it.",
+        ),
+        click.option("--list", "listing", is_flag=True, help="The stored conversations; ask nothing."),
         server_flags,
     ),
 )
 async def chat(
     inv: Invocation,
     prompt: str | None,
-    mode: Mode,
-    system: str | None,
-    max_tokens: int | None,
-    temperature: float,
-    top_p: float,
-    seed: int | None,
-    **_: object,
+    save: bool,
+    go_on: str | None,
+    listing: bool,
+    **flags: Any,
 ) -> Answer:
     """Ask one question; without PROMPT it is read from standard input.
 
     The answer streams to standard output, the thinking to standard error.
     """
+    store = _store(inv)
+    if listing:
+        return await _listed(inv, store)
     # As for standard input: what is not UTF-8 (surrogates, in an argument) gets replacement characters.
-    text = _standard_input() if prompt is None else os.fsencode(prompt).decode("utf-8", "replace")
+    text = _standard_input() if prompt is None else _text(prompt)
     if not text.strip():
         raise UsageError("prompt", "there is no question", "Give it as an argument or on standard input.")
-    system = system and os.fsencode(system).decode("utf-8", "replace")
-    messages = [Message(role="system", content=system)] if system else []
-    messages.append(Message(role="user", content=text))
-    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
-    said: Reply | None = None
+    said, kept = (await store.open(go_on)) if go_on is not None else (Conversation(), None)
+    said = said.after(_settings(said.settings, **flags))
     async with serving(inv) as (b, server, model):
-        async for delta in reply(server, model, messages, mode, sampling, b.clock):
-            _print(inv, said, delta.reasoning, delta.content)
-            said = delta.reply
-    if said is None or inv.as_json:
-        return Answer(said.as_json() if said else {})
-    sys.stdout.write("\n" if said.content else "")
-    for call in said.tool_calls:
+        said = said.after(Asked(text, model, b.clock.now()))
+        how = said.settings
+        deltas = reply(server, model, said.messages, how.mode, how.sampling, b.clock)
+        try:
+            async for delta in deltas:
+                _print(inv, said.turns[-1].reply, delta)
+                said = said.after(delta)
+            said = said.after(None)
+        except NemotuiError as error:
+            said = said.after(error.problem)
+            if said.turns[-1].reply is not None:
+                await _kept(inv, store, said, kept, save)
+            raise
+    files = await _kept(inv, store, said, kept, save)
+    return _told(inv, said, files)
+
+
+def _store(inv: Invocation) -> ConversationStore:
+    from nemotui.adapters.clock import SystemClock
+    from nemotui.adapters.conversations import ConversationsFolder
+
+    return ConversationsFolder(kept_settings(inv).conversations_dir, SystemClock())
+
+
+def _settings(
+    before: ChatSettings,
+    *,
+    mode: Mode | None,
+    budget: int | None,
+    system: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    top_p: float | None,
+    seed: int | None,
+    **_: object,
+) -> ChatSettings:
+    """Those of the conversation, and what was typed."""
+    changed = {
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "seed": seed,
+        "thinking_token_budget": budget,
+    }
+    typed: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+    return replace(
+        before,
+        mode=mode or before.mode,
+        system=before.system if system is None else _text(system),
+        sampling=replace(before.sampling, **typed),
+    )
+
+
+async def _kept(
+    inv: Invocation, store: ConversationStore, said: Conversation, before: KeptConversation | None, save: bool
+) -> KeptConversation | None:
+    if not (save or before):
+        return None
+    kept = await store.save(said, before)
+    inv.out.note(f"Stored as {kept.name}: {kept.path}")
+    return kept
+
+
+def _told(inv: Invocation, said: Conversation, files: KeptConversation | None) -> Answer:
+    turn = said.turns[-1]
+    answer = turn.reply
+    if answer is None:
+        return Answer({})
+    document = {**answer.as_json(), "conversation": files and {"name": files.name, "path": files.path}}
+    if inv.as_json:
+        return Answer(document)
+    sys.stdout.write("\n" if answer.content else "")
+    for call in answer.tool_calls:
         inv.out.say(f"{call.name}({call.arguments})")
-    if not said.content and not said.tool_calls:
-        inv.out.note("The answer is empty: " + _why_empty(said))
-    inv.out.note(_figures(said))
-    return Answer(said.as_json())
+    if not answer.content and not answer.tool_calls:
+        inv.out.note("The answer is empty: " + _why_empty(answer))
+    inv.out.note(f"[{figures(turn)}]")
+    return Answer(document)
+
+
+async def _listed(inv: Invocation, store: ConversationStore) -> Answer:
+    found, left = await store.listed(_LISTED)
+    for each in found:
+        saved = datetime.fromtimestamp(each.saved_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        what = each.problem or f"{each.turns} × {each.model or 'n/a'}  {each.title}"
+        inv.out.say(f"{saved}  {each.name}  {what}")
+    if not found:
+        inv.out.note("No conversation is stored yet.")
+    if left:
+        inv.out.note(f"{left:,} older ones are not listed.")
+    rows = [
+        {
+            "name": each.name,
+            "title": each.title,
+            "turns": each.turns,
+            "model": each.model,
+            "saved_at": datetime.fromtimestamp(each.saved_at, UTC).isoformat(timespec="seconds"),
+            "problem": each.problem,
+        }
+        for each in found
+    ]
+    return Answer({"conversations": rows})
+
+
+def _text(argument: str) -> str:
+    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def _standard_input() -> str:
@@ -81,17 +186,17 @@ def _standard_input() -> str:
     return data.decode("utf-8", "replace")
 
 
-def _print(inv: Invocation, before: Reply | None, reasoning: str, content: str) -> None:
+def _print(inv: Invocation, before: Reply | None, delta: ChatDelta) -> None:
     if inv.as_json:
         return
-    if reasoning:
-        sys.stderr.write(reasoning)
+    if delta.reasoning:
+        sys.stderr.write(delta.reasoning)
         sys.stderr.flush()
-    if content:
+    if delta.content:
         if before and before.reasoning and not before.content:
             sys.stderr.write("\n\n")  # a line between the thinking and the answer where both are on one screen
             sys.stderr.flush()
-        sys.stdout.write(content)
+        sys.stdout.write(delta.content)
         sys.stdout.flush()
 
 
@@ -99,15 +204,3 @@ def _why_empty(said: Reply) -> str:
     if said.finish_reason == "length":
         return "the tokens ran out while it was thinking. Give more with --max-tokens, or use --mode low or off."
     return f"finish_reason is {said.finish_reason or 'not given'}."
-
-
-def _figures(said: Reply) -> str:
-    tokens = "n/a tokens"
-    if said.usage:
-        thought = said.usage.reasoning_tokens
-        tokens = f"{said.usage.completion_tokens} tokens" + (f", {thought} of them thinking" if thought else "")
-    return (
-        f"[{said.mode}] TTFT {number(said.ttft_ms, 'ms')} · first answer token {number(said.ttfa_ms, 'ms')}"
-        f" · ITL {number(said.mean_itl_ms, 'ms', 1)} · {number(said.tokens_per_second, 'tok/s', 1)} · {tokens}"
-        f" · {said.finish_reason or 'no finish reason'}"
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nemotui.core.exchange import Exchange, followed
@@ -47,6 +47,15 @@ class Sampling:
     thinking_token_budget: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """How the next answers are asked for. `system` is the system prompt, empty for none."""
+
+    mode: Mode = "full"
+    system: str = ""
+    sampling: Sampling = Sampling()
+
+
 def template_kwargs(mode: Mode) -> dict[str, bool]:
     """The `chat_template_kwargs` that put the model into a mode."""
     return dict(_TEMPLATE_KWARGS[mode])
@@ -82,6 +91,7 @@ class Reply:
     """One answer, growing: `after(chunk)` gives the next. Times are monotonic seconds, counted from `sent_at`.
 
     `exchange` is the same on the wire; there is one as soon as the request goes out.
+    `thinking_chunks` are the token chunks before the answer began.
     """
 
     mode: Mode
@@ -94,7 +104,8 @@ class Reply:
     first_token_at: float | None = None
     first_answer_at: float | None = None
     last_token_at: float | None = None
-    token_chunks: int = field(default=0)
+    token_chunks: int = 0
+    thinking_chunks: int = 0
     exchange: Exchange | None = None
 
     def after(self, chunk: ChatChunk) -> Reply:
@@ -122,7 +133,19 @@ class Reply:
             first_answer_at=chunk.at if answer_starts else self.first_answer_at,
             last_token_at=chunk.at if chunk.has_token else self.last_token_at,
             token_chunks=self.token_chunks + chunk.has_token,
+            thinking_chunks=self.thinking_chunks
+            + (chunk.has_token and not answer_starts and self.first_answer_at is None),
             exchange=followed(self.exchange, chunk.seen),
+        )
+
+    def from_zero(self) -> Reply:
+        """The same as it is stored: its times counted from when it was asked for, without what went over the wire."""
+        zero = self.sent_at
+        first, answer, last = (
+            None if at is None else at - zero for at in (self.first_token_at, self.first_answer_at, self.last_token_at)
+        )
+        return replace(
+            self, sent_at=0.0, first_token_at=first, first_answer_at=answer, last_token_at=last, exchange=None
         )
 
     @property
@@ -144,6 +167,21 @@ class Reply:
     def ttfa_ms(self) -> float | None:
         """Time to the first token of the answer."""
         return None if self.first_answer_at is None else (self.first_answer_at - self.sent_at) * 1e3
+
+    @property
+    def thinking_s(self) -> float | None:
+        """Seconds from the first token to the first of the answer, or to the last so far."""
+        if self.first_token_at is None or self.last_token_at is None:
+            return None
+        end = self.last_token_at if self.first_answer_at is None else self.first_answer_at
+        return end - self.first_token_at
+
+    @property
+    def answer_tokens(self) -> int | None:
+        """Tokens of the answer; None where the server does not say how many were thinking."""
+        if self.usage is None or self.usage.reasoning_tokens is None:
+            return None
+        return self.usage.completion_tokens - self.usage.reasoning_tokens
 
     @property
     def mean_itl_ms(self) -> float | None:

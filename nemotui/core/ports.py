@@ -20,7 +20,16 @@ if TYPE_CHECKING:  # whoever needs a port need not import all that passes throug
     from nemotui.core.models import Catalog
     from nemotui.core.observe import Observation
     from nemotui.core.plan import ContainerSpec, Plan
-    from nemotui.core.stores import IncidentStore, KeyStore, LabStore, LogFiles, ModelCache, RunStore, StartStore
+    from nemotui.core.stores import (
+        ConversationStore,
+        IncidentStore,
+        KeyStore,
+        LabStore,
+        LogFiles,
+        ModelCache,
+        RunStore,
+        StartStore,
+    )
     from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
 
@@ -341,6 +350,13 @@ class Surroundings(Protocol):
         """Ask the model hub; bounded, and an answer in every case."""
 
 
+class Editor(Protocol):
+    """The user's own editor, which takes the terminal while it runs."""
+
+    async def edit(self, text: str) -> str:
+        """The text as it was left there, made plain. Raises `FailedError` where there is no editor, or it failed."""
+
+
 Announcer = Callable[[Mapping[str, str]], Awaitable[None]]
 
 
@@ -348,8 +364,8 @@ Announcer = Callable[[Mapping[str, str]], Awaitable[None]]
 class Backends:
     """The outside world as the console and the verbs get it; `server` connects to a base URL.
 
-    `starts` None: what a start teaches is not kept. `log_files` None: no log is saved, `lab` None: no lab is.
-    `end_process` ends a process
+    `starts` None: what a start teaches is not kept. `log_files` None: no log is saved, `lab` and
+    `conversations` None: none of these is. `end_process` ends a process
     (PID) that a container (id) left. `pretend`: what is measured says nothing of a real machine. `announcer` gets the
     variables that tell how a start has ended. `typical`: how long one takes that nobody has seen here.
     """
@@ -373,3 +389,5 @@ class Backends:
     pretend: bool = False
     log_files: LogFiles | None = None
     lab: LabStore | None = None
+    conversations: ConversationStore | None = None
+    editor: Editor | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec
     from nemotui.core.compare import Noise
+    from nemotui.core.conversation import Conversation
     from nemotui.core.lab_prompts import LabPrompt
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
@@ -92,6 +93,49 @@ class LabStore(Protocol):
         """Keep a lab as JSON and Markdown, whole or not at all, in a directory of its own: its path.
 
         Raises `FailedError` where it cannot be written.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptConversation:
+    """The files of a conversation, JSON and Markdown, and what they held when we wrote or read them last."""
+
+    name: str
+    path: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConversation:
+    """A conversation as a list shows it; `problem` says why a file there is none, or cannot be read."""
+
+    name: str
+    saved_at: float
+    title: str = ""
+    turns: int = 0
+    model: str | None = None
+    problem: str | None = None
+
+
+class ConversationStore(Protocol):
+    """The conversations on disk. No file of another console is ever overwritten."""
+
+    async def save(
+        self, conversation: Conversation, kept: KeptConversation | None = None, *, name: str | None = None
+    ) -> KeptConversation:
+        """Write it to the files that are its own, `kept`; without them to new ones, under a name like `name`.
+
+        Raises `FailedError`: `conversation_changed` where somebody else has written those files since, or
+        `conversation_not_saved` where they cannot be written. Then they are as they were.
+        """
+
+    async def listed(self, limit: int) -> tuple[Sequence[StoredConversation], int]:
+        """The newest `limit`, and how many more there are."""
+
+    async def open(self, name: str) -> tuple[Conversation, KeptConversation]:
+        """By its name, by the path of a JSON file, or the `latest`.
+
+        Raises `UsageError` where there is none of that name, `FailedError` where the file cannot be read as one.
         """
 
 

@@ -161,14 +161,25 @@ PLACES: Mapping[str, Place] = MappingProxyType(
         "chat": Place(
             "Chat",
             (
-                _E("chat-write", "i,enter", "write", "Write", "Into the field, to ask"),
+                _E("chat-write", "i,enter", "write", "Write", "Into the field, to ask; Up brings back what was asked"),
+                _E("chat-commands", "/", "commands", "Commands", "Budget, system prompt, sampling and more, by name"),
                 _E("chat-mode", "f7", "mode", "Mode", "Reasoning for the next answers: full, low or off"),
-                _E("chat-thinking", "t", "thinking", "Thinking", "Open or close the thinking"),
+                _E("chat-thinking", "t,ctrl+t", "thinking", "Thinking", "Open or close the thinking"),
+                _E("chat-edit", EDIT, "edit", "Edit", "Change the last question and ask it anew"),
                 _E("chat-copy", COPY, "copy", "Copy", "Copy the last answer"),
+                _E("chat-copy-code", "c", "copy_code", "Copy code", "Copy its code blocks, one after another"),
                 _E("chat-inspect", "f8", "inspect", "Wire", "Request, raw events and their times"),
-                _E("chat-new", "n", "new", "New", "Begin a new conversation"),
+                _E("chat-new", "n", "new", "New", "Begin a new conversation; this one is stored"),
+                _E("chat-open", "o", "open", "Open", "A stored conversation"),
+                _E("chat-save", SAVE, "save", "Save", "Store the conversation now, and say where it lies"),
+                _E("chat-editor", "ctrl+e", "editor", "Editor", "The question in your own editor", aside=True),
+                _E("chat-line", "ctrl+j", "newline", "New line", "Another line in the field", aside=True),
+                _E("chat-up", UP, "lines(-1)", "Up", "A line back in the conversation"),
+                _E("chat-down", DOWN, "lines(1)", "Down", "A line on"),
                 _E("chat-page-up", PAGE_UP, "scroll(-1)", "Page up", "A page back in the conversation"),
                 _E("chat-page-down", PAGE_DOWN, "scroll(1)", "Page down", "A page on"),
+                _E("chat-first", "g,home,ctrl+home", "oldest", "Begin", "Where it begins", aside=True),
+                _E("chat-last", "G,end,ctrl+end", "newest", "End", "The newest line; follow", aside=True),
             ),
             over="main",
         ),
@@ -265,6 +276,11 @@ PLACES: Mapping[str, Place] = MappingProxyType(
         ),
         "what-if": Place(
             "What if", (_E("what-if-back", "escape", "dismiss", "Back", "Leave things as they are"),), over="app"
+        ),
+        "conversations": Place(
+            "Conversations",
+            (_E("conversations-back", BACK, "back", "Back", "To the conversation that is shown"),),
+            over="app",
         ),
         "ask": Place(
             "A question",

@@ -12,15 +12,15 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher
 
-from nemotui.core.chat import Sampling, reply
 from nemotui.core.errors import NemotuiError
 from nemotui.core.follow_log import follow_log
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
+from nemotui.ui.chatting import Chatting
 from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import Action, bindings
@@ -33,13 +33,12 @@ from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.panes.gpus import GpusPane
 from nemotui.ui.panes.logs import LogsPane
 from nemotui.ui.states.bench import BenchState
-from nemotui.ui.states.chat import Asked, ChatState
+from nemotui.ui.states.chat import ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
-from nemotui.ui.sweeping import Sweeping
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
 from nemotui.ui.widgets.status import Notice, StatusLine
@@ -53,7 +52,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 
 
-class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
+class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("main")
@@ -139,18 +138,6 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
             path, size = await self.b.log_files.write(container.name, self.b.runtime.raw_log(container.id))
             self.notify(f"{size:,} bytes saved: {path}")
 
-    async def _ask(self, state: ChatState, url: str, model: str) -> None:
-        server = self.b.server(url)
-        try:
-            deltas = reply(server, model, state.messages, state.mode, Sampling(), self.b.clock)
-            async for delta in self._each(deltas):
-                self._next("chat", delta)
-            self._next("chat", None)
-        except NemotuiError as error:
-            self._next("chat", error.problem)
-        finally:
-            await server.close()
-
     # -- what the panes ask for
 
     def on_gpus_pane_again(self) -> None:
@@ -159,22 +146,6 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
 
     def on_logs_pane_save(self, message: LogsPane.Save) -> None:
         self._work("save-log", self._save_log(message.container))
-
-    def on_chat_pane_asked(self, message: ChatPane.Asked) -> None:
-        sample = self.server.sample
-        if sample is None or not sample.serving:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
-            return
-        self._next("chat", Asked(message.text))
-        self._work("chat", self._ask(self.states["chat"], sample.base_url, sample.models[0].id))
-
-    def on_chat_pane_changed(self, message: ChatPane.Changed) -> None:
-        """Another mode, a new conversation: the pane's state changes by its own word."""
-        self._next("chat", message.event)
-
-    def on_chat_pane_stopped(self) -> None:
-        self.workers.cancel_group(self, "chat")
-        self._next("chat", None)
 
     def on_chat_pane_inspect(self) -> None:
         """What went over the wire for each answer, also for one that still comes."""
@@ -210,7 +181,7 @@ class MainScreen(Sweeping, DeployingScreen, inherit_bindings=False):
         lost = what_would_be_lost(
             *(self.states[name] for name in ("deploy", "bench", "chat")),
             pretend=self.options.pretend is not None,
-            unsent=bool(self.query_one("#question-field", Input).value),
+            unsent=self.query_one(ChatPane).unsent,
         )
         if not lost:
             self.app.exit()

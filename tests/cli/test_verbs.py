@@ -200,7 +200,7 @@ def test_chat_answers_on_stdout_and_thinks_on_stderr(nemotui: Run) -> None:
     ran = nemotui(*args, stdin=b"Say hi")
     assert (ran.code, ran.out) == (0, said["content"] + "\n")
     assert ran.err.startswith(said["reasoning"])
-    assert "[full] TTFT" in ran.err
+    assert "[full · TTFT" in ran.err
 
 
 def test_up_is_the_whole_loop(nemotui: Run) -> None:

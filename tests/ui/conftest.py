@@ -14,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from nemotui.adapters.clock import SystemClock
+from nemotui.adapters.conversations import ConversationsFolder
 from nemotui.adapters.ending import end_process
 from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.keyfile import KeyFile
@@ -126,6 +127,7 @@ async def pretend_console(
         surroundings=PretendSurroundings(profile, engine),
         keys=KeyFile(runs.parent / "server.env"),
         log_files=LogsFolder(runs.parent / "logs", clock),
+        conversations=ConversationsFolder(runs.parent / "conversations", clock),
     )
     options = Options(
         way_in=Login(user="ubuntu", host="gpu-box"),

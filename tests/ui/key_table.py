@@ -6,7 +6,15 @@ from nemotui.keys.keymap import Keymap
 from nemotui.keys.places import PLACES
 
 HEAD = ("Where", "Key", "What it does", "In `[keys]`")
-_SAID_ON_THE_SPOT = ("preview", "card", "advice", "what-if", "ask", "help")  # dialogs, whose last line has their keys
+_SAID_ON_THE_SPOT = (
+    "preview",
+    "card",
+    "advice",
+    "what-if",
+    "conversations",
+    "ask",
+    "help",
+)  # dialogs, whose last line has their keys
 
 
 def rows() -> list[tuple[str, str, str, str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from textual import events
-from textual.widgets import Input
 
 from nemotui.core.chat import ChatDelta, Reply
+from nemotui.core.conversation import Asked
 from nemotui.core.errors import Problem
 from nemotui.core.ports import ChatChunk
-from nemotui.ui.states.chat import Asked
+from nemotui.ui.widgets.question import Question
 from nemotui.ui.widgets.transcript import Transcript
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -25,8 +25,8 @@ async def serving(c: Console) -> None:
     await c.until("Ask nemotron-super")
 
 
-def field(c: Console) -> Input:
-    return c.pane("chat").query_one(Input)
+def field(c: Console) -> Question:
+    return c.pane("chat").query_one(Question)
 
 
 async def test_an_answer_in_full_shows_its_thinking_apart_and_off_has_none(console: ConsoleFactory) -> None:
@@ -36,7 +36,7 @@ async def test_an_answer_in_full_shows_its_thinking_apart_and_off_has_none(conso
         await c.until("· stop")
         assert "❯ Why?" in c.text
         assert "▸ thought for" in c.text
-        assert "first answer token" in c.text
+        assert "first answer" in c.text
         await c.press("escape", "t")
         await c.until("▾ thought for")
         await c.press("i", "f7", "f7", *"And off?", "enter")
@@ -48,10 +48,10 @@ async def test_an_answer_in_full_shows_its_thinking_apart_and_off_has_none(conso
 async def test_escape_stops_an_answer_and_keeps_it_then_leaves_the_field(console: ConsoleFactory) -> None:
     async with console(speed=0.1) as c:
         await serving(c)
-        c.pane("chat").post_message(Input.Submitted(field(c), "Tell me everything"))
+        field(c).post_message(Question.Sent("Tell me everything"))
         await c.until("thinking …")
         await c.press("escape")
-        await c.until("· stopped")
+        await c.until("in · stopped")
         assert c.main.states["chat"].turns[0].reply.reasoning
         assert field(c).has_focus
         await c.press("escape")
@@ -61,7 +61,7 @@ async def test_escape_stops_an_answer_and_keeps_it_then_leaves_the_field(console
 async def test_the_keys_of_the_screen_are_letters_while_one_types(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5", *"12?q", "space", "x")
-        assert field(c).value == "12?q x"
+        assert field(c).text == "12?q x"
         assert c.main.current == "chat"
         assert c.app.screen is c.main
         assert not c.main.paused
@@ -72,17 +72,17 @@ async def test_the_keys_of_the_screen_are_letters_while_one_types(console: Conso
 async def test_a_question_without_a_server_stays_in_the_field(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5", *"Why?", "enter")
-        assert field(c).value == "Why?"
+        assert field(c).text == "Why?"
         assert not c.main.states["chat"].turns
         await c.until("No server answers yet.")
 
 
-async def test_a_paste_becomes_one_plain_line(console: ConsoleFactory) -> None:
+async def test_a_paste_is_made_plain_and_keeps_its_lines(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5")
         field(c).post_message(events.Paste("one\ntwo\r\n\x1b]0;owned\x07three"))
         await c.pilot.pause()
-        assert field(c).value == "one two three"
+        assert field(c).text == "one\ntwo\nthree"
 
 
 async def test_a_new_conversation_and_a_copy(console: ConsoleFactory) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec
+from nemotui.core.conversation import Asked
 from nemotui.core.deploy import Created, Pulling
 from nemotui.core.failed import Failed
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.swap import Swapping
 from nemotui.ui.states.bench import BenchState
-from nemotui.ui.states.chat import Asked, ChatState
+from nemotui.ui.states.chat import ChatState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.leaving import what_would_be_lost

@@ -5,40 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from nemotui.core.chat import Mode
+from nemotui.core.chat import ChatSettings
+from nemotui.core.chat_text import settings_words
+from nemotui.core.conversation import NextMode
+from nemotui.core.fences import code_blocks
 from nemotui.core.text import plain
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
-from nemotui.ui.states.chat import ChatState, Cleared, NextMode
+from nemotui.ui.states.chat import ChatState, Cleared, Editing
+from nemotui.ui.states.chat_commands import Do, Wrong, told, understood
 from nemotui.ui.states.inspected import inspected
-from nemotui.ui.states.transcript import blocks
-from nemotui.ui.widgets.field import Field
+from nemotui.ui.states.transcript import Blocks
+from nemotui.ui.widgets.question import Question, QuestionBox
 from nemotui.ui.widgets.transcript import Transcript
-
-
-class Question(Field):
-    """A line to type into, with what will happen to it in its border. What is pasted becomes one line, all of it."""
-
-    _told: tuple[Mode, bool] | None = None
-
-    def tell(self, mode: Mode, *, answering: bool) -> None:
-        """Say so in the border; only when it changes, since each time the field is painted."""
-        if (mode, answering) != self._told:
-            self._told = mode, answering
-            self.border_title = Content.assemble("reasoning ", (mode, "bold $primary"), " · F7")
-            self.border_subtitle = Content("Esc stops the answer" if answering else "Enter sends · Esc leaves")
-
-    def _on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self.replace(" ".join(plain(event.text).split("\n")), *self.selection)
 
 
 class ChatPane(Pane[ChatState]):
@@ -50,15 +35,16 @@ class ChatPane(Pane[ChatState]):
 
     @dataclass
     class Asked(Message):
-        """Send this."""
+        """Send this, in the place of a turn where it says so."""
 
         text: str
+        instead_of: int | None = None
 
     @dataclass
     class Changed(Message):
-        """The mode was switched, or a new conversation begun."""
+        """The settings were changed, a new conversation begun, a question taken up."""
 
-        event: NextMode | Cleared
+        event: NextMode | ChatSettings | Cleared | Editing
 
     class Stopped(Message):
         """End the answer and keep what came."""
@@ -66,14 +52,40 @@ class ChatPane(Pane[ChatState]):
     class Inspect(Message):
         """Show what went over the wire."""
 
+    @dataclass
+    class Store(Message):
+        """Store the conversation, under a name where there is one, and say where."""
+
+        name: str
+
+    @dataclass
+    class Open(Message):
+        """Open a stored conversation; choose one where no name is given."""
+
+        name: str
+
+    @dataclass
+    class Edit(Message):
+        """The user's editor, with this text."""
+
+        text: str
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._thoughts = False  # whether the thinking is open
+        self._blocks = Blocks()
+        self._below = False  # new text, further down than the reader is
+        self._copied = -1  # the code block of the last answer that was copied last
 
     def compose(self) -> ComposeResult:
         yield Static(id="chat-empty")
         yield Transcript(id="transcript")
-        yield Question(id="question-field", placeholder="Ask the model")
+        yield QuestionBox()
+
+    @property
+    def field(self) -> Question:
+        """Where one types."""
+        return self.query_one(Question)
 
     def draw(self) -> None:
         state = self.state
@@ -85,35 +97,101 @@ class ChatPane(Pane[ChatState]):
             empty.update(_empty(state))
         transcript = self.query_one(Transcript)
         transcript.display = bool(state.turns)
-        transcript.show(blocks(state, thoughts=self._thoughts))
-        self.query_one(Question).tell(state.mode, answering=state.answering)
+        transcript.show(self._blocks.of(state.conversation, thoughts=self._thoughts))
+        self.field.remember(state.asked)
+        self._tell()
+
+    def _tell(self) -> None:
+        """What will happen to the question, in its border."""
+        state = self.state
+        if state is None:
+            return
+        title = " · ".join((f"reasoning {state.mode}", *settings_words(state.conversation.settings), "F7"))
+        keys = "Esc stops the answer" if state.answering else "Enter sends · Esc leaves"
+        if state.editing is not None:
+            keys = f"in the place of question {state.editing + 1} · {keys}"
+        if self._below:
+            keys = "▼ new text below: Ctrl+End"
+        self.query_one(QuestionBox).tell(title, keys)
+
+    def on_transcript_below(self, message: Transcript.Below) -> None:
+        """Said in the border: the text itself stays where it is read."""
+        self._below = message.there
+        self._tell()
 
     def take_focus(self) -> None:
         """The cursor goes where one types."""
-        self.query_one(Question).focus()
+        self.field.focus()
 
     def leave_field(self) -> None:
-        """Escape ends an answer first, and leaves the field then."""
+        """Escape ends an answer first, then an edit, and leaves the field then."""
         if self.live is not None and self.live.answering:
             self.post_message(self.Stopped())
+        elif self.live is not None and self.live.editing is not None:
+            self.field.put("")
+            self.post_message(self.Changed(Editing(None)))
         else:
             self.focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send it, unless it is blank or has nobody to answer it; then it stays where it is."""
-        text = plain(event.value).strip()
-        if self.live is None or not text:
+    @property
+    def unsent(self) -> bool:
+        """Something stands in the field."""
+        return bool(self.field.text.strip())
+
+    # -- what is sent
+
+    def on_question_sent(self, event: Question.Sent) -> None:
+        """A command, or a question; one that nobody can answer now stays where it is."""
+        text = plain(event.text).strip()
+        state = self.live
+        if state is None or not text:
             return
-        if self.live.answering:
+        if event.text.startswith("/"):
+            self._command(text, state)
+        elif state.answering:
             self.notify("An answer is being written. Esc stops it.", severity="warning")
+        else:
+            if state.served is not None:
+                self.field.put("")
+                self._copied = -1
+                self.query_one(Transcript).follow()
+            self.post_message(self.Asked(text, state.editing))
+
+    def _command(self, text: str, state: ChatState) -> None:
+        meant = understood(text, state.conversation.settings)
+        if isinstance(meant, Wrong):
+            self.notify(meant.why, severity="warning")
             return
-        if self.live.served is not None:
-            event.input.clear()
-        self.query_one(Transcript).scroll_end(animate=False)
-        self.post_message(self.Asked(text))
+        self.field.put("")
+        if isinstance(meant, ChatSettings):
+            self.post_message(self.Changed(meant))
+            self.notify(told(meant))
+            return
+        match meant:
+            case Do("help"):
+                self.call_later(self.app.run_action, "keys")
+            case Do("settings"):
+                self.notify(told(state.conversation.settings), timeout=15)
+            case Do("edit", argument):
+                self._edit(argument)
+            case Do("copy", argument):
+                self._copy(argument)
+            case Do("new"):
+                self.action_new()
+            case Do("open", argument):
+                self.post_message(self.Open(argument))
+            case Do("save", argument):
+                self.post_message(self.Store(argument))
+
+    # -- keys
 
     def action_write(self) -> None:
         """Into the field."""
+        self.take_focus()
+
+    def action_commands(self) -> None:
+        """Into the field, with the list of commands above it."""
+        self.field.put("/")
         self.take_focus()
 
     def action_mode(self) -> None:
@@ -131,13 +209,75 @@ class ChatPane(Pane[ChatState]):
             self.post_message(self.Stopped())
         self.post_message(self.Changed(Cleared()))
 
+    def action_open(self) -> None:
+        """Choose among those that are stored."""
+        self.post_message(self.Open(""))
+
+    def action_save(self) -> None:
+        """Where it lies is said."""
+        self.post_message(self.Store(""))
+
+    def action_newline(self) -> None:
+        """As Ctrl+J in the field does by itself."""
+        self.take_focus()
+        self.field.insert("\n")
+
+    def action_editor(self) -> None:
+        """The question in the user's own editor."""
+        self.take_focus()
+        self.post_message(self.Edit(self.field.text))
+
+    def action_edit(self) -> None:
+        """The last question again, to be changed."""
+        self._edit("")
+
+    def _edit(self, argument: str) -> None:
+        turns = self.live.turns if self.live is not None else ()
+        number = len(turns) if not argument else int(argument) if argument.isdecimal() else 0
+        if self.live is not None and self.live.answering:
+            self.notify("An answer is being written. Esc stops it.", severity="warning")
+        elif not 1 <= number <= len(turns):
+            self.notify("There is no such question." if turns else "Nothing was asked yet.", severity="warning")
+        else:
+            self.field.put(turns[number - 1].question)
+            self.take_focus()
+            self.post_message(self.Changed(Editing(number - 1)))
+
     def action_copy(self) -> None:
+        """The last answer, whole."""
+        self._copy("")
+
+    def action_copy_code(self) -> None:
+        """Its code blocks, one after another."""
+        count = len(self._codes())
+        self._copied = (self._copied + 1) % count if count else -1
+        self._copy(str(self._copied + 1))
+
+    def _codes(self) -> list[str]:
+        return [block.text for block in code_blocks(self.live.conversation.last_answer)] if self.live else []
+
+    def _copy(self, what: str) -> None:
         """By the terminal's clipboard (OSC 52), which reaches through SSH."""
-        if self.live is None or not self.live.last_answer:
+        answer, codes = self.live.conversation.last_answer if self.live else "", self._codes()
+        if not answer:
             self.notify("There is no answer yet.", severity="warning")
             return
-        self.app.copy_to_clipboard(self.live.last_answer)
-        self.notify("The last answer is copied, if this terminal allows it.")
+        text, said = answer, "The last answer is"
+        if what == "all":
+            text, said = "\n\n".join(codes), f"{len(codes)} code blocks are"
+        elif what:
+            number = int(what) if what.isdecimal() else 0
+            text = codes[number - 1] if 1 <= number <= len(codes) else ""
+            said = f"Code block {number} of {len(codes)} is"
+        if not text:
+            self.notify(f"The last answer has {len(codes) or 'no'} code blocks.", severity="warning")
+            return
+        self.app.copy_to_clipboard(text)
+        self.notify(f"{said} copied, if this terminal allows it.")
+
+    def action_lines(self, lines: int) -> None:
+        """A line back or on."""
+        self.query_one(Transcript).scroll_relative(y=lines, animate=False)
 
     def action_inspect(self) -> None:
         """What went over the wire for each answer."""
@@ -151,6 +291,14 @@ class ChatPane(Pane[ChatState]):
         transcript = self.query_one(Transcript)
         transcript.scroll_relative(y=pages * max(1, transcript.size.height - 2), animate=False)
 
+    def action_oldest(self) -> None:
+        """Where the conversation begins."""
+        self.query_one(Transcript).scroll_home(animate=False)
+
+    def action_newest(self) -> None:
+        """Where it is written now."""
+        self.query_one(Transcript).follow()
+
 
 def _empty(state: ChatState) -> Content:
     if state.served is None:
@@ -160,6 +308,16 @@ def _empty(state: ChatState) -> Content:
     return Content.assemble(
         ("Ask ", "bold"),
         (state.served, "bold $primary"),
-        ("\nIts thinking is shown apart, and under each answer what it cost in time. ", "$muted"),
-        ("F7 switches the reasoning: full, low, off.", "$muted"),
+        ("\nIts thinking is shown apart, and under each answer what it cost in time.\n\n", "$muted"),
+        *_rows(
+            ("Enter", "sends; Ctrl+J begins a line, Ctrl+E your own editor"),
+            ("F7", "switches the reasoning: full, low, off"),
+            ("/", "commands: budget, system prompt, sampling, seed, …"),
+            ("Up", "what you asked before"),
+            ("Esc o", "a conversation of before; each is stored as it goes"),
+        ),
     )
+
+
+def _rows(*rows: tuple[str, str]) -> list[tuple[str, str]]:
+    return [part for key, does in rows for part in ((f"{key:<8}", "bold"), (f"{does}\n", "$muted"))]

@@ -1,131 +1,109 @@
-"""The Chat pane's state: the conversation as it is shown, and as it is sent."""
+"""The Chat pane's state: the conversation, who answers, what was asked before, and where it is kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from nemotui.core.chat import MODES, ChatDelta, Message, Mode, Reply
+from nemotui.core.chat import ChatDelta, ChatSettings, Mode
+from nemotui.core.conversation import Asked, Conversation, NextMode, Turn
 from nemotui.core.errors import Problem
+from nemotui.core.stores import KeptConversation
 from nemotui.core.watch import ServerSample
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question goes out."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class NextMode:
-    """Full, then low, then off, for the answers to come."""
+_RECALLED = 200  # questions that the field remembers
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A new conversation begins."""
+    """A new conversation begins, with the settings of the last one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A question and what came back.
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """The question of this turn, from 0, is in the field to be asked anew; None: not any more."""
 
-    `reply` is None until the request goes out. `thinking_chunks` are the token chunks
-    before the answer began. `over`: nothing more comes, because it is complete, `stopped` by us, or broken by
-    `problem`.
-    """
+    turn: int | None
 
-    question: str
-    reply: Reply | None = None
-    thinking_chunks: int = 0
-    over: bool = False
-    problem: Problem | None = None
 
-    @property
-    def stopped(self) -> bool:
-        """It was ended by us: the server never said why it would."""
-        return self.over and self.problem is None and (self.reply is None or self.reply.finish_reason is None)
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A stored conversation takes the place of the one that was shown."""
 
-    @property
-    def thinking(self) -> bool:
-        """It thinks now: no word of the answer yet."""
-        return not self.over and self.reply is not None and bool(self.reply.reasoning) and not self.answered
+    conversation: Conversation
+    kept: KeptConversation
 
-    @property
-    def answered(self) -> bool:
-        """The answer itself has begun."""
-        return self.reply is not None and self.reply.first_answer_at is not None
 
-    @property
-    def thinking_s(self) -> float | None:
-        """Seconds from the first token to the first of the answer, or to the last so far."""
-        reply = self.reply
-        if reply is None or reply.first_token_at is None or reply.last_token_at is None:
-            return None
-        return (reply.first_answer_at or reply.last_token_at) - reply.first_token_at
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The conversation of this serial was stored."""
 
-    @property
-    def thinking_tokens(self) -> tuple[int, bool]:
-        """How many, and whether the server said so; until it does, a chunk counts as a token."""
-        usage = self.reply.usage if self.reply else None
-        if usage is not None and usage.reasoning_tokens is not None:
-            return usage.reasoning_tokens, True
-        return self.thinking_chunks, False
+    serial: int
+    kept: KeptConversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatState:
-    """The turns, oldest first; only the last may be going on. `served` is the name of the model that answers now."""
+    """`served` is the model that answers now. `asked` are questions of this session, oldest first, for the field.
 
-    turns: tuple[Turn, ...] = ()
-    mode: Mode = "full"
+    `editing` is the turn whose question is asked anew. `kept`: the files of this conversation, None before its first
+    answer has ended; `serial` tells it from others of this session.
+    """
+
+    conversation: Conversation = field(default_factory=Conversation)
     served: str | None = None
+    asked: tuple[str, ...] = ()
+    editing: int | None = None
+    kept: KeptConversation | None = None
+    serial: int = 0
 
-    def after(self, event: ServerSample | Asked | NextMode | Cleared | ChatDelta | Problem | None) -> ChatState:
+    def after(
+        self,
+        event: ServerSample
+        | Asked
+        | NextMode
+        | ChatSettings
+        | Cleared
+        | Editing
+        | Opened
+        | Kept
+        | ChatDelta
+        | Problem
+        | None,
+    ) -> ChatState:
         """The state after one event; None: the answer is complete, or was stopped."""
         match event:
             case ServerSample():
                 return replace(self, served=event.models[0].id if event.serving else None)
-            case Asked(text=text):
-                return replace(self, turns=(*self.turns, Turn(question=text)))
-            case NextMode():
-                return replace(self, mode=MODES[(MODES.index(self.mode) + 1) % len(MODES)])
             case Cleared():
-                return replace(self, turns=())
-        if not self.answering:
-            return self  # of an answer that is no longer wanted
-        match event:
-            case ChatDelta(reply=reply):
-                before = self.turns[-1].thinking_chunks
-                thought = reply.token_chunks if reply.first_answer_at is None else before
-                return self._last(replace(self.turns[-1], reply=reply, thinking_chunks=thought))
-            case Problem():
-                return self._last(replace(self.turns[-1], over=True, problem=event))
-            case None:
-                return self._last(replace(self.turns[-1], over=True))
+                fresh = Conversation(settings=self.conversation.settings)
+                return replace(self, conversation=fresh, editing=None, kept=None, serial=self.serial + 1)
+            case Editing():
+                return replace(self, editing=event.turn)
+            case Opened():
+                return replace(
+                    self, conversation=event.conversation, editing=None, kept=event.kept, serial=self.serial + 1
+                )
+            case Kept():
+                return replace(self, kept=event.kept) if event.serial == self.serial else self
+        state = replace(self, conversation=self.conversation.after(event))
+        if isinstance(event, Asked):
+            others = tuple(text for text in self.asked if text != event.text)
+            state = replace(state, asked=(*others, event.text)[-_RECALLED:], editing=None)
+            if event.instead_of is not None:  # another conversation: the one that is stored stays as it is
+                return replace(state, kept=None, serial=self.serial + 1)
+        return state
 
-    def _last(self, turn: Turn) -> ChatState:
-        return replace(self, turns=(*self.turns[:-1], turn))
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation's, oldest first."""
+        return self.conversation.turns
+
+    @property
+    def mode(self) -> Mode:
+        """Reasoning for the next answers."""
+        return self.conversation.settings.mode
 
     @property
     def answering(self) -> bool:
         """An answer is awaited or being written."""
-        return bool(self.turns) and not self.turns[-1].over
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """The conversation as it is sent. A question that nothing came back to is not repeated to the server."""
-        messages: list[Message] = []
-        for turn in self.turns:
-            reply = turn.reply if turn.over else None
-            if turn.over and (reply is None or not reply.begun):
-                continue
-            messages.append(Message(role="user", content=turn.question))
-            if reply is not None:
-                messages.append(Message(role="assistant", content=reply.content, reasoning=reply.reasoning))
-        return tuple(messages)
-
-    @property
-    def last_answer(self) -> str:
-        """The text of the newest answer, to be copied; empty where there is none."""
-        return next((turn.reply.content for turn in reversed(self.turns) if turn.reply and turn.reply.content), "")
+        return self.conversation.answering

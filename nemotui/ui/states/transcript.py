@@ -1,69 +1,85 @@
 """A conversation as blocks of one kind each: what the transcript draws, a block at a time.
 
-A block is drawn anew only when its text changes, so an answer is cut where its Markdown has settled: at blank lines
-outside code fences. What comes after is a tail of plain text until it settles too.
+A block is drawn anew only when its text changes, so an answer is cut where its Markdown has settled. What comes after
+is a tail of plain text until it settles too.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from nemotui.core.chat import Reply
-from nemotui.core.show import number
-from nemotui.ui.states.chat import ChatState, Turn
+from nemotui.core.chat_text import figures, thought_for
+from nemotui.core.conversation import Conversation, Turn
+from nemotui.core.settling import LONGEST, Piece, Settling
 
-Kind = Literal["question", "note", "thinking", "markdown", "text", "problem"]
+Kind = Literal["question", "note", "thinking", "markdown", "code", "label", "text", "problem"]
 
 LIVE_THINKING = 1200  # characters of a thought in progress that are shown, the latest
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+MOST = 300_000  # characters of an answer or a thought that are shown; a copy and the file have all
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One piece of text from outside, and how it is drawn."""
+    """One piece of text from outside, and how it is drawn. `gap`: a blank line follows. `language` is a code's."""
 
     kind: Kind
     text: str
+    language: str = ""
+    gap: bool = True
 
 
-def settled(text: str) -> tuple[list[str], str]:
-    """Markdown cut at its blank lines outside code fences: the blocks that are complete, and the rest."""
-    blocks: list[str] = []
-    lines: list[str] = []
-    fence = ""
-    *whole, last = text.split("\n")
-    for line in whole:
-        if mark := _FENCE.match(line):
-            if not fence:
-                fence = mark[1]
-            elif mark[1].startswith(fence) and not line.strip(" " + fence[0]):
-                fence = ""
-        if line.strip() or fence:
-            lines.append(line)
-        elif lines:
-            blocks.append("\n".join(lines))
-            lines = []
-    return blocks, "\n".join([*lines, last])
+@dataclass(slots=True)
+class _Answer:
+    """What has settled of a turn's answer."""
+
+    turn: Turn
+    settling: Settling = field(default_factory=Settling)
+    blocks: tuple[Block, ...] | None = None  # of a turn that is over
+    open: bool = False
 
 
-def blocks(state: ChatState, *, thoughts: bool) -> list[Block]:
-    """The whole conversation. `thoughts`: the thinking is open."""
-    return [block for turn in state.turns for block in _turn(turn, thoughts)]
+class Blocks:
+    """The blocks of a conversation that grows: what has settled of it is not looked at again."""
+
+    def __init__(self) -> None:
+        self._answers: list[_Answer] = []
+
+    def of(self, conversation: Conversation, *, thoughts: bool) -> list[Block]:
+        """All of them, oldest first. `thoughts`: the thinking is open."""
+        del self._answers[len(conversation.turns) :]
+        blocks: list[Block] = []
+        for index, turn in enumerate(conversation.turns):
+            if index == len(self._answers):
+                self._answers.append(_Answer(turn))
+            blocks += self._turn(index, turn, thoughts)
+        return blocks
+
+    def _turn(self, index: int, turn: Turn, thoughts: bool) -> tuple[Block, ...]:
+        known = self._answers[index]
+        if known.blocks is not None and known.turn is turn and known.open == thoughts:
+            return known.blocks
+        before, now = (each.reply.content if each.reply else "" for each in (known.turn, turn))
+        if turn.question != known.turn.question or not now.startswith(before):
+            known = self._answers[index] = _Answer(turn)
+        known.turn, known.open = turn, thoughts
+        blocks = tuple(_blocks(turn, thoughts, known.settling))
+        known.blocks = blocks if turn.over else None
+        return blocks
 
 
-def _turn(turn: Turn, thoughts: bool) -> Iterator[Block]:
-    yield Block("question", turn.question)
+def _blocks(turn: Turn, thoughts: bool, settling: Settling) -> Iterator[Block]:
+    yield Block("question", turn.question[:MOST])
     reply = turn.reply
     if reply is not None:
         if reply.reasoning:
-            yield Block("note", _thinking(turn, thoughts))
+            yield Block("note", _thinking(turn, thoughts), gap=not (thoughts or turn.thinking))
             yield from _thoughts(turn, reply.reasoning, thoughts)
-        yield from _answer(reply.content, over=turn.over)
+        yield from _answer(reply.content, settling, over=turn.over)
         for call in reply.tool_calls:
-            yield Block("text", f"{call.name}({call.arguments})")
+            yield Block("text", f"{call.name}({call.arguments})"[:MOST])
+        yield from (Block("problem", note) for note in reply.notes if turn.problem is None)
     if turn.problem is not None:
         yield Block("problem", str(turn.problem))
     if not turn.over and (reply is None or not reply.begun):
@@ -73,44 +89,35 @@ def _turn(turn: Turn, thoughts: bool) -> Iterator[Block]:
 
 
 def _thinking(turn: Turn, open_: bool) -> str:
-    count, told = turn.thinking_tokens
-    words = f"{number(turn.thinking_s, 's', 1)}, {'' if told else 'about '}{count:,} tokens"
     if turn.thinking:
-        return f"thinking … {words}"
-    return f"{'▾' if open_ else '▸'} thought for {words}"
+        return f"thinking … {thought_for(turn)}"
+    return f"{'▾' if open_ else '▸'} thought for {thought_for(turn)}"
 
 
 def _thoughts(turn: Turn, reasoning: str, open_: bool) -> Iterator[Block]:
-    if turn.thinking and not open_:
-        tail = reasoning.strip()
-        yield Block("thinking", tail if len(tail) <= LIVE_THINKING else "…" + tail[-LIVE_THINKING:])
-    elif open_:
-        done, rest = settled(reasoning.strip())
-        yield from (Block("thinking", text) for text in [*done, rest] if text)
+    if open_:
+        for paragraph in reasoning[:MOST].strip().split("\n\n"):
+            parts = [paragraph[at : at + LONGEST] for at in range(0, len(paragraph), LONGEST)]
+            yield from (Block("thinking", part, gap=False) for part in parts[:-1])
+            yield from (Block("thinking", part) for part in parts[-1:])
+        yield from _left_out(reasoning)
+    elif turn.thinking:
+        tail = reasoning[-LIVE_THINKING:].strip()
+        yield Block("thinking", tail if len(reasoning) <= LIVE_THINKING else "…" + tail)
 
 
-def _answer(content: str, *, over: bool) -> Iterator[Block]:
-    done, rest = settled(content)
-    yield from (Block("markdown", text) for text in done)
-    if rest.strip():
-        yield Block("markdown" if over else "text", rest)
+def _answer(content: str, settling: Settling, *, over: bool) -> Iterator[Block]:
+    tail = settling.grown(content[:MOST])
+    yield from (_block(piece) for piece in settling.pieces)
+    if tail is not None:
+        yield _block(tail) if over or tail.kind == "code" else Block("text", tail.text)
+    yield from _left_out(content)
 
 
-def figures(turn: Turn) -> str:
-    """The times and counts of one answer in a line; what the server did not tell is left out."""
-    reply = turn.reply
-    ending = "stopped" if turn.stopped else reply.finish_reason if reply is not None else None
-    if reply is None or not reply.begun:
-        return ending or "no answer"
-    parts = [f"{reply.mode}", f"TTFT {number(reply.ttft_ms, 'ms')}", *_more(reply), ending or "broken off"]
-    return " · ".join(parts)
+def _block(piece: Piece) -> Block:
+    return Block(piece.kind, piece.text, piece.language, piece.gap)
 
 
-def _more(reply: Reply) -> Iterator[str]:
-    if reply.reasoning and reply.ttfa_ms is not None:
-        yield f"first answer token {number(reply.ttfa_ms, 'ms')}"
-    yield f"ITL {number(reply.mean_itl_ms, 'ms', 1)}"
-    if reply.tokens_per_second is not None:
-        yield f"{reply.tokens_per_second:,.0f} tok/s"
-    if reply.usage is not None:
-        yield f"{reply.usage.prompt_tokens:,} in, {reply.usage.completion_tokens:,} out"
+def _left_out(text: str) -> Iterator[Block]:
+    if len(text) > MOST:
+        yield Block("note", f"… {len(text) - MOST:,} characters more, which are copied and stored")

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from nemotui.keys.grammar import BACK, DOWN, HELP, UP
 from nemotui.keys.keymap import key_shown
@@ -89,7 +89,7 @@ class KeyBar(Widget):
     def _active(self) -> Iterator[Binding]:
         """What works now and is for this line, each action once, in the order of the table."""
         seen = set()
-        in_field = isinstance(self.screen.focused, Input)
+        in_field = isinstance(self.screen.focused, Input | TextArea)
         for active in self.screen.active_bindings.values():
             entry = ENTRIES.get(active.binding.id or "")
             if entry is None or entry.id in seen or not active.enabled:

@@ -1,38 +1,54 @@
 """A conversation as lines: blocks drawn once a width, only what is in sight painted.
 
 A widget a block, as Textual's Markdown makes them, freezes the screen on long answers; lines cost the same however
-long the conversation is.
+long the conversation is. Of a long conversation that is opened or gets another width the blocks in sight are drawn at
+once, the others a few at a time, their height guessed until then.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import StringIO
 from itertools import accumulate
 
+from markdown_it import MarkdownIt
 from rich.console import Console, RenderableType
 from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.style import Style
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 from textual import events
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from nemotui.core.settling import LONGEST
 from nemotui.ui.states.transcript import Block
 
-_MARKDOWN_LIMIT = 20_000  # characters; a longer block is no text that anybody laid out
+_MOST_MARKDOWN = 4 * LONGEST  # characters; a longer block is a line or a table that nobody reads
+_AT_ONCE = 4000  # characters that are drawn before the keys are looked at again
+_PAUSE_S = 0.02  # between two such portions
 _CODE_THEME = "github-dark"
+# HTML is text that a model wrote, a leaked <think> above all: it is shown, not swallowed as Rich would.
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 
 
 class Transcript(ScrollView, can_focus=False):
-    """Shows blocks and follows their end, unless the reader has scrolled up."""
+    """Shows blocks and follows their end, unless the reader has scrolled up: then what he reads stays where it is."""
 
     DEFAULT_CSS = "Transcript { overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
+
+    @dataclass
+    class Below(Message):
+        """There is text below that came after the reader had scrolled up; or there is none any more."""
+
+        there: bool
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -40,54 +56,125 @@ class Transcript(ScrollView, can_focus=False):
         self._drawn: dict[Block, list[Strip]] = {}
         self._starts: list[int] = []  # the line on which each block begins
         self._width = 0
+        self._following = True
+        self._below = False
+        self._rich: Console | None = None
+        self._later = False  # some blocks are still to be drawn, and a timer is set
 
     def show(self, blocks: Sequence[Block]) -> None:
         """Show these, oldest first."""
         if tuple(blocks) != self._blocks:
-            self._blocks = tuple(blocks)
-            self._lay_out()
+            self._lay_out(tuple(blocks))
+            if not self._following:
+                self._tell_below(True)
+
+    def follow(self) -> None:
+        """To the newest line, and stay there."""
+        self._following = True
+        self.scroll_end(animate=False, immediate=True)
+        self._tell_below(False)
 
     def on_resize(self, event: events.Resize) -> None:
         """Another width: every line anew."""
         if self.scrollable_content_region.width != self._width:
-            self._lay_out()
+            self._rich, self._drawn = None, {}
+            self._lay_out(self._blocks)
+        elif self._following:
+            self.scroll_end(animate=False, immediate=True)
 
-    def _lay_out(self) -> None:
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._following = self.is_vertical_scroll_end
+        if self._following:
+            self._tell_below(False)
+
+    def _tell_below(self, there: bool) -> None:
+        if there != self._below:
+            self._below = there
+            self.post_message(self.Below(there))
+
+    def _lay_out(self, blocks: tuple[Block, ...]) -> None:
         width = self.scrollable_content_region.width
         if not width:
+            self._blocks = blocks
             return
-        follow = self.is_vertical_scroll_end
-        known = self._drawn if width == self._width else {}
-        self._width = width
-        self._drawn = {block: known.get(block) or self._draw(block, width) for block in self._blocks}
-        heights = [len(self._drawn[block]) for block in self._blocks]
+        following, reading = self._following, self._reading_at()
+        self._blocks, self._width = blocks, width
+        self._draw_some(newest_first=following)
+        heights = [self._height(block) for block in blocks]
         self._starts = list(accumulate(heights[:-1], initial=0)) if heights else []
         self.virtual_size = Size(width, sum(heights))
-        if follow:
-            self.scroll_end(animate=False, immediate=True)
+        if following:
+            self.follow()
+        elif reading is not None:
+            index, line = reading
+            if index < len(blocks):
+                at = self._starts[index] + min(line, heights[index] - 1)
+                if at != self.scroll_offset.y:
+                    self.scroll_to(y=at, animate=False, immediate=True)
         self.refresh()
+
+    def _reading_at(self) -> tuple[int, int] | None:
+        """The block at the top of what is seen, and which of its lines."""
+        if not self._starts:
+            return None
+        index = bisect_right(self._starts, self.scroll_offset.y) - 1
+        return index, self.scroll_offset.y - self._starts[index]
+
+    def _draw_some(self, *, newest_first: bool) -> None:
+        """Draw blocks that are not, as many as take no time; the others later."""
+        known, left = self._drawn, _AT_ONCE
+        self._drawn = {block: known[block] for block in self._blocks if block in known}
+        for block in reversed(self._blocks) if newest_first else self._blocks:
+            if block not in self._drawn:
+                if left <= 0:
+                    self._draw_later()
+                    return
+                left -= len(block.text) + 100
+                self._drawn[block] = self._draw(block)
+
+    def _draw_later(self) -> None:
+        if not self._later:
+            self._later = True
+            self.set_timer(_PAUSE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._later = False
+        self._lay_out(self._blocks)
+
+    def _height(self, block: Block) -> int:
+        strips = self._drawn.get(block)
+        if strips is not None:
+            return len(strips)
+        return block.text.count("\n") + len(block.text) // self._width + 1 + block.gap
 
     def render_line(self, y: int) -> Strip:
         line, width = y + self.scroll_offset.y, self.size.width
-        if line >= self.virtual_size.height:
+        if line >= self.virtual_size.height or not self._starts:
             return Strip.blank(width, self.rich_style)
         index = bisect_right(self._starts, line) - 1
-        strip = self._drawn[self._blocks[index]][line - self._starts[index]]
+        block = self._blocks[index]
+        if block not in self._drawn:  # in sight before its turn came
+            self._drawn[block] = self._draw(block)
+            self._draw_later()
+        strips, at = self._drawn[block], line - self._starts[index]
+        strip = strips[at] if at < len(strips) else Strip.blank(width)
         return strip.apply_style(self.rich_style).extend_cell_length(width, self.rich_style)
 
-    def _draw(self, block: Block, width: int) -> list[Strip]:
-        """A block and the blank line after it."""
-        width -= 1  # so that no word touches the scrollbar
-        console = Console(
-            file=StringIO(), width=width, theme=self._theme(), color_system="truecolor", force_terminal=True
-        )
-        lines = console.render_lines(self._rendered(block), console.options, pad=False)
-        strips = [Strip(line).crop(0, width) for line in lines]
+    def _draw(self, block: Block) -> list[Strip]:
+        """A block and the blank line after it, if there is one."""
+        width = max(1, self._width - 1)  # so that no word touches the scrollbar
+        if self._rich is None:
+            self._rich = Console(
+                file=StringIO(), width=width, theme=self._theme(), color_system="truecolor", force_terminal=True
+            )
+        lines = self._rich.render_lines(self._rendered(block), self._rich.options, pad=False)
+        strips = [Strip(line).crop(0, width) for line in lines] if block.text else []
         while len(strips) > 1 and _is_blank(strips[0]):  # Rich puts some around tables
             del strips[0]
         while len(strips) > 1 and _is_blank(strips[-1]):
             del strips[-1]
-        return [*strips, Strip.blank(width)]
+        return [*strips, Strip.blank(width)] if block.gap else strips
 
     def _rendered(self, block: Block) -> RenderableType:
         match block.kind:
@@ -97,11 +184,14 @@ class Transcript(ScrollView, can_focus=False):
                 return question
             case "thinking":
                 return Padding(Text(block.text, style="thinking", overflow="fold"), (0, 0, 0, 2))
-            case "note" | "problem":
+            case "note" | "problem" | "label":
                 return Text(block.text, style=block.kind, overflow="fold")
-            case "markdown" if len(block.text) <= _MARKDOWN_LIMIT:
-                # Without hyperlinks: a link shows where it goes.
-                return Markdown(block.text, code_theme=_CODE_THEME, hyperlinks=False)
+            case "code":
+                return Syntax(block.text, block.language or "text", theme=_CODE_THEME, word_wrap=True, padding=(0, 1))
+            case "markdown" if len(block.text) <= _MOST_MARKDOWN:
+                markdown = Markdown("", hyperlinks=False)  # a link shows where it goes, and is none to a mouse
+                markdown.markup, markdown.parsed = block.text, _PARSER.parse(block.text)
+                return markdown
             case _:
                 return Text(block.text, overflow="fold")
 
@@ -115,6 +205,7 @@ class Transcript(ScrollView, can_focus=False):
                 "question": primary + bold,
                 "thinking": muted + Style(italic=True),
                 "note": muted,
+                "label": muted,
                 "problem": Style(color=colours["error"]),
                 "markdown.code": secondary,
                 "markdown.block_quote": muted,
