@@ -13,6 +13,7 @@ from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.card import Card
+from nemotui.ui.conversations import Conversations
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.preview import Preview
@@ -163,6 +164,7 @@ def screens() -> list[tuple[str, Any]]:
         "card": Card,
         "advice": AdviceScreen,
         "what-if": WhatIfScreen,
+        "conversations": Conversations,
         "ask": Ask,
         "help": Help,
     }
