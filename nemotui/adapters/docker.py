@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:  # docker-py takes a third of a second to import, so it comes 
 T = TypeVar("T")
 
 _START_S = 60  # a start may wait for the NVIDIA hook
-_LINES_AHEAD = 2048
+_LINES_AHEAD = 4096
+_CHUNKS_AHEAD = 64
 _BATCH_S = 0.05  # between two batches of a log that is followed: a flood comes in few large ones
 _KEY = "VLLM_API_KEY"
 
@@ -218,10 +220,10 @@ class DockerEngine:
         params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
         params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.9f}"})
 
-        def opened() -> Stream[LogLine]:
+        def opened() -> Stream[Sequence[LogLine]]:
             return Stream(self._client(SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)
 
-        return threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)
+        return _batches(opened)
 
     async def execute(
         self, container_id: str, argv: Sequence[str], environment: Mapping[str, str]
@@ -229,7 +231,7 @@ class DockerEngine:
         pid_file = f"/tmp/nemotui-{secrets.token_hex(8)}.pid"  # the engine cannot end what it has begun in a container
         command = ["sh", "-c", f'echo $$ > {pid_file}; "$@"; rm -f {pid_file} 2>/dev/null', "sh", *argv]
 
-        def opened() -> Stream[LogLine]:
+        def opened() -> Stream[Sequence[LogLine]]:
             with translated(), closing(self._client(SHORT_S)) as client:
                 begun = client.api.exec_create(container_id, command, environment=dict(environment))
             path, start = f"/exec/{begun['Id']}/start", {"Detach": False, "Tty": False}
@@ -237,7 +239,7 @@ class DockerEngine:
 
         ended = False
         try:
-            async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)) as batches:
+            async with aclosing(_batches(opened)) as batches:
                 async for batch in batches:
                     yield batch
             ended = True
@@ -257,7 +259,7 @@ class DockerEngine:
         def opened() -> Stream[bytes]:
             return Stream(self._client(SHORT_S), payloads, "GET", path, params=params)
 
-        async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close)) as batches:
+        async with aclosing(threads.iterate(opened, maxsize=_CHUNKS_AHEAD, close=Stream.close)) as batches:
             async for batch in batches:
                 yield b"".join(batch)
 
@@ -307,6 +309,14 @@ class DockerEngine:
         knock(context.Host or "unix:///var/run/docker.sock")
         with translated():
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
+
+
+async def _batches(opened: Callable[[], Stream[Sequence[LogLine]]]) -> AsyncGenerator[tuple[LogLine, ...], None]:
+    """All lines that wait, at once."""
+    async with aclosing(threads.iterate(opened, maxsize=_LINES_AHEAD, close=Stream.close, weigh=len)) as reads:
+        async for lines in reads:
+            if batch := tuple(chain.from_iterable(lines)):
+                yield batch
 
 
 def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -37,56 +38,97 @@ def unix_time(text: str) -> float | None:
     return time.timestamp() if time.year > 1 else None
 
 
-def log_lines(chunks: Iterable[bytes]) -> Iterator[LogLine]:
-    """Lines from the bytes of a multiplexed log with timestamps, as they end; chunks may be cut anywhere.
+def log_lines(chunks: Iterable[bytes]) -> Iterator[Sequence[LogLine]]:
+    """Lines from the bytes of a multiplexed log with timestamps, those that each chunk ends; cut anywhere.
 
     The engine cuts a long line into frames without a newline, each with a time of its own: they are joined, and the
     line has the first one's time. What a stream left unfinished comes at the end.
     """
     pending: dict[Stream, tuple[float | None, bytes]] = {}
-    for stream, frame in _frames(chunks):
-        stamp, _, words = frame.partition(b" ")
-        time = unix_time(stamp.decode("ascii", "replace"))
-        if time is None:
-            words = frame
-        if stream in pending:
-            time, begun = pending.pop(stream)
-            words = begun + words
-        if words.endswith(b"\n") or len(words) > _MAX_LINE_BYTES:
-            yield LogLine(plain_line(words), time, stream)
-        else:
-            pending[stream] = (time, words)
-    for stream, (time, words) in pending.items():
-        yield LogLine(plain_line(words), time, stream)
+    second, began = b"", 0.0  # the newest stamp up to its point: a flood has fifty thousand lines of the same
+    for frames in _frames(chunks):
+        lines: list[LogLine] = []
+        for stream, frame in frames:
+            time: float | None
+            if frame[:20] == second and frame[29:31] == b"Z " and (micros := frame[20:26]).isdigit():
+                time, words = began + int(micros) / 1e6, frame[31:]
+            else:
+                stamp, _, words = frame.partition(b" ")
+                time = unix_time(stamp.decode("ascii", "replace"))
+                if time is None:
+                    words = frame
+                elif stamp[19:20] == b"." and stamp.endswith(b"Z"):
+                    second, began = frame[:20], float(math.floor(time))
+            if stream in pending:
+                time, begun = pending.pop(stream)
+                words = begun + words
+            if words.endswith(b"\n") or len(words) > _MAX_LINE_BYTES:
+                lines.append(LogLine(plain_line(words), time, stream))
+            else:
+                pending[stream] = (time, words)
+        yield lines
+    yield [LogLine(plain_line(words), time, stream) for stream, (time, words) in pending.items()]
 
 
 def payloads(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes that a container wrote, out of a multiplexed log without timestamps."""
-    return (payload for _, payload in _frames(chunks))
+    return (b"".join(payload for _, payload in frames) for frames in _frames(chunks))
 
 
-def output_lines(chunks: Iterable[bytes]) -> Iterator[LogLine]:
+def output_lines(chunks: Iterable[bytes]) -> Iterator[Sequence[LogLine]]:
     """Lines from the multiplexed output of a command, of which a frame holds any number, or a part."""
     pending: dict[Stream, bytes] = {}
-    for stream, frame in _frames(chunks):
-        *lines, rest = (pending.get(stream, b"") + frame).split(b"\n")
-        if len(rest) > _MAX_LINE_BYTES:
-            lines, rest = [*lines, rest], b""
-        pending[stream] = rest
-        yield from (LogLine(plain_line(line), None, stream) for line in lines)
-    yield from (LogLine(plain_line(rest), None, stream) for stream, rest in pending.items() if rest)
+    for frames in _frames(chunks):
+        for stream, frame in frames:
+            *lines, rest = (pending.get(stream, b"") + frame).split(b"\n")
+            if len(rest) > _MAX_LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            pending[stream] = rest
+            yield [LogLine(plain_line(line), None, stream) for line in lines]
+    yield [LogLine(plain_line(rest), None, stream) for stream, rest in pending.items() if rest]
 
 
-def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[Stream, bytes]]:
-    buffer = bytearray()
+def _frames(chunks: Iterable[bytes]) -> Iterator[list[tuple[Stream, bytes]]]:
+    """The frames that each chunk ends."""
+    rest = b""
     for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= _HEADER_BYTES:
-            end = _HEADER_BYTES + int.from_bytes(buffer[4:_HEADER_BYTES], "big")
-            if len(buffer) < end:
+        data, begin = rest + chunk, 0
+        frames: list[tuple[Stream, bytes]] = []
+        while len(data) >= (words := begin + _HEADER_BYTES):
+            end = words + int.from_bytes(data[begin + 4 : words], "big")
+            if len(data) < end:
                 break
-            yield _STREAMS.get(buffer[0], "stdout"), bytes(buffer[_HEADER_BYTES:end])
-            del buffer[:end]
+            frames.append((_STREAMS.get(data[begin], "stdout"), data[words:end]))
+            begin = end
+        rest = data[begin:]
+        if frames:
+            yield frames
+
+
+def unchunked(reads: Iterable[bytes]) -> Iterator[bytes]:
+    """The body of a reply in HTTP chunks, of which the engine makes one a line: all that have come whole, joined.
+
+    It ends with the last one, or where what comes is no chunk.
+    """
+    rest = b""
+    for read in reads:
+        data, begin = rest + read, 0
+        bodies: list[bytes] = []
+        size = -1
+        while size and (head := data.find(b"\r\n", begin)) >= 0:
+            try:
+                size = int(data[begin:head].partition(b";")[0], 16)
+            except ValueError:
+                size = 0
+            end = head + 2 + size
+            if len(data) < end + 2:
+                break
+            bodies.append(data[head + 2 : end])
+            begin = end + 2
+        yield b"".join(bodies)
+        if not size:
+            return
+        rest = data[begin:]
 
 
 def pull_progress(events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]:

@@ -43,18 +43,23 @@ async def call(fn: Callable[[*Args], T], *args: *Args, timeout_s: float | None =
 
 
 async def iterate(
-    open_iterator: Callable[[], Iterable[T]], *, maxsize: int, close: Callable[[Any], object]
+    open_iterator: Callable[[], Iterable[T]],
+    *,
+    maxsize: int,
+    close: Callable[[Any], object],
+    weigh: Callable[[T], int] = lambda _: 1,
 ) -> AsyncGenerator[tuple[T, ...], None]:
     """What `open_iterator()` yields, read on a daemon thread, as batches of all that is waiting (never empty).
 
-    At most `maxsize` items wait: a slow reader holds the source back. `close(iterator)` is called exactly once, never
-    on the event loop: when the iterator ends, or at once when the reader leaves or is cancelled, then from a second
-    thread, since the first may be blocked in it; what `close` raises is dropped. What opening or iterating raises comes
-    out here, after the items before it; raised by a source that the reader has left, it is dropped.
+    At most `maxsize` items wait, or as many as weigh that: a slow reader holds the source back. `close(iterator)` is
+    called exactly once, never on the event loop: when the iterator ends, or at once when the reader leaves or is
+    cancelled, then from a second thread, since the first may be blocked in it; what `close` raises is dropped. What
+    opening or iterating raises comes out here, after the items before it; raised by a source that the reader has left,
+    it is dropped.
 
     Read it inside `contextlib.aclosing`, so that leaving closes at once.
     """
-    bridge: _Bridge[T] = _Bridge(asyncio.get_running_loop(), maxsize, close)
+    bridge: _Bridge[T] = _Bridge(asyncio.get_running_loop(), maxsize, close, weigh)
     _start(lambda: bridge.read(open_iterator), "iterate")
     try:
         while batch := await bridge.take():
@@ -68,11 +73,19 @@ async def iterate(
 class _Bridge(Generic[T]):
     """The bounded queue between a reading thread and the event loop. The lock is only ever held for a moment."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, maxsize: int, close: Callable[[Any], object]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        maxsize: int,
+        close: Callable[[Any], object],
+        weigh: Callable[[T], int],
+    ) -> None:
         self.error: BaseException | None = None
         self._loop = loop
         self._maxsize = maxsize
         self._close = close
+        self._weigh = weigh
+        self._weight = 0  # of what waits
         self._changed = threading.Condition()
         self._items: deque[T] = deque()
         self._ended = False  # the thread will add no more
@@ -100,10 +113,11 @@ class _Bridge(Generic[T]):
 
     def _put(self, item: T) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < self._maxsize or self._left)
+            self._changed.wait_for(lambda: self._weight < self._maxsize or self._left)
             if self._left:
                 return False
             self._items.append(item)
+            self._weight += self._weigh(item)
             first = len(self._items) == 1
         if first:
             _wake(self._loop, self._waiting)
@@ -115,6 +129,7 @@ class _Bridge(Generic[T]):
             with self._changed:
                 batch = tuple(self._items)
                 self._items.clear()
+                self._weight = 0
                 self._changed.notify()
                 ended = self._ended
                 self._waiting.clear()

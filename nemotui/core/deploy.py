@@ -249,7 +249,7 @@ async def _follow_log(
 
     An engine that is restarted is waited for; what it has ended by that did not fail by itself.
     """
-    last, seen = _earlier_end(container), container
+    last, seen = earlier_end(container), container
     away_since: float | None = None
     try:
         while True:
@@ -273,8 +273,8 @@ async def _follow_log(
         await news.put(error)
 
 
-def _earlier_end(container: Container) -> float | None:
-    """When the run before this one ended; lines up to then are not of this one. None: there was none.
+def earlier_end(container: Container) -> float | None:
+    """When the run before this one ended; lines up to then are not of its start. None: there was none.
 
     The first lines may be stamped before `started_at`, so that it does not do. Of a container that has ended since,
     the engine no longer tells.

@@ -64,11 +64,11 @@ _CACHE_HELPED = 1.2  # of what loading compiled graphs should take: beyond that 
 _TRUSTED_S = 2.0  # of a progress bar, before its rate says more than what was expected
 
 # No line without one of these says anything to the patterns above and below, so that a flood is read in passing.
-_WORDS: Final = (
-    *("Resolved architecture", "max model len", "engine", "oading ", "to load ", "Checkpoint size", "Completed |"),
-    *("attention block size", "torch.compile", "Dynamo", "Warming up", "warmup run", "KV cache", "CUDA graph"),
-    *("Graph capturing", "Supported tasks", "Starting vLLM", "Available routes", "startup complete", "nforce"),
-    *("broadcast block", "Compiling ", "AOT compiled", "Cache the graph", "compiled graph", "concurrency for"),
+_WORDS: Final = re.compile(
+    r"Resolved architecture|max model len|engine|oading |to load |Checkpoint size|Completed \||attention block size"
+    r"|torch\.compile|Dynamo|Warming up|warmup run|KV cache|CUDA graph|Graph capturing|Supported tasks|Starting vLLM"
+    r"|Available routes|startup complete|nforce|broadcast block|Compiling |AOT compiled|Cache the graph"
+    r"|compiled graph|concurrency for"
 )
 
 _GIB = 1024**3
@@ -171,7 +171,7 @@ class StartupTracker:
         idle: dict[bool, LogLine] = {}  # the newest that may be a status, and the newest of the others
         for line in lines:
             text = line.text
-            if state.starts and not any(word in text for word in _WORDS):
+            if state.starts and not _WORDS.search(text):
                 status = "] " in text or "%" in text
                 idle.pop(status, None)
                 idle[status] = line

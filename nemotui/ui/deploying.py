@@ -8,7 +8,7 @@ from typing import Any
 
 from nemotui.core.announce import announce
 from nemotui.core.cure import command_diff
-from nemotui.core.deploy import DeployEvent, Ready, deploy, follow_start
+from nemotui.core.deploy import Created, DeployEvent, LogBatch, Ready, deploy, earlier_end, follow_start
 from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.incident import incident
@@ -28,6 +28,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.launch import Ahead, Begun
+from nemotui.ui.states.logs import KEPT
 from nemotui.ui.workers import WorkingScreen
 
 _KEY_SHOWN_S = 60.0  # time to write it down
@@ -40,11 +41,15 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
     options: Options
     states: dict[str, Any]
     came_back: str | None = None  # a server that was to be replaced: why it was not stays to be read
+    read_by_start: Container | None = None  # whose log comes from what follows its start: nobody reads it twice
 
     def _next(self, name: str, event: Any) -> None:
         raise NotImplementedError
 
     def _server(self, event: Any) -> None:
+        raise NotImplementedError
+
+    async def _follow_logs(self, container: Container) -> None:
         raise NotImplementedError
 
     # -- what happens, event by event
@@ -64,6 +69,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._failed(error)
         finally:
             await server.close()
+        self._start_is_over()
 
     async def _fetch(self, spec: ContainerSpec) -> None:
         try:
@@ -76,11 +82,13 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
     async def _follow_start(self, container: Container, url: str) -> None:
         server = self.b.server(url)
         try:
+            await self._read_with_start(container)
             await self._start(follow_start(self.b.runtime, server, container, self.b.clock, partial(Lookout, self.b)))
         except NemotuiError as error:
             self._failed(error)
         finally:
             await server.close()
+        self._start_is_over()
         if self.states["deploy"].failed is not None:
             await self._offer_previous()
 
@@ -106,6 +114,11 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         async for event in self._each(events):
             if isinstance(event, Failed):
                 event = await with_idle_gpus(event, self.b.probe)
+            if isinstance(event, LogBatch):
+                self._next("logs", event.lines)
+                continue
+            if isinstance(event, Created):
+                await self._read_with_start(event.container)
             if not isinstance(event, Swapping):
                 self._server(event)
             self._next("deploy", event)
@@ -115,6 +128,21 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
                     self.notify(trouble, severity="warning")
             if isinstance(event, Ready) and (start := await learn(self.b, event)):
                 self._next("deploy", start)
+
+    async def _read_with_start(self, container: Container) -> None:
+        """From now on the start tells what is written; what an earlier run of it wrote comes first."""
+        self.read_by_start = container
+        self.workers.cancel_group(self, "logs")
+        self._next("logs", container)
+        if (end := earlier_end(container)) is None:
+            return
+        async for lines in self._each(self.b.runtime.logs(container.id, follow=False, tail=KEPT)):
+            self._next("logs", tuple(line for line in lines if line.time is not None and line.time <= end))
+
+    def _start_is_over(self) -> None:
+        container, self.read_by_start = self.read_by_start, None
+        if container is not None:
+            self._work("logs", self._follow_logs(container))
 
     def _failed(self, error: NemotuiError) -> None:
         """The deployment could not be begun or followed: to the panes that is how it ended."""

@@ -55,6 +55,7 @@ class KeyTable(Widget):
     def __init__(self, actions: Iterable[Action], keymap: Keymap) -> None:
         super().__init__()
         self._rows = [(action.entry, keymap.shown(action.entry)) for action in actions]
+        self._drawn: tuple[int, Content] | None = None  # for this width: a layout asks a dozen times
 
     def render(self) -> Content:
         return self._lines(self.content_size.width)
@@ -63,7 +64,9 @@ class KeyTable(Widget):
         return self._lines(width).plain.count("\n") + 1
 
     def _lines(self, width: int) -> Content:
-        return Content("\n").join(_line(entry, keys, width) for entry, keys in self._rows)
+        if self._drawn is None or self._drawn[0] != width:
+            self._drawn = width, Content("\n").join(_line(entry, keys, width) for entry, keys in self._rows)
+        return self._drawn[1]
 
 
 class Help(ModalScreen[None], inherit_bindings=False):

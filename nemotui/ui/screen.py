@@ -116,14 +116,21 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
         container = sample.container
         if container is None:
             return
-        self._next("logs", container)
-        if (container.id, container.started_at) == self._followed:
+        run = container.id, container.started_at
+        if self.read_by_start is not None:
+            if self.read_by_start.id == container.id:
+                self._next("logs", container)
+                self._followed = run
             return
-        self._followed = container.id, container.started_at
-        self._work("logs", self._follow_logs(container))
+        self._next("logs", container)
+        if run == self._followed:
+            return
+        self._followed = run
         came_back = container.name == self.came_back and self.states["deploy"].failed is not None
         if container.state == "running" and not came_back and not sample.serving and not self._working("deploy"):
             self._work("deploy", self._follow_start(container, sample.base_url))
+        else:
+            self._work("logs", self._follow_logs(container))
 
     async def _follow_logs(self, container: Container) -> None:
         """From its newest lines on, or from the last that is known where it was started again."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from nemotui.adapters.docker import DockerEngine, create_arguments
-from nemotui.adapters.docker_streams import log_lines, pull_progress, unix_time
+from nemotui.adapters.docker_streams import log_lines, pull_progress, unchunked, unix_time
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, ContainerSpec, Volume
@@ -23,22 +24,45 @@ def frame(stream: int, payload: bytes, second: int = 53) -> bytes:
     return struct.pack(">BxxxI", stream, len(stamped)) + stamped
 
 
+def read(chunks: Iterable[bytes]) -> list[LogLine]:
+    return [line for lines in log_lines(chunks) for line in lines]
+
+
 def test_frames_become_lines_with_stream_and_time() -> None:
     chunks = [frame(1, b"out\n"), frame(2, b"err\r\n", 54)]
 
-    assert list(log_lines(chunks)) == [LogLine("out", T0, "stdout"), LogLine("err", T0 + 1, "stderr")]
+    assert read(chunks) == [LogLine("out", T0, "stdout"), LogLine("err", T0 + 1, "stderr")]
 
 
 def test_chunks_may_be_cut_anywhere() -> None:
     whole = frame(1, "größe\n".encode()) + frame(2, b"two\n")
 
-    assert list(log_lines(whole[i : i + 1] for i in range(len(whole)))) == list(log_lines([whole]))
+    assert read(whole[i : i + 1] for i in range(len(whole))) == read([whole])
+
+
+def test_http_chunks_are_joined_however_they_are_cut_and_what_is_none_ends_them() -> None:
+    body = b"5\r\nhello\r\n10;name=value\r\n" + b"\r\n0123456789\r\n\r\n" + b"\r\n"
+    wanted = b"hello\r\n0123456789\r\n\r\n"
+    for size in (1, 7, 100):
+        for end in (b"0\r\n\r\n", b"0\r\nTrailer: x\r\n\r\n", b"no size\r\nmore"):
+            whole = body + end
+            assert b"".join(unchunked(whole[i : i + size] for i in range(0, len(whole), size))) == wanted
+
+
+def test_the_time_of_a_line_is_its_own_though_its_second_is_that_of_the_line_before() -> None:
+    stamps = (b"53.000000001Z", b"53.999999999Z", b"54.250000000Z", b"54.5Z", b"54.25x000000Z", b"54.125000000Z")
+    payloads = [b"2026-11-24T06:56:" + stamp + b" x\n" for stamp in stamps]
+
+    lines = read(struct.pack(">BxxxI", 1, len(payload)) + payload for payload in payloads)
+
+    assert [line.time for line in lines] == [T0, T0 + 0.999999, T0 + 1.25, T0 + 1.5, None, T0 + 1.125]
+    assert [line.text for line in lines] == ["x"] * 4 + [payloads[4].decode().strip(), "x"]
 
 
 def test_a_line_over_several_frames_is_one_line_with_the_first_time_and_streams_stay_apart() -> None:
     chunks = [frame(1, b"be"), frame(2, b"other\n"), frame(1, b"gin", 55), frame(1, b"ning\n", 56), frame(1, b"open")]
 
-    assert [(line.text, line.time) for line in log_lines(chunks)] == [
+    assert [(line.text, line.time) for line in read(chunks)] == [
         ("other", T0),
         ("beginning", T0),
         ("open", T0),
@@ -48,11 +72,11 @@ def test_a_line_over_several_frames_is_one_line_with_the_first_time_and_streams_
 def test_a_progress_line_keeps_its_last_state_and_escapes_are_gone() -> None:
     chunks = [frame(2, b"\r 10%\r 50%\r100%\n"), frame(1, b"\x1b[31mred\x1b[0m\x1b]0;title\x07 \xff\n")]
 
-    assert [line.text for line in log_lines(chunks)] == ["100%", "red \ufffd"]
+    assert [line.text for line in read(chunks)] == ["100%", "red \ufffd"]
 
 
 def test_a_line_that_never_ends_is_cut() -> None:
-    lines = list(log_lines(frame(1, b"x" * 16384) for _ in range(130)))  # 2 MiB and two frames
+    lines = read(frame(1, b"x" * 16384) for _ in range(130))  # 2 MiB and two frames
 
     assert len(lines) == 2
     assert all(line.text.endswith("…") for line in lines)

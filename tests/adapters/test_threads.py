@@ -96,6 +96,17 @@ async def test_a_slow_reader_holds_the_source_back() -> None:
     await until(lambda: source.closings == 1)
 
 
+async def test_what_waits_is_bounded_by_its_weight() -> None:
+    source = Source(itertools.count())
+    bridge = threads.iterate(lambda: source, maxsize=4, close=Source.close, weigh=lambda _: 3)
+    async with aclosing(bridge) as batches:
+        first = await anext(batches)
+        await until(lambda: source.taken >= len(first) + 3)
+        await asyncio.sleep(0.02)
+        assert source.taken == len(first) + 3  # two wait, which weigh six, and one is in the thread's hand
+    await until(lambda: source.closings == 1)
+
+
 async def test_an_error_comes_after_the_items_before_it() -> None:
     def broken() -> Iterator[int]:
         yield 1

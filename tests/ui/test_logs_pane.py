@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,41 @@ async def test_the_log_of_a_deployment_is_followed(console: ConsoleFactory) -> N
         await c.press("enter", "enter", "3")
         await c.until("Application startup complete")
         assert "nemotui  running" in c.text
+
+
+async def test_a_start_is_read_once_and_its_log_goes_on_where_it_ended(console: ConsoleFactory) -> None:
+    async with console() as c:
+        asked: list[dict[str, Any]] = []
+        engine = c.main.b.runtime
+        logs = engine.logs
+
+        def noted(container_id: str, **how: Any) -> Any:
+            asked.append(how)
+            return logs(container_id, **how)
+
+        engine.logs = noted  # type: ignore[method-assign]
+        await c.press("3")
+        await c.serve()
+        await c.until(lambda: len(asked) == 2)
+        kept = c.main.states["logs"].lines
+        assert asked == [{"follow": True, "since": None}, {"follow": True, "tail": None, "since": kept[-1].time}]
+        whole = [line async for lines in logs(c.main.states["logs"].container.id, follow=False) for line in lines]
+        assert list(kept) == whole[: len(kept)]
+        await c.until("Application startup complete")
+
+
+async def test_what_an_earlier_run_wrote_stands_before_a_start(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await at_the_logs(c, CONTAINER, lines(3))
+
+        async def logs(container_id: str, *, follow: bool, tail: int) -> AsyncGenerator[tuple[LogLine, ...], None]:
+            assert (container_id, follow, tail) == ("again", False, KEPT)
+            yield tuple(LogLine(f"at {at}", at) for at in (4.0, 5.0, 6.0))
+
+        c.main.b.runtime.logs = logs  # type: ignore[assignment, method-assign]
+        await c.main._read_with_start(replace(CONTAINER, id="again", started_at=5.5, finished_at=5.0))
+        await c.until("2 lines")
+        assert [line.time for line in c.main.states["logs"].lines] == [4.0, 5.0]
 
 
 async def test_new_lines_are_followed_at_the_end(console: ConsoleFactory) -> None:
