@@ -66,7 +66,7 @@ def _hung(vitals: Vitals, args: Sequence[str]) -> Advice:
     words = "; ".join(tries)
     return Advice(
         "hung",
-        f"HUNG: no new token for {vitals.stalled_s:.0f} s with {work}, and /health says 200",
+        f"HUNG: no token for {vitals.stalled_s:.0f} s, {work}, /health says 200",
         f"{words[0].upper()}{words[1:]}",
     )
 

@@ -41,6 +41,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
     options: Options
     states: dict[str, Any]
     came_back: str | None = None  # a server that was to be replaced: why it was not stays to be read
+    followed: tuple[str, float | None] | None = None  # the container whose log is followed, and its start
     read_by_start: Container | None = None  # whose log comes from what follows its start: nobody reads it twice
 
     def _next(self, name: str, event: Any) -> None:
@@ -131,7 +132,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     async def _read_with_start(self, container: Container) -> None:
         """From now on the start tells what is written; what an earlier run of it wrote comes first."""
-        self.read_by_start = container
+        self.read_by_start, self.followed = container, (container.id, container.started_at)
         self.workers.cancel_group(self, "logs")
         self._next("logs", container)
         if (end := earlier_end(container)) is None:

@@ -68,7 +68,6 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
             "chat": ChatState(),
         }
         self.paused = False
-        self._followed: tuple[str, float | None] | None = None  # the container whose log is followed, and its start
 
     def compose(self) -> ComposeResult:
         yield StatusLine()
@@ -120,12 +119,12 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
         if self.read_by_start is not None:
             if self.read_by_start.id == container.id:
                 self._next("logs", container)
-                self._followed = run
+                self.followed = run
             return
         self._next("logs", container)
-        if run == self._followed:
+        if run == self.followed:
             return
-        self._followed = run
+        self.followed = run
         came_back = container.name == self.came_back and self.states["deploy"].failed is not None
         if container.state == "running" and not came_back and not sample.serving and not self._working("deploy"):
             self._work("deploy", self._follow_start(container, sample.base_url))

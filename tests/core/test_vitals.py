@@ -115,7 +115,7 @@ def test_a_healthy_server_needs_no_word() -> None:
 def test_a_hung_one_has_what_to_try_by_how_it_was_started() -> None:
     args = ("--tensor-parallel-size", "2", '--speculative-config={"method":"mtp"}')
     (advice,) = advise(watched(*[{}] * 6), hung=True, args=args)
-    assert "no new token for 12 s with 3 running, 1 waiting" in advice.message
+    assert "HUNG: no token for 12 s, 3 running, 1 waiting, /health says 200" in advice.message
     assert "--disable-custom-all-reduce" in advice.fix
     assert "--mtp" in advice.fix
     assert "all-reduce" not in advise(watched(*[{}] * 6), hung=True)[0].fix

@@ -58,10 +58,10 @@ def test_what_matters_least_is_dropped_where_there_is_no_room() -> None:
     sample = serving(12, tokens=3500, running=3, waiting=2, prompt_tokens=9, preemptions=4, draft_tokens=0)
     sample = replace(sample, at=3600.0, container=replace(container(), started_at=0.0))
     state = ServerState(price_per_hour=6.5).after(sample)
-    assert state.line(200)[1].endswith("KV cache 12 % · in 0 tok/s · $6.50 · 4 preempted")
-    at_80 = "".join(state.line(76))
-    assert at_80 == "nemotron-super :8000 · 3 running · 2 waiting · out 1,250 tok/s · KV 12 %"
-    assert "".join(state.line(62)) == "nemotron-super :8000 · 3 running · 2 waiting · out 1,250 tok/s"
+    assert state.line(200)[1].endswith("in 0 tok/s · out 1,250 tok/s · KV cache 12 % · 4 preempted · $6.50")
+    assert "".join(state.line(76)) == ":8000 · 3 run 2 wait · in 0 out 1,250 tok/s · KV 12% · 4 preempted · $6.50"
+    assert "".join(state.line(70)) == "nemotron-super :8000 · 3 run 2 wait · in 0 out 1,250 tok/s · KV 12%"
+    assert "".join(state.line(62)) == "nemotron-super :8000 · 3 run 2 wait · in 0 out 1,250 tok/s"
     for width in range(200):
         assert len("".join(state.line(width))) <= max(width, len("nemotron-super :8000"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +14,12 @@ from nemotui.core.show import duration
 from nemotui.core.silence import SILENT_S
 from nemotui.core.trouble import slowed
 from nemotui.core.watch import ServerSample
+
+# In this order: two facts that belong together become one.
+_SHORTER = (
+    *((" running · ", " run "), (" running", " run"), (" waiting", " wait")),
+    *((" tok/s · out", " out"), ("KV cache", "KV"), (" %", "%")),
+)
 
 Tone = Literal["success", "warning", "error", "muted"]
 
@@ -101,7 +108,7 @@ class ServerState:
         """What follows, the most useful first."""
         sample = self.sample
         if sample is not None and sample.serving:
-            return "".join(f" · {fact}" for fact in self.facts)
+            return _joined(self.facts)
         if isinstance(self.starting, Starting):
             eta = self.starting.eta_s
             if self.starting.silent_s >= SILENT_S:
@@ -121,16 +128,23 @@ class ServerState:
         return " · press 2 to deploy"
 
     def line(self, width: int) -> tuple[str, str]:
-        """Headline and details for so many cells. Of a serving server the address is cut first, then the last facts."""
+        """Headline and details for so many cells.
+
+        Of a serving server the address is shortened first, then the facts, then its name is left out if that makes
+        room for all of them, else the last facts.
+        """
         headline, details = self.headline, self.details
         sample = self.sample
         if sample is None or not sample.serving or len(headline + details) <= width:
             return headline, details
-        headline = headline.replace(" at http://127.0.0.1:", " :")
-        facts = [fact.replace("KV cache", "KV") for fact in self.facts]
-        while facts and len(headline) + sum(len(fact) + 3 for fact in facts) > width:
+        address = sample.base_url.removeprefix("http://").removeprefix("127.0.0.1")
+        headline, facts = f"{sample.models[0].id} {address}", list(self.short_facts)
+        for fitting in ((headline, details), (headline, _joined(facts)), (address, _joined(facts))):
+            if len(fitting[0] + fitting[1]) <= width:
+                return fitting
+        while facts and len(headline + _joined(facts)) > width:
             facts.pop()
-        return headline, "".join(f" · {fact}" for fact in facts)
+        return headline, _joined(facts)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -142,15 +156,23 @@ class ServerState:
         facts = (
             None if metrics.running is None else f"{metrics.running:.0f} running",
             None if metrics.waiting is None else f"{metrics.waiting:.0f} waiting",
+            None if inputs is None else f"in {inputs:,.0f} tok/s",
             None if outputs is None else f"out {outputs:,.0f} tok/s",
             None if metrics.kv_cache_usage is None else f"KV cache {metrics.kv_cache_usage * 100:.0f} %",
-            None if inputs is None else f"in {inputs:,.0f} tok/s",
-            None if cost is None else f"${cost:,.2f}",
             None if vitals.prefix_hit_rate is None else f"hits {vitals.prefix_hit_rate * 100:.0f} %",
             None if vitals.acceptance_rate is None else f"MTP {vitals.acceptance_rate * 100:.0f} %",
             None if not metrics.preemptions else f"{metrics.preemptions:,.0f} preempted",
+            None if cost is None else f"${cost:,.2f}",
         )
         return tuple(fact for fact in facts if fact)
+
+    @property
+    def short_facts(self) -> tuple[str, ...]:
+        """The same in fewer cells: requests together, and tokens."""
+        words = _joined(self.facts)
+        for long, short in _SHORTER:
+            words = words.replace(long, short)
+        return tuple(words.split(" · ")[1:])
 
     @property
     def cost(self) -> float | None:
@@ -170,3 +192,7 @@ class ServerState:
         found = advise(sample.vitals, hung=sample.hung, args=args, throttled=self.throttled)
         quiet = idle(sample.vitals.idle_s, self.idle_after_s, self.cost)
         return (*found, quiet) if quiet else found
+
+
+def _joined(facts: Iterable[str]) -> str:
+    return "".join(f" · {fact}" for fact in facts)
