@@ -46,7 +46,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
     """
 
     TITLE = "nemotui"
-    CSS_PATH = "nemotui.tcss"
+    CSS_PATH = "opening.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
     def __init__(self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None) -> None:
@@ -58,9 +58,22 @@ class NemotuiApp(App[None], inherit_bindings=False):
         self.theme = DARK.name
         self.keymap = keymap or Keymap()
         self.set_keymap(self.keymap.changes)
+        self._parsed_with = self.get_css_variables()
+        self.stylesheet.set_variables(self._parsed_with)
 
     def get_default_screen(self) -> Screen[Any]:
-        return self._make_first()
+        first = self._make_first()
+        self._load_screen_css(first)  # Textual does it for every other
+        return first
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Textual parses all CSS anew at every start, for a theme that it has parsed it with already."""
+        variables = self.get_css_variables()
+        if variables == self._parsed_with:
+            self.stylesheet.update(self, animate=animate)
+        else:
+            self._parsed_with = variables
+            super().refresh_css(animate)
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed into the first picture is meant for the main screen."""
@@ -71,7 +84,8 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     async def begin(self, main: Screen[Any]) -> None:
         """The main screen takes the opening's place, and what was typed meanwhile."""
-        await self.switch_screen(main)
+        self.add_mode("main", lambda: main)
+        await self.switch_mode("main")  # Textual cannot switch a default screen for another
         for event in self._typed:
             self.post_message(event)
         self._typed.clear()

@@ -51,15 +51,16 @@ class Opening(Screen[None], inherit_bindings=False):
         self.run_worker(self._show_first(), group="first")
 
     async def _show_first(self) -> None:
-        try:
-            machine = await asyncio.wait_for(self._first, _PATIENCE_S)
-        except NoGpusError as error:
-            machine = error.machine
-        except TimeoutError:
-            await self._go_on()
-            return
-        self._shown = self._shown.after(machine)
-        self.query_one(GpusPane).state = self._shown
+        with self.app.batch_update():  # one picture, with the GPUs on it
+            try:
+                machine = await asyncio.wait_for(self._first, _PATIENCE_S)
+            except NoGpusError as error:
+                machine = error.machine
+            except TimeoutError:
+                machine = None
+            if machine is not None:
+                self._shown = self._shown.after(machine)
+                self.query_one(GpusPane).state = self._shown
         self.call_after_refresh(self._go_on)
 
     async def _go_on(self) -> None:

@@ -55,6 +55,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
     """The console."""
 
+    CSS_PATH = "nemotui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("main")
 
     def __init__(self, backends: Backends, options: Options, machine: GpusState | None = None) -> None:

@@ -38,6 +38,7 @@ from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.options import Options
 from nemotui.ui.screen import MainScreen
+from nemotui.ui.states.gpus import GpusState
 from tests.unasked import Tidy, Unasked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -186,6 +187,13 @@ class StillRuns(Still):
 
 def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
     """A console over the world that stands still."""
+    app = NemotuiApp(lambda: still_main(profile=profile, serving=serving))
+    app.animation_level = "none"
+    return app
+
+
+def still_main(known: GpusState | None = None, *, profile: str = "2xh100", serving: bool = True) -> MainScreen:
+    """Its main screen, and what of the machine it knows already."""
     machine = load_machine(profile)
     world, tidy = Still(machine, serving=serving), Tidy()
     backends = Backends(
@@ -206,6 +214,4 @@ def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
     options = Options(
         way_in=Login(user="ubuntu", host="gpu-box"), request=PlanRequest(), default_url=world.base_url, pretend=profile
     )
-    app = NemotuiApp(lambda: MainScreen(backends, options))
-    app.animation_level = "none"
-    return app
+    return MainScreen(backends, options, known)

@@ -1,0 +1,139 @@
+"""The first picture of the console, and how the main screen takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+
+import pytest
+from textual.pilot import Pilot
+
+from nemotui.core.errors import Problem, UsageError
+from nemotui.core.hardware import Host, Machine, NoGpusError
+from nemotui.sim.machines import load_machine
+from nemotui.ui.app import NemotuiApp
+from nemotui.ui.opening import Opening
+from nemotui.ui.screen import MainScreen
+from nemotui.ui.states.gpus import GpusState
+from nemotui.ui.widgets.pane_bar import LABELS
+from tests.ui.scripted import still_main
+
+# What the first picture must not wait for, however many panes there will be.
+LATER = (
+    "nemotui.ui.screen",
+    "nemotui.core.deploy",
+    "nemotui.core.ports",
+    "nemotui.catalog",
+    "rich.markdown",
+    "docker",
+    "httpx",
+)
+
+
+class Opened:
+    """An opening whose main screen is made when the test says so."""
+
+    def __init__(self, sample: asyncio.Task[Machine], wrong: UsageError | None = None) -> None:
+        self.go_on = asyncio.Event()
+        self.known: GpusState | None = None
+        self.wrong = wrong
+        self.app = NemotuiApp(lambda: Opening(sample, self._main, "aside"))
+        self.app.animation_level = "none"
+
+    async def _main(self, known: GpusState) -> MainScreen:
+        self.known = known
+        await self.go_on.wait()
+        if self.wrong:
+            raise self.wrong
+        return still_main(known)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    async def until(self, pilot: Pilot[None], text: str) -> None:
+        for _ in range(600):
+            if text in self.text:
+                return
+            await pilot.pause(0.05)
+        raise AssertionError(f"{text!r} never came:\n{self.text}")
+
+
+async def told(machine: Machine) -> Machine:
+    return machine
+
+
+@contextlib.asynccontextmanager
+async def opened(sample: asyncio.Task[Machine]) -> AsyncGenerator[tuple[Opened, Pilot[None]], None]:
+    console = Opened(sample)
+    async with console.app.run_test(size=(120, 40)) as pilot:
+        yield console, pilot
+
+
+@pytest.mark.anyio
+async def test_the_gpus_are_seen_before_there_is_a_main_screen() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        assert isinstance(console.app.screen, Opening)
+        assert "looking for a server" in console.text
+        console.go_on.set()
+        await console.until(pilot, "Palette")
+        assert isinstance(console.app.screen_stack[0], MainScreen)
+        assert "NVIDIA H100" in console.text
+
+
+@pytest.mark.anyio
+async def test_what_is_typed_meanwhile_is_for_the_main_screen() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        await pilot.press("2")
+        console.go_on.set()
+        await console.until(pilot, "VERDICT")
+
+
+@pytest.mark.anyio
+async def test_a_driver_that_takes_its_time_does_not_hold_the_main_screen_up() -> None:
+    never: asyncio.Future[Machine] = asyncio.get_running_loop().create_future()
+
+    async def silent() -> Machine:
+        return await never
+
+    async with opened(asyncio.create_task(silent())) as (console, pilot):
+        console.go_on.set()
+        await console.until(pilot, "Palette")
+        assert console.known == GpusState()
+
+
+@pytest.mark.anyio
+async def test_without_a_driver_the_host_is_seen() -> None:
+    async def none() -> Machine:
+        problem = Problem("no_driver", "there is no NVIDIA driver", "Install it.")
+        raise NoGpusError(Machine(host=Host(hostname="bare-box"), error=problem))
+
+    async with opened(asyncio.create_task(none())) as (console, pilot):
+        await console.until(pilot, "bare-box")
+
+
+@pytest.mark.anyio
+async def test_what_keeps_the_main_screen_from_being_made_ends_the_console_and_is_kept() -> None:
+    wrong = UsageError("catalog", "that is no catalogue", "Mend it.")
+    console = Opened(asyncio.create_task(told(load_machine("2xh100"))), wrong)
+    console.go_on.set()
+    await asyncio.wait_for(console.app.run_async(headless=True), 60)
+    assert console.app.failure is wrong
+
+
+def test_it_names_the_panes_as_they_name_themselves() -> None:
+    from nemotui.ui.screen import PANES
+
+    assert {name: pane.LABEL for name, pane in PANES.items()} == dict(LABELS)
+
+
+def test_it_needs_little() -> None:
+    names = "nemotui.cli.console, nemotui.ui.opening, nemotui.adapters.nvml"
+    code = f"import {names}, sys; print(*sys.modules.keys() & {LATER!r})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
