@@ -86,9 +86,12 @@ class NemotuiApp(App[None], inherit_bindings=False):
         """The main screen takes the opening's place, and what was typed meanwhile."""
         self.add_mode("main", lambda: main)
         await self.switch_mode("main")  # Textual cannot switch a default screen for another
-        for event in self._typed:
-            self.post_message(event)
-        self._typed.clear()
+        typed, self._typed = self._typed, []
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.take(typed)
+        else:
+            for event in typed:
+                self.post_message(event)
 
     def failed(self, failure: NemotuiError) -> None:
         """There will be no main screen."""

@@ -1,20 +1,32 @@
-"""The terminal's keys through the event loop.
+"""The terminal's keys through the event loop, one after another.
 
-Textual's own driver wakes a thread ten times a second to ask for them: a quarter of what a console at rest costs.
+Textual's own driver wakes a thread ten times a second to ask for them: a quarter of what a console at rest costs. And
+it hands on at once what came at once: of a burst, which a slow line makes of what was typed in a second, all keys would
+go to whoever had the focus when it came.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from codecs import getincrementaldecoder
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 _MOST = 4096  # bytes at once: a long paste does not hold the screen up
+_PATIENCE_S = 1.0  # then the next key is handed on, whatever the one before does
+_ROUNDS = 2  # what a key sets off may set off something in turn, such as a dialog
+_ESC = "\x1b"
+# What follows an Esc that begins a sequence; the last four are a word back and on, and what terminals send for Alt+Del.
+_GO_ON = frozenset("[OP]_" + _ESC + "bf\x7f\t")
 
 
 class TerminalDriver(LinuxDriver):
@@ -24,12 +36,21 @@ class TerminalDriver(LinuxDriver):
         """Textual's thread, which ends at once: from now on the event loop says when there is something to read."""
         self._parser = XTermParser(self._debug)
         self._decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        self._escaped = False  # the last that came is an Esc, of which more may come
+        self._waiting: deque[Message] = deque()
+        self._handing: asyncio.Task[None] | None = None
         self._loop.call_soon_threadsafe(self._loop.add_reader, self.fileno, self._read)
 
     def disable_input(self) -> None:
         """Nobody reads any more."""
         self._loop.remove_reader(self.fileno)
         super().disable_input()
+
+    def take(self, messages: Iterable[Message]) -> None:
+        """Hand these on, each once the keys before it have done what they do."""
+        self._waiting.extend(messages)
+        if self._waiting and (self._handing is None or self._handing.done()):
+            self._handing = self._loop.create_task(self._hand_on())
 
     def _read(self) -> None:
         try:
@@ -41,10 +62,67 @@ class TerminalDriver(LinuxDriver):
             self._app.exit()
             return
         if text := self._decode(data):  # else it ends within a character
-            self._send(self._parser.feed(text))
+            self.take(self._parsed(text))
         # An escape of which nothing more has come by then is the key of that name.
-        self._loop.call_later(ESCAPE_DELAY, lambda: self._send(self._parser.tick()))
+        self._loop.call_later(ESCAPE_DELAY, self._tick)
 
-    def _send(self, events: Iterable[Message]) -> None:
-        for event in events:
-            self.process_message(event)
+    def _parsed(self, text: str) -> Iterator[Message]:
+        """The keys in it. An Esc and a character are two keys, however close together they came: none here has Alt."""
+        for piece in _apart(text):
+            if self._escaped and _is_key_after_esc(piece[0]):
+                yield from self._esc()
+            yield from self._parser.feed(piece)
+            self._escaped = piece.endswith(_ESC)
+
+    def _esc(self) -> Iterator[Message]:
+        self._parser._timeout_time = 0.0  # it waits for more of a sequence: there will be none
+        yield from self._parser.tick()
+
+    def _tick(self) -> None:
+        found = list(self._parser.tick())
+        self._escaped = self._escaped and not found
+        self.take(found)
+
+    async def _hand_on(self) -> None:
+        while self._waiting:
+            message = self._waiting.popleft()
+            self.process_message(message)
+            if isinstance(message, events.Key | events.Paste):
+                await self._done()
+
+    async def _done(self) -> None:
+        """Until the app, and those whom it gave the key to, are through with it."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await _through(self._app)
+                for _ in range(_ROUNDS):
+                    for node in (self._app.focused or self._app.screen).ancestors_with_self:
+                        await _through(node)
+                    await _through(self._app)  # which changes the focus when it is asked to
+        except (TimeoutError, LookupError):  # no screen: it ends
+            return
+
+    def send_message(self, message: Message) -> None:
+        """At once: this is the event loop's own thread."""
+        self._app.post_message(message)
+
+
+async def _through(pump: MessagePump) -> None:
+    """Until it has handled all that it was sent so far."""
+    done = asyncio.Event()
+    if pump.call_later(done.set):
+        await done.wait()
+
+
+def _apart(text: str) -> Iterator[str]:
+    """The text in pieces, cut after each Esc that is a key of its own."""
+    begin = 0
+    for at, (character, following) in enumerate(pairwise(text), 1):
+        if character == _ESC and _is_key_after_esc(following):
+            yield text[begin:at]
+            begin = at
+    yield text[begin:]
+
+
+def _is_key_after_esc(character: str) -> bool:
+    return character not in _GO_ON

@@ -26,6 +26,10 @@ class Terminal:
         for key in keys:
             self._tmux("send-keys", key)
 
+    def burst(self, *keys: str) -> None:
+        """Type keys in one go, as a slow line delivers them."""
+        self._tmux("send-keys", *keys)
+
     def text(self, text: str) -> None:
         """Type text as it stands."""
         self._tmux("send-keys", "-l", text)

@@ -58,8 +58,7 @@ def chat(t: Terminal) -> None:
     t.keys("Enter")
     screen = t.wait_for(r"off · TTFT[^❯]*· (stop|length)")
     assert "hello 12345 q?" in screen or "again" in screen
-    t.keys("Escape")  # and not yet the next key: together they would be Alt and that key
-    t.wait_for("i Write")
+    t.keys("Escape")
 
 
 def measure(t: Terminal) -> None:
@@ -89,7 +88,7 @@ def test_it_can_be_resized_to_nothing_and_back(home: dict[str, str]) -> None:
     with console(["--demo"], home) as t:
         t.wait_for("NVIDIA H100")
         for pane in "12345":
-            t.keys(pane)  # no Escape here: with the next key it would be Alt and that key
+            t.burst("Escape", pane)
             for width, height in ((40, 10), (20, 5), (200, 50), (80, 24)):
                 t.resize(width, height)
         t.keys("Escape")
@@ -97,6 +96,19 @@ def test_it_can_be_resized_to_nothing_and_back(home: dict[str, str]) -> None:
         t.keys("1")
         t.wait_for("NVIDIA H100")
         t.keys("q")
+        t.wait_for("exit code 0")
+
+
+def test_keys_that_come_in_one_go_are_taken_one_after_another(home: dict[str, str]) -> None:
+    with console(["--demo"], home) as t:
+        t.wait_for("NVIDIA H100")
+        t.burst("F6", *"hello")
+        t.wait_for("│ hello")
+        t.burst(*" you", "Escape", "3")
+        t.wait_for("Press 2 and choose a plan")
+        t.burst("5", *"35", "Escape", "?")
+        t.wait_for("Esc Close")
+        t.burst("Escape", "q", "Enter")
         t.wait_for("exit code 0")
 
 
