@@ -440,7 +440,7 @@ async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFac
         running = Container(id="0a1b", name="mine", image="vllm", state="running", port=8000, labels=labels)
         c.main.states["deploy"] = replace(state(c), container=running)
         c.main._show("deploy")
-        await c.until("● mine runs: FP8, TP 2, port 8000  s stops it, 3 shows its log")
+        await c.until("● mine runs: FP8, TP 2, port 8000  x stops it, 3 shows its log")
 
 
 async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -> None:
