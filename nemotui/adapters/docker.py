@@ -24,7 +24,7 @@ from nemotui.adapters.docker_streams import log_lines, output_lines, payloads, p
 from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.leavings import Leaving
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.reach import is_open
@@ -196,29 +196,30 @@ class DockerEngine:
     async def logs(
         self, container_id: str, *, follow: bool, tail: int | None = None, since: float | None = None
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
-        last = since
+        last = Place(since)
         async with aclosing(self._log(container_id, follow=follow, tail=tail, since=since)) as batches:
             async for batch in batches:
-                last = max((line.time for line in batch if line.time is not None), default=last)
+                last = last.after(batch)
                 yield batch
                 if follow:
                     await asyncio.sleep(_BATCH_S)
         if not follow:
             return
         # When a container ends, the engine (20.10) may drop its last lines from a log that is followed.
+        rest = Rest(last)
         with contextlib.suppress(NothingThereError):
             async with aclosing(
-                self._log(container_id, follow=False, tail=None if last else tail, since=last)
+                self._log(container_id, follow=False, tail=None if last.time else tail, since=last.time)
             ) as batches:
                 async for batch in batches:
-                    if late := tuple(line for line in batch if last is None or (line.time or 0.0) > last):
+                    if late := rest.new(batch):
                         yield late
 
     def _log(
         self, container_id: str, *, follow: bool, tail: int | None, since: float | None
     ) -> AsyncGenerator[tuple[LogLine, ...], None]:
         params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
-        params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.9f}"})
+        params |= {"tail": "all" if tail is None else tail} | ({} if since is None else {"since": f"{since:.6f}"})
 
         def opened() -> Stream[Sequence[LogLine]]:
             return Stream(self._client(SHORT_S), log_lines, "GET", f"/containers/{container_id}/logs", params=params)

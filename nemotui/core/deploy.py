@@ -18,7 +18,7 @@ from nemotui.core.diagnose import diagnose
 from nemotui.core.errors import FailedError, NothingThereError, Problem
 from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way, refused
 from nemotui.core.failures import Diagnosis
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.lookout import LOOK_S, NOTHING_SEEN, Lookout, Sight
 from nemotui.core.namesakes import GONE, LOST_RACE, POLL_S, in_use, of_that_name, winner
 from nemotui.core.phases import Expectation, Phase
@@ -249,7 +249,7 @@ async def _follow_log(
 
     An engine that is restarted is waited for; what it has ended by that did not fail by itself.
     """
-    last, seen = earlier_end(container), container
+    last, seen = Place(earlier_end(container)), container
     away_since: float | None = None
     try:
         while True:
@@ -285,17 +285,13 @@ def earlier_end(container: Container) -> float | None:
     return began if container.restarts else None
 
 
-async def _read_log(
-    runtime: ContainerRuntime, container_id: str, last: float | None, news: asyncio.Queue[_News]
-) -> float | None:
-    """What comes after the time `last`, until it breaks off; the time of the last line then."""
-    seen = last
-    async with aclosing(runtime.logs(container_id, follow=True, since=seen)) as batches:
+async def _read_log(runtime: ContainerRuntime, container_id: str, last: Place, news: asyncio.Queue[_News]) -> Place:
+    """What comes beyond `last`, until it breaks off; the place of the last line then."""
+    rest = Rest(last)
+    async with aclosing(runtime.logs(container_id, follow=True, since=last.time)) as batches:
         async for batch in batches:
-            # `since` includes the lines at that very time.
-            fresh = tuple(line for line in batch if seen is None or line.time is None or line.time > seen)
-            last = max((line.time for line in fresh if line.time is not None), default=last)
-            if fresh:
+            if fresh := rest.new(batch):
+                last = last.after(fresh)
                 await news.put(fresh)
     return last
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -37,6 +38,43 @@ class LogLine:
     text: str
     time: float | None = None
     stream: Stream = "stdout"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a log has been read: up to unix time `time`, of which `count` lines. Of a flood several have the same.
+
+    None: nothing has been read. Without a count, no line of that very time has.
+    """
+
+    time: float | None = None
+    count: int = 0
+
+    def after(self, lines: Sequence[LogLine]) -> Place:
+        """The place behind these."""
+        newest = max((line.time for line in lines if line.time is not None), default=None)
+        if newest is None or (self.time is not None and newest < self.time):
+            return self
+        return Place(newest, sum(line.time == newest for line in lines) + (self.count if newest == self.time else 0))
+
+
+class Rest:
+    """Of a log that is asked for again from a place on, which its engine includes: the lines that are new."""
+
+    def __init__(self, place: Place) -> None:
+        self._since, self._known = place.time, place.count
+
+    def new(self, lines: tuple[LogLine, ...]) -> tuple[LogLine, ...]:
+        """Those of the next lines that had not been read."""
+        return lines if self._since is None else tuple(line for line in lines if self._new(line.time))
+
+    def _new(self, time: float | None) -> bool:
+        if time is None or self._since is None or time > self._since:
+            return True
+        if time == self._since and not self._known:
+            return True
+        self._known -= time == self._since
+        return False
 
 
 class Head(NamedTuple):

@@ -16,6 +16,7 @@ from textual.widgets import ContentSwitcher
 
 from nemotui.core.errors import NemotuiError
 from nemotui.core.follow_log import follow_log
+from nemotui.core.logs import Place
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.keys.places import PLACES
@@ -134,8 +135,7 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
 
     async def _follow_logs(self, container: Container) -> None:
         """From its newest lines on, or from the last that is known where it was started again."""
-        lines = self.states["logs"].lines
-        since = lines[-1].time if lines else None
+        since = Place().after(self.states["logs"].lines)
         async for event in self._each(follow_log(self.b.runtime, container.id, self.b.clock, tail=KEPT, since=since)):
             self._next("logs", event)
 

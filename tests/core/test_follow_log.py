@@ -9,7 +9,7 @@ import pytest
 
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, Problem
 from nemotui.core.follow_log import follow_log
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.ports import Container, ContainerState
 
 pytestmark = pytest.mark.anyio
@@ -80,5 +80,20 @@ async def test_a_log_that_ends_while_the_container_runs_is_asked_again() -> None
 async def test_an_engine_that_is_away_is_waited_for_and_a_container_that_is_gone_is_not() -> None:
     away, gone = NothingThereError("no_engine", "none", ""), NothingThereError("no_container", "gone", "")
     runtime = Runtime([away], [gone], states=[])
-    assert await events(runtime, Clock(), since=7.0) == [away.problem, gone.problem]
+    assert await events(runtime, Clock(), since=Place(7.0)) == [away.problem, gone.problem]
     assert runtime.asked == [(None, 7.0), (None, 7.0)]
+
+
+async def test_lines_of_the_very_time_at_which_it_broke_off_are_told_apart_by_their_number() -> None:
+    trouble = FailedError("engine_slow", "Docker does not answer")
+    first, second, third = LogLine("first", 2), LogLine("second", 2), LogLine("third", 2)
+    runtime = Runtime([batch(1), (first,), (second,), trouble], [(first,), (second, third)], states=["exited"])
+    assert await events(runtime, Clock()) == [batch(1), (first,), (second,), trouble.problem, (third,)]
+
+
+def test_a_place_is_never_before_an_earlier_one_and_lines_without_a_time_are_new() -> None:
+    place = Place().after(batch(5, 7, 7)).after(batch(6)).after((LogLine("no time"),))
+    assert place == Place(7, 2)
+    assert Rest(place).new((*batch(6, 7, 7, 7), LogLine("no time"))) == (*batch(7), LogLine("no time"))
+    assert Rest(Place()).new(batch(1)) == batch(1)
+    assert Rest(Place(3)).new(batch(2, 3)) == batch(3)  # a time alone: that of somebody's wish

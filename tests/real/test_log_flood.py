@@ -12,6 +12,7 @@ from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.docker import DockerEngine
 from nemotui.core.errors import Problem
 from nemotui.core.follow_log import follow_log
+from nemotui.core.logs import Place
 from nemotui.ui.states.logs import KEPT, LogsState
 from tests.real.test_docker import spec
 
@@ -43,7 +44,7 @@ async def test_a_flood_is_read_whole_and_kept_in_part(script_image: Callable[[st
     container = await engine.start(spec(name, script_image(FLOOD), port, str(RATE), str(SECONDS)))
     began, before, most, largest = time.monotonic(), resident(), 0, 0
     state, expected = LogsState(container=container), 0
-    async for event in follow_log(engine, container.id, clock, tail=KEPT, since=1.0):  # from its first line on
+    async for event in follow_log(engine, container.id, clock, tail=KEPT, since=Place(1.0)):  # from its first line on
         assert not isinstance(event, Problem), event
         for line in event:
             assert line.text.endswith(f"line {expected} of a flood")

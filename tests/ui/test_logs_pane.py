@@ -299,3 +299,12 @@ async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> N
         assert c.text.splitlines()[3].startswith(f" {hostile}  running")
         assert c.text.count(hostile) == 3
         assert "\x1b" not in c.text
+
+
+async def test_what_is_not_drawn_is_not_found(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await at_the_logs(c, CONTAINER, lines(3))
+        await c.press("slash", *"12:00:00", "enter")
+        await c.until("not found")
+        await c.press("p", "n")
+        await c.until("found 1 of 3")

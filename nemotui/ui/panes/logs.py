@@ -162,7 +162,7 @@ class LogsPane(Pane[LogsState]):
         if sought is None:
             self.notify("Nothing is looked for. / begins.")
             return
-        self._to(lambda line: sought.search(line.text), back, "found", "not found")
+        self._to(lambda line: sought.search(self.lines.drawn(line)), back, "found", "not found")
 
     def action_error(self, back: bool) -> None:
         """The next error."""

@@ -104,6 +104,11 @@ class Lines(ScrollView, can_focus=False):
         before, words, _ = self._pieces(line)
         return sum(len(text) if text.isascii() else cell_len(text) for text in (before, words))
 
+    def drawn(self, line: LogLine) -> str:
+        """A line as it is read on the screen, whatever of it is out of view."""
+        before, words, _ = self._pieces(line)
+        return before + words
+
     def _pieces(self, line: LogLine) -> tuple[str, str, Level]:
         """What is drawn of a line: its head, long or short, its words, and its level."""
         level, length, process = head(line.text)
