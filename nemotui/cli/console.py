@@ -39,6 +39,7 @@ _HANDS_OVER_S = 0.001
         on_ready,
         plan_flags,
         server_flags,
+        click.option("--slow/--no-slow", default=None, help="Draw seldom, for a slow line (default: it is measured)."),
     ),
 )
 async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answer:
@@ -66,12 +67,15 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         keymap = remapped(inv.settings.keys, "the configuration")
         app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)), keymap)
         loop = asyncio.get_running_loop()
-        # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports.
-        loop.add_signal_handler(signal.SIGTERM, partial(app.exit, return_code=128 + signal.SIGTERM))
+        # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports. When the
+        # line to the terminal breaks, what waits to be stored shall not be lost.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(app.end, 128 + number))
         try:
             await app.run_async()
         finally:
-            loop.remove_signal_handler(signal.SIGTERM)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(number)
             first.cancel()
     if app.failure is not None:
         raise app.failure
@@ -106,6 +110,7 @@ async def _main_screen(
         time_scale=inv.speed if inv.demo is not None else 1.0,
         price_per_hour=inv.settings.price_per_hour,
         idle_after_s=inv.settings.idle_after_min * 60,
+        slow=inv.settings.slow,
         key_in_shell=partial(key_expression, inv, b),
     )
     return MainScreen(b, options, machine)

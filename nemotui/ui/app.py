@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -10,12 +12,16 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.worker import WorkerError
 
 from nemotui.core.errors import NemotuiError
 from nemotui.keys.keymap import Keymap
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import Action, bindings, own_actions
 from nemotui.ui.opening import Opening
+from nemotui.ui.panes.base import Pane
+
+_STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
 
 DARK = Theme(
     name="nemotui",
@@ -54,6 +60,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         self._make_first = first
         self._typed: list[events.Key | events.Paste] = []  # before the main screen was there to take it
         self.failure: NemotuiError | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.register_theme(DARK)
         self.theme = DARK.name
         self.keymap = keymap or Keymap()
@@ -80,6 +87,9 @@ class NemotuiApp(App[None], inherit_bindings=False):
         if isinstance(event, events.Key | events.Paste) and isinstance(self.screen_stack[-1], Opening):
             self._typed.append(event)
             return
+        if isinstance(event, events.Key) and self.is_running:
+            for pane in self.screen_stack[0].query(Pane):
+                pane.hurry()
         await super().on_event(event)
 
     async def begin(self, main: Screen[Any]) -> None:
@@ -92,6 +102,26 @@ class NemotuiApp(App[None], inherit_bindings=False):
         else:
             for event in typed:
                 self.post_message(event)
+
+    def on_terminal_gone(self) -> None:
+        """The line to it has broken, or its window was closed."""
+        self.end()
+
+    def end(self, return_code: int = 0) -> None:
+        """We are told to end, or the terminal is gone: what waits to be stored is stored first."""
+        if isinstance(self.screen_stack[0], Opening):
+            self.exit(return_code=return_code)
+        else:
+            self._ending = asyncio.create_task(self._store_and_exit(return_code))
+
+    async def _store_and_exit(self, return_code: int) -> None:
+        from nemotui.ui.screen import MainScreen
+
+        main = self.screen_stack[0]
+        assert isinstance(main, MainScreen)
+        with contextlib.suppress(TimeoutError, WorkerError):
+            await asyncio.wait_for(main.store_all(), _STORING_S)
+        self.exit(return_code=return_code)
 
     def failed(self, failure: NemotuiError) -> None:
         """There will be no main screen."""

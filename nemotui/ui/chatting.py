@@ -17,6 +17,7 @@ from nemotui.ui.panes.chat import ChatPane
 from nemotui.ui.states.chat import ChatState, Kept, Opened
 from nemotui.ui.sweeping import Sweeping
 
+_STORED_EVERY_S = 2.0  # of an answer that is being written: more a console that dies cannot take with it
 _LISTED = 200  # conversations to choose from; an older one by its name
 
 
@@ -49,10 +50,15 @@ class Chatting(Sweeping, inherit_bindings=False):
     async def _ask(self, conversation: Conversation, url: str, model: str) -> None:
         server, settings = self.b.server(url), conversation.settings
         ending: Problem | None = None
+        self._keep_soon()
+        stored_at = self.b.clock.monotonic()
         try:
             deltas = reply(server, model, conversation.messages, settings.mode, settings.sampling, self.b.clock)
             async for delta in self._each(deltas):
                 self._next("chat", delta)
+                if self.b.clock.monotonic() - stored_at >= _STORED_EVERY_S:
+                    stored_at = self.b.clock.monotonic()
+                    self._keep_soon()
         except NemotuiError as error:
             ending = error.problem
         finally:
@@ -75,12 +81,18 @@ class Chatting(Sweeping, inherit_bindings=False):
     # -- storing
 
     def _keep_soon(self) -> None:
-        """Store what is shown, after what is being stored."""
+        """Store what is shown, after what is being stored; an answer that is being written as if it ended here."""
         if self.b.conversations is not None and self._chat.turns:
-            self._to_keep[self._chat.serial] = self._chat.conversation
+            self._to_keep[self._chat.serial] = self._chat.conversation.after(None)
             if not self._keeping:
                 self._keeping = True
                 self.run_worker(self._keep_all(), group="keep-chat")
+
+    async def store_all(self) -> None:
+        """The console is about to end: what it knows of an answer that is being written is stored now."""
+        if self._chat.answering:
+            self._keep_soon()
+        await self.workers.wait_for_complete([each for each in self.workers if each.group == "keep-chat"])
 
     async def _keep_all(self) -> None:
         try:

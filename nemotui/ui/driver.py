@@ -12,7 +12,9 @@ import os
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
+from typing import IO, Any
 
 from textual import events
 from textual._xterm_parser import XTermParser
@@ -29,8 +31,35 @@ _ESC = "\x1b"
 _GO_ON = frozenset("[OP]_" + _ESC + "bf\x7f\t")
 
 
+class TerminalGone(Message):
+    """Nobody can type any more."""
+
+
+class _Screenless:
+    """The terminal as a file, which takes what nobody will see: a write that fails would end Textual's writer, and the
+    next ones would wait for it for ever."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.fileno = file.fileno
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, but it waits for keys instead of looking for them."""
+    """Textual's driver, but it waits for keys instead of looking for them, and outlives its terminal."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        assert self._file is not None
+        self._file = _Screenless(self._file)  # type: ignore[assignment]  # of a file Textual's writer needs no more
 
     def run_input_thread(self) -> None:
         """Textual's thread, which ends at once: from now on the event loop says when there is something to read."""
@@ -39,6 +68,7 @@ class TerminalDriver(LinuxDriver):
         self._escaped = False  # the last that came is an Esc, of which more may come
         self._waiting: deque[Message] = deque()
         self._handing: asyncio.Task[None] | None = None
+        self._answer: asyncio.Future[float] | None = None  # when the terminal answered
         self._loop.call_soon_threadsafe(self._loop.add_reader, self.fileno, self._read)
 
     def disable_input(self) -> None:
@@ -46,9 +76,24 @@ class TerminalDriver(LinuxDriver):
         self._loop.remove_reader(self.fileno)
         super().disable_input()
 
+    async def round_trip(self) -> float | None:
+        """How long the terminal takes to answer, there and back, in seconds; None: it does not within a second."""
+        self._answer = self._loop.create_future()
+        asked_at = self._loop.time()
+        self.write("\x1b[6n")  # where is the cursor? Every terminal says
+        self.flush()
+        try:
+            return await asyncio.wait_for(self._answer, _PATIENCE_S) - asked_at
+        except TimeoutError:
+            return None
+
     def take(self, messages: Iterable[Message]) -> None:
         """Hand these on, each once the keys before it have done what they do."""
-        self._waiting.extend(messages)
+        for message in messages:
+            if not isinstance(message, events.CursorPosition):
+                self._waiting.append(message)
+            elif self._answer is not None and not self._answer.done():
+                self._answer.set_result(self._loop.time())
         if self._waiting and (self._handing is None or self._handing.done()):
             self._handing = self._loop.create_task(self._hand_on())
 
@@ -59,7 +104,7 @@ class TerminalDriver(LinuxDriver):
             data = b""
         if not data:
             self._loop.remove_reader(self.fileno)
-            self._app.exit()
+            self.process_message(TerminalGone())
             return
         if text := self._decode(data):  # else it ends within a character
             self.take(self._parsed(text))

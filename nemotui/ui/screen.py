@@ -6,6 +6,7 @@ a pane, and `_show` hands that to the pane unless the picture is paused.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.chatting import Chatting
 from nemotui.ui.deploying import DeployingScreen
+from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import Action, bindings
 from nemotui.ui.modals import Ask
@@ -43,6 +45,11 @@ from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
 from nemotui.ui.widgets.status import Notice, StatusLine
+
+# A line this slow, in seconds there and back, cannot be drawn on as a near one is; how it is measured.
+_SLOW_FROM_S = 0.12
+_TRIPS, _SETTLED_S = 3, 3.0
+_SLOW_STATUS_S = 10.0  # on such a line the status line's figures are this old at most; its words are of now
 
 PANES: Mapping[str, type[Pane[Any]]] = {
     "gpus": GpusPane,
@@ -70,6 +77,8 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
             "chat": ChatState(),
         }
         self.paused = False
+        self._slow = False
+        self._said: tuple[float, str] = (0.0, "")  # when the status line was last set, and to which headline
 
     def compose(self) -> ComposeResult:
         yield StatusLine()
@@ -89,6 +98,31 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
         self._work("ask", self._offer_previous())
         self._work("server", self._watch_server())
         self._work("runs", self._watch_runs())
+        if self.options.slow:
+            self._slow_down()
+        elif self.options.slow is None:
+            self._work("line", self._measure_line())
+
+    async def _measure_line(self) -> None:
+        """How long the line to the terminal is: the shortest of some answers, for the first ones may have waited."""
+        driver = self.app._driver
+        if not isinstance(driver, TerminalDriver):
+            return
+        await self.b.clock.sleep(_SETTLED_S)
+        trips = [await driver.round_trip() for _ in range(_TRIPS)]
+        shortest = min((trip for trip in trips if trip is not None), default=0.0)
+        if shortest >= _SLOW_FROM_S:
+            self._slow_down()
+            self.notify(
+                f"The line to this terminal takes {shortest * 1000:.0f} ms: less is drawn. --no-slow draws all."
+            )
+
+    def _slow_down(self) -> None:
+        self._slow = True
+        for pane in self.query(Pane):
+            pane.slow = True
+        bar = self.query_one(PaneBar)
+        bar.aside = f"{bar.aside}{bar.aside and ' · '}slow line"
 
     # -- what happens, event by event
 
@@ -229,6 +263,10 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
             self._show_server()
 
     def _show_server(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._slow and now - self._said[0] < _SLOW_STATUS_S and self._said[1] == self.server.headline:
+            return
+        self._said = now, self.server.headline
         self.query_one(StatusLine).state = self.server
         self.query_one(Notice).advice = self.server.advice
 

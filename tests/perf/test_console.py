@@ -1,4 +1,4 @@
-"""The console on a pty at 120×40: first paint, key to paint, quitting, and whether it disturbs a benchmark."""
+"""The console on a pty at 120×40: key to paint, quitting, and whether it disturbs a benchmark."""
 
 from __future__ import annotations
 
@@ -77,6 +77,13 @@ class Pty:
         os.waitpid(self.pid, 0)
         return time.monotonic()
 
+    def kill(self) -> None:
+        """At once."""
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
 
 @contextlib.contextmanager
 def on_pty(arguments: list[str], state: Path, environment: dict[str, str] | None = None) -> Iterator[Pty]:
@@ -85,30 +92,7 @@ def on_pty(arguments: list[str], state: Path, environment: dict[str, str] | None
     try:
         yield program
     finally:
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(program.pid, signal.SIGKILL)
-            os.waitpid(program.pid, 0)
-        os.close(program.fd)
-
-
-def python_s(code: str) -> float:
-    """The median of five runs of `python -c`, in seconds."""
-    times = []
-    for _ in range(5):
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-c", code], check=True)
-        times.append(time.monotonic() - began)
-    return statistics.median(times)
-
-
-def test_first_paint(tmp_path: Path) -> None:
-    reference = python_s("import textual.app")
-    paints = []
-    for _ in range(5):
-        with on_pty(["--demo", "2xh100"], tmp_path) as console:
-            paints.append(console.until(b"H100") - console.began)
-    paint = statistics.median(paints)
-    print(f"\nfirst paint with GPU data {paint * 1e3:.0f} ms, {paint / reference:.2f} × `import textual.app`")
+        program.kill()
 
 
 def test_key_to_paint_and_quit(tmp_path: Path) -> None:
@@ -150,13 +134,6 @@ def test_quitting_while_docker_and_the_driver_hang(tmp_path: Path) -> None:
                 quits.append(-console.key(b"q") + console.end())
     print(f"\nquit while Docker and the driver hang: worst {max(quits) * 1e3:.0f} ms")
     assert max(quits) < QUIT_S
-
-
-def test_bytes_at_rest(tmp_path: Path) -> None:
-    with on_pty(["--demo", "8xh200"], tmp_path) as console:
-        console.until(b"H200")
-        console.drain(3)
-        print(f"\nat rest, 8 GPUs: {console.drain(20) / 20 / 1024:.2f} KiB/s")
 
 
 def test_the_console_does_not_disturb_a_benchmark(tmp_path: Path) -> None:

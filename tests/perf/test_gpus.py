@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -54,9 +52,7 @@ def watched(argv: list[str], variables: dict[str, str]) -> tuple[float, float]:
         written = program.drain(_MEASURE_S)
         used = cpu_s(program.pid) - before
     finally:
-        os.kill(program.pid, signal.SIGKILL)
-        os.waitpid(program.pid, 0)
-        os.close(program.fd)
+        program.kill()
     return 100 * used / _MEASURE_S, written / _MEASURE_S / 1024
 
 

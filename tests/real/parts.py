@@ -21,6 +21,7 @@ _PARTS: dict[str, Callable[[], bool]] = {
     "gcc": lambda: shutil.which("gcc") is not None,
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
+    "sshd": lambda: all(map(shutil.which, ("/usr/sbin/sshd", "ssh", "ssh-keygen"))),
     "tmux": lambda: shutil.which("tmux") is not None,
     "docker engine": _docker_engine,
 }

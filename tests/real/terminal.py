@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psutil
 
@@ -79,29 +80,27 @@ class Terminal:
         return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
-@contextmanager
+def program(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """`nemotui` with these arguments and variables, as a command."""
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    return ["env", "-u", "COLUMNS", "-u", "LINES", *variables, sys.executable, "-m", "nemotui", *arguments]
+
+
 def console(
     arguments: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (120, 40)
-) -> Iterator[Terminal]:
-    """`nemotui` with these arguments in a terminal; its exit code is on the screen when it has ended."""
+) -> AbstractContextManager[Terminal]:
+    """`nemotui` with these arguments in a terminal."""
+    return terminal(program(arguments, environment), size)
+
+
+@contextmanager
+def terminal(command: Sequence[str], size: tuple[int, int] = (120, 40)) -> Iterator[Terminal]:
+    """A program in a terminal; its exit code is on the screen when it has ended."""
     socket = f"nemotui-test-{uuid.uuid4().hex[:12]}"
-    program = [
-        "env",
-        "-u",
-        "COLUMNS",
-        "-u",
-        "LINES",
-        *(f"{k}={v}" for k, v in environment.items()),
-        sys.executable,
-        "-m",
-        "nemotui",
-        *arguments,
-    ]
     shell = 'sh -c \'"$@"; echo "exit code $?"; exec sleep 600\' sh'
     new = ["tmux", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", str(size[0]), "-y", str(size[1])]
     # tmux hands its command to a shell as one string: quote each word.
-    quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in program)
-    subprocess.run([*new, f"{shell} {quoted}"], check=True, timeout=30)
+    subprocess.run([*new, f"{shell} {shlex.join(command)}"], check=True, timeout=30)
     try:
         yield Terminal(socket)
     finally:

@@ -25,7 +25,7 @@ from nemotui.adapters.runs import RunsFolder
 from nemotui.adapters.vllm import VllmServer
 from nemotui.catalog import load_catalog
 from nemotui.core.plan import container_spec
-from nemotui.core.ports import Backends
+from nemotui.core.ports import Backends, Clock
 from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest, recommend
 from nemotui.keys.keymap import Keymap
@@ -101,14 +101,15 @@ async def pretend_console(
     speed: float = 50.0,
     hf_cache: str | None = None,
     keymap: Keymap | None = None,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Console, None]:
     """A console over a pretend machine.
 
     `start_s` is how long a pretend start takes, `speed` how many times faster than a real one the server answers.
-    Without an `hf_cache` no plan mounts one.
+    Without an `hf_cache` no plan mounts one. `clock`: another than the system's.
     """
     port = free_port()
-    clock, catalog = SystemClock(), load_catalog()
+    clock, catalog = clock or SystemClock(), load_catalog()
     engine = PretendEngine(profile, clock, speed=speed, start_seconds=start_s)
     probe = PretendProbe(profile, clock, engine)
     observe = TaskObserver(probe, VllmServer, clock)

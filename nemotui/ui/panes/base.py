@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, Generic, TypeVar
 
 from textual.containers import Vertical
@@ -9,6 +10,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 
 S = TypeVar("S")
+_HURRY_S = 0.5  # after a key the next pictures may be its
 
 
 class Pane(Vertical, Generic[S], can_focus=True):
@@ -16,24 +18,38 @@ class Pane(Vertical, Generic[S], can_focus=True):
 
     `live` is the same, but not held while the picture is: keys go by what is, whatever the picture shows.
 
+    On a `slow` line `SLOW_S` lies between two pictures, but what a key has changed is drawn at once.
+
     The pane itself takes the focus unless one of its fields has it, so that its keys work at once.
     """
 
     LABEL: ClassVar[str]
     DRAW_EVERY_S: ClassVar[float] = 0.0  # at least so long between two pictures; 0: each state is drawn at once
+    SLOW_S: ClassVar[float] = 10.0  # as DRAW_EVERY_S, on a slow line
     state: reactive[S | None] = reactive(None, init=False, repaint=False)  # `draw` says what is repainted
     live: S | None = None
+    slow = False
+    _hurried_at: float = -1.0  # when a key was pressed, by the event loop's clock
     _rest: Timer | None = None  # while it runs, new states wait for its end
     _waiting = False
 
     def watch_state(self) -> None:
         """A new state: draw it, if anybody sees it."""
+        now = asyncio.get_running_loop().time()
+        rest_s = self.SLOW_S if self.slow and now - self._hurried_at >= _HURRY_S else self.DRAW_EVERY_S
         if self._rest is not None:
             self._waiting = True
         elif self.display and self.is_mounted:
             self.draw()
-            if self.DRAW_EVERY_S:
-                self._rest = self.set_timer(self.DRAW_EVERY_S, self._rested)
+            if rest_s:
+                self._rest = self.set_timer(rest_s, self._rested)
+
+    def hurry(self) -> None:
+        """A key was pressed: what it changes shall be seen."""
+        self._hurried_at = asyncio.get_running_loop().time()
+        if self.slow and self._rest is not None:
+            self._rest.stop()
+            self._rested()
 
     def _rested(self) -> None:
         self._rest = None

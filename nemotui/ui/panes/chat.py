@@ -31,6 +31,7 @@ class ChatPane(Pane[ChatState]):
 
     LABEL: ClassVar[str] = "Chat"
     DRAW_EVERY_S: ClassVar[float] = 0.15  # tokens come faster than anybody reads
+    SLOW_S: ClassVar[float] = 1.0
     BINDINGS: ClassVar[list[BindingType]] = bindings("chat")
 
     @dataclass

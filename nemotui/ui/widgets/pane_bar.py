@@ -17,10 +17,11 @@ class PaneBar(Widget):
 
     DEFAULT_CSS = "PaneBar { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
     current: reactive[str] = reactive("gpus")
+    aside: reactive[str] = reactive("")
 
     def __init__(self, aside: str) -> None:
         super().__init__()
-        self._aside = aside
+        self.aside = aside
 
     def render(self) -> Content:
         width = self.content_size.width
@@ -31,6 +32,6 @@ class PaneBar(Widget):
             for number, (pane, label) in enumerate(LABELS.items(), 1)
         )
         room = width - tabs.cell_length
-        if room < len(self._aside) + 2:
+        if room < len(self.aside) + 2:
             return tabs
-        return Content.assemble(tabs, " " * (room - len(self._aside)), (self._aside, "$muted"))
+        return Content.assemble(tabs, " " * (room - len(self.aside)), (self.aside, "$muted"))

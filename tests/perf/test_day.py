@@ -1,0 +1,107 @@
+"""Twelve hours of use, by a clock that runs fast: the console holds at the end what it held after the first four.
+
+NEMOTUI_PERF_DAY_S: how many seconds the twelve hours take (default 180). What is counted is the test's own process, of
+whose memory the console is a part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ui.conftest import Console, pretend_console
+
+pytestmark = [pytest.mark.perf, pytest.mark.anyio]
+
+DAY_S = 12 * 3600.0
+_TAKES_S = float(os.environ.get("NEMOTUI_PERF_DAY_S", "180"))
+_WARM = 1 / 3  # of the day: by then every history is as long as it gets
+_GROWTH = 1.1
+_ROUND_S = 20 * 60.0  # of simulated use, in which everything is done once
+
+
+class FastClock:
+    """A day in `_TAKES_S`. Whoever sleeps briefly yields at least, so that nothing spins."""
+
+    def __init__(self) -> None:
+        self._began, self._began_at = time.monotonic(), time.time()
+        self._times = DAY_S / _TAKES_S
+
+    def now(self) -> float:
+        return self._began_at + self.monotonic()
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * self._times
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._times)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What this process holds. `resident` in MiB."""
+
+    resident: float
+    files: int
+    threads: int
+    children: int
+
+    @classmethod
+    def now(cls) -> Held:
+        gc.collect()
+        me = psutil.Process()
+        children = len(me.children(recursive=True))
+        return cls(me.memory_info().rss / 2**20, me.num_fds(), me.num_threads(), children)
+
+
+async def measure(c: Console) -> None:
+    await c.press("4")
+    await c.press("enter")
+    await c.until(lambda: c.main.states["bench"].running)
+    await c.until(lambda: not c.main.states["bench"].running)
+
+
+async def ask(c: Console) -> None:
+    """Twice, and begin anew."""
+    await c.press("5")
+    for _ in range(2):
+        await c.press("i", *"Why?", "enter")
+        await c.until(lambda: c.main.states["chat"].answering)
+        await c.until(lambda: not c.main.states["chat"].answering)
+    await c.press("escape", "n")
+
+
+async def look(c: Console) -> None:
+    """At every pane, closely, and at what lies over them."""
+    await c.press("1", "enter", "enter", "s", "2", "g", "question_mark", "escape", "3", "t", "t", "w", "w", "g", "G")
+    await c.press("1")
+
+
+async def test_a_day_leaves_nothing_behind(tmp_path: Path) -> None:
+    clock = FastClock()
+    first: Held | None = None
+    async with pretend_console(tmp_path / "runs", "8xh200", clock=clock) as c:
+        await c.serve()
+        for number in count(1):
+            await look(c)
+            await measure(c)
+            await ask(c)
+            if first is None and clock.monotonic() >= _WARM * DAY_S:
+                first = Held.now()
+                print(f"\nafter {clock.monotonic() / 3600:.1f} h and {number} rounds: {first}")
+            if clock.monotonic() >= DAY_S:
+                break
+            await asyncio.sleep(max(0.0, number * _ROUND_S - clock.monotonic()) * _TAKES_S / DAY_S)
+        assert first is not None
+        last = Held.now()
+        print(f"after {clock.monotonic() / 3600:.1f} h and {number} rounds: {last}")
+        assert last.resident <= _GROWTH * first.resident
+        assert (last.files, last.threads, last.children) <= (first.files, first.threads, first.children)
