@@ -19,6 +19,7 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Sent
 from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
 from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics
+from nemotui.core.sse import SseDecoder
 from nemotui.core.text import escaped, plain, plain_line, plain_values
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
@@ -192,6 +193,26 @@ class VllmServer:
             what = f"{path} does not answer with a JSON object ({plain_line(str(error))})"
             raise FailedError("malformed", what, "Check the port: something else may be listening there.") from None
 
+    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        timeout = httpx.Timeout(_PATIENCE_S, read=None, write=None)
+        decoder = SseDecoder()
+        try:
+            async with self._client.stream("POST", path, json=dict(body), timeout=timeout) as reply:
+                if reply.status_code != 200:
+                    raise _error_reply(reply.status_code, await _read_capped(reply))
+                async for data in reply.aiter_bytes():
+                    for event in decoder.feed(data):
+                        yield _object(event, path)
+                for event in decoder.end():
+                    yield _object(event, path)
+        except httpx.ConnectError as error:
+            raise self._nobody(error) from None
+        except httpx.HTTPError as error:
+            what = f"the connection to {self.base_url} broke in the middle of {path} ({type(error).__name__})"
+            raise FailedError("connection_lost", what, "See `nemotui logs` for what the server says.") from None
+        except OverflowError as error:
+            raise FailedError("malformed", f"the server's reply is not readable: {error}") from None
+
     async def _get(self, path: str, patience_s: float = _PATIENCE_S) -> bytes:
         try:
             async with asyncio.timeout(patience_s), self._client.stream("GET", path) as reply:
@@ -243,6 +264,14 @@ def _answered(reply: httpx.Response, at: float) -> Answered:
 def _headers(items: Sequence[tuple[str, str]]) -> Headers:
     shown = [(plain_line(name, limit=200), plain_line(value)) for name, value in items[:_HEADERS]]
     return tuple((name, HIDDEN if name.lower() in _SECRET_HEADERS else value) for name, value in shown)
+
+
+def _object(event: str, path: str) -> Mapping[str, Any]:
+    try:
+        return plain_values(msgspec.json.decode(event.encode("utf-8", "replace"), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+    except (msgspec.MsgspecError, RecursionError) as error:
+        what = f"{path} streams an event that is no JSON object ({plain_line(str(error))})"
+        raise FailedError("malformed", what) from None
 
 
 def _is_json(reply: httpx.Response) -> bool:

@@ -19,7 +19,7 @@ import click
 from nemotui.adapters.clock import SystemClock
 from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
-from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
+from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, skip_checks, verb
 from nemotui.core.errors import UsageError
 from nemotui.keys.keymap import remapped
 
@@ -37,6 +37,7 @@ _HANDS_OVER_S = 0.001
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
         on_ready,
+        skip_checks(),
         plan_flags,
         server_flags,
         click.option("--slow/--no-slow", default=None, help="Draw seldom, for a slow line (default: it is measured)."),

@@ -294,6 +294,9 @@ class ModelServer(Protocol):
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """POST and its whole reply, a JSON object; the caller says how long to wait. Raises as `chat` does."""
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        """POST, and the JSON object that each event of its stream holds. Raises as `chat` does."""
+
     async def close(self) -> None: ...
 
 
