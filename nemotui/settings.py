@@ -84,6 +84,11 @@ class Settings:
         return self.state_dir / "starts.json"
 
     @property
+    def verified_file(self) -> Path:
+        """What the newest trust checks of each server have found."""
+        return self.state_dir / "verified.json"
+
+    @property
     def adopted_file(self) -> Path:
         """Which containers of others were adopted."""
         return self.state_dir / "adopted.json"

@@ -109,7 +109,7 @@ class VllmServer:
 
     async def models(self) -> Sequence[ServedModel]:
         try:
-            entries = _decode_models(await self._get("/v1/models")).data
+            entries = _decode_models(_text(await self._get("/v1/models"))).data
         except msgspec.MsgspecError as error:
             raise FailedError(
                 "not_openai",
@@ -127,14 +127,14 @@ class VllmServer:
 
     async def version(self) -> str | None:
         try:
-            version = msgspec.json.decode(await self._get("/version"), type=dict[str, Any]).get("version")
+            version = msgspec.json.decode(_text(await self._get("/version")), type=dict[str, Any]).get("version")
         except (FailedError, msgspec.MsgspecError):
             return None
         return plain_line(version) if isinstance(version, str) else None
 
     async def metrics(self) -> ServerMetrics:
         try:
-            text = (await self._get("/metrics", _METRICS_PATIENCE_S)).decode("utf-8", "replace")
+            text = _text(await self._get("/metrics", _METRICS_PATIENCE_S))
         except (FailedError, _NoWholeAnswerError):
             return ServerMetrics()  # another engine, /metrics is off, broken or busy: all unknown
         return parse_metrics(text)
@@ -183,7 +183,7 @@ class VllmServer:
                 data = await _read_capped(reply)
                 if reply.status_code != 200:
                     raise _error_reply(reply.status_code, data)
-                return plain_values(msgspec.json.decode(data, type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+                return plain_values(msgspec.json.decode(_text(data), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
         except httpx.ConnectError as error:
             raise self._nobody(error) from None
         except httpx.HTTPError as error:
@@ -287,9 +287,14 @@ async def _read_capped(reply: httpx.Response) -> bytes:
     return bytes(body)
 
 
+def _text(body: bytes) -> str:
+    """A byte that is not UTF-8 costs a letter, not the whole reply."""
+    return body.decode("utf-8", "replace")
+
+
 def _error_reply(status: int, body: bytes) -> FailedError:
     try:
-        message = error_message(msgspec.json.decode(body))
+        message = error_message(msgspec.json.decode(_text(body)))
     except msgspec.MsgspecError:
         message = plain_line(body) or "no text"
     fix = ""

@@ -97,6 +97,7 @@ async def _main_screen(
     from nemotui.cli.connect import key_expression
     from nemotui.cli.plans import plan_request
     from nemotui.core.recommend import plan_without_gpu
+    from nemotui.core.verify import left_out
     from nemotui.ui.options import Options
     from nemotui.ui.screen import MainScreen
 
@@ -112,6 +113,7 @@ async def _main_screen(
         price_per_hour=inv.settings.price_per_hour,
         idle_after_s=inv.settings.idle_after_min * 60,
         slow=inv.settings.slow,
+        verify_skip=left_out(inv.settings.verify_skip),
         key_in_shell=partial(key_expression, inv, b),
     )
     return MainScreen(b, options, machine)

@@ -82,7 +82,7 @@ async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
 async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: Answer) -> Answer:
     model = deployed.document["request"]["model"]
     _step(inv, "Trust checks")
-    checked = verdict(await trusted(inv.out, server, model, left_out(inv.settings.verify_skip)))
+    checked = verdict(await trusted(inv, b, server, model, left_out(inv.settings.verify_skip)))
     inv.out.event("verified", checked.document)
     _step(inv, "Quick benchmark")
     spec = BenchSpec(

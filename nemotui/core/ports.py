@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # whoever needs a port need not import all that passes throug
         ModelCache,
         RunStore,
         StartStore,
+        VerifiedStore,
     )
     from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
@@ -391,6 +392,7 @@ class Backends:
     typical: Expectation = TYPICAL
     pretend: bool = False
     log_files: LogFiles | None = None
+    verified: VerifiedStore | None = None
     lab: LabStore | None = None
     conversations: ConversationStore | None = None
     editor: Editor | None = None
