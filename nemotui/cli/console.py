@@ -6,6 +6,7 @@ The machine is asked before Textual is imported, and its GPUs are drawn before a
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     # Read when Textual is imported: nothing on this screen moves for show.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     sys.setswitchinterval(_HANDS_OVER_S)
+    gc.disable()  # what is imported now stays: looking for garbage in it is a seventh of the time to the first picture
     async with AsyncExitStack() as stack:
         box = Box(inv, SystemClock(), stack)
         first = asyncio.create_task(box.probe.sample())
