@@ -26,7 +26,7 @@ lint: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/lint-imports
 
 test: lint  ## everything but timings; real parts that are absent are skipped, see .ci/run
-	$(BIN)/pytest -n auto --dist loadgroup -m 'not perf and not vllm' $(ARGS) $(TESTS)
+	$(BIN)/pytest -n auto --dist worksteal -m 'not perf and not vllm' $(ARGS) $(TESTS)
 
 test-vllm: $(VENV)/.installed  ## the journey on a real vLLM (CPU): docs/real-vllm.md
 	$(BIN)/pytest -m vllm -s $(ARGS) tests/real

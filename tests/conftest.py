@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -15,20 +14,6 @@ from tests.real.parts import require
 # No timed assertions in the suite: a slow machine must not fail a property.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
-
-
-class PlainNames:
-    """Names a test as pytest alone would. xdist adds "@" and the test's group, and no other run knows that name."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        report.nodeid = re.sub(r"@[^\]]*$", "", report.nodeid)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Only where reports come together: a worker still needs its own names."""
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(PlainNames())
 
 
 def pytest_xdist_auto_num_workers() -> int:

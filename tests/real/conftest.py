@@ -1,4 +1,4 @@
-"""A real engine with images of our own making, once a session; the tests of one engine share one xdist group."""
+"""A real engine for each worker, with images of our own making, once a session."""
 
 from __future__ import annotations
 
@@ -13,15 +13,27 @@ import pytest
 from docker import DockerClient
 
 from tests.real import image
+from tests.real.engine import own_engine
 from tests.real.parts import require
 
 REPOSITORY = "nemotui-test/server"
 
 
 @pytest.fixture(scope="session")
-def docker_client() -> Iterator[DockerClient]:
-    """docker-py itself: to prepare, and to look behind our adapter."""
+def engine_of_this_worker(worker_id: str) -> Iterator[None]:
+    """The engine that is there for one worker, one of its own for each other: a console finds all that runs on one."""
     require("docker engine")
+    if worker_id in ("master", "gw0"):
+        yield
+        return
+    with own_engine() as run, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", run("start"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def docker_client(engine_of_this_worker: None) -> Iterator[DockerClient]:
+    """docker-py itself: to prepare, and to look behind our adapter."""
     import docker
 
     with contextlib.closing(docker.from_env(timeout=300)) as client:

@@ -41,10 +41,13 @@ end() {
 
 case $verb in
 start)
-  bridge=nemotui$((BASHPID % 100000))
+  for _ in $(seq 100); do # the first number that no other engine here has
+    number=$((SRANDOM % 250))
+    bridge=nemotui$number
+    ip link add "$bridge" type bridge 2> /dev/null && break
+  done
   echo "$bridge" > "$root/bridge"
-  ip link add "$bridge" type bridge
-  ip address add "10.213.$((BASHPID % 250)).1/24" dev "$bridge"
+  ip address add "10.213.$number.1/24" dev "$bridge"
   ip link set "$bridge" up
   serve "$@"
   ;;

@@ -69,9 +69,8 @@ def measure(t: Terminal) -> None:
     t.wait_for(r"E2EL +[\d,.]+ +[\d,.]+")
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-def test_the_loop_by_keys_on_a_pretend_machine(home: dict[str, str], size: tuple[int, int]) -> None:
-    with console(["--demo", "2xh100", "--speed", "20", "--port", str(free_port())], home, size) as t:
+def test_the_loop_by_keys_on_a_pretend_machine(home: dict[str, str]) -> None:
+    with console(["--demo", "2xh100", "--speed", "20", "--port", str(free_port())], home, (80, 24)) as t:
         t.wait_for("NVIDIA H100 80GB HBM3")
         deploy(t)
         t.keys("F4")
@@ -112,7 +111,6 @@ def test_keys_that_come_in_one_go_are_taken_one_after_another(home: dict[str, st
         t.wait_for("exit code 0")
 
 
-@pytest.mark.xdist_group("docker engine")
 def test_the_loop_by_keys_on_a_real_engine(home: dict[str, str], server_image: str, name: str) -> None:
     """A real container; it goes on when the console is left, and the next console finds it."""
     port = free_port()

@@ -23,7 +23,7 @@ from nemotui.core.logs import LogLine
 from nemotui.core.plan import LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container
 
-pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
 FP8 = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"
 FAIL = "import sys; sys.exit('ValueError: World size (4) is larger than the number of available GPUs (2)')"

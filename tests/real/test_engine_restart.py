@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -21,9 +18,10 @@ from nemotui.core.deploy import LogBatch, follow_start
 from nemotui.core.failed import Failed
 from nemotui.core.plan import LABEL, ContainerSpec, Volume
 from tests.real import image
+from tests.real.engine import own_engine
 from tests.real.parts import require
 
-pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
 # It counts until it is told to stop.
 COUNTS = """
@@ -37,25 +35,10 @@ for number in itertools.count():
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """`engine.sh` on a root of this test's own; the last line that it prints."""
+def own() -> Iterator[Callable[..., str]]:
     require("docker engine")  # where there is one, another can be started
-    script = Path(__file__).with_name("engine.sh")
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    root = Path(tempfile.mkdtemp(prefix="engine"))  # tmp_path is too long for the sockets in it
-
-    def run(verb: str, *flags: str) -> str:
-        command = [*as_root, "env", f"PATH={os.environ['PATH']}:/usr/sbin:/sbin", "bash", str(script), verb, str(root)]
-        flags = (*flags, "--group", str(os.getgid())) if verb != "stop" else ()
-        output = tmp_path / "said"
-        with output.open("wb") as said:  # a pipe would be held open by the daemon
-            subprocess.run([*command, *flags], stdout=said, check=True)
-        return (output.read_text().splitlines() or [""])[-1]
-
-    yield run
-    run("stop")
-    subprocess.run([*as_root, "umount", root / "data"], check=False, stderr=subprocess.DEVNULL)
-    subprocess.run([*as_root, "rm", "-rf", root], check=False)
+    with own_engine() as run:
+        yield run
 
 
 @pytest.mark.parametrize("survives", [True, False], ids=["live-restore", "without"])

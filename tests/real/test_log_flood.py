@@ -16,7 +16,7 @@ from nemotui.core.logs import Place
 from nemotui.ui.states.logs import KEPT, LogsState
 from tests.real.test_docker import spec
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.anyio, pytest.mark.real]
 
 RATE, SECONDS = 50_000, 10
 TOTAL = RATE * SECONDS

@@ -17,7 +17,7 @@ from nemotui.core import preflight_checks as checks
 from nemotui.core import preflight_fetch as fetching
 from nemotui.core.plan import IMAGE_LABEL, LABEL, ContainerSpec, Plan, container_spec, docker_run
 
-pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
 SLEEP = "import time; time.sleep(600)"
 

@@ -28,9 +28,9 @@ from tests.real import hub
 from tests.real.parts import require
 from tests.real.registry import Line, registry
 
-pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
-BYTES_PER_S, LARGE = 24 * hub.MIB, 40 * hub.MIB
+BYTES_PER_S, LARGE = 8 * hub.MIB, 16 * hub.MIB
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,13 @@ def hub_image(docker_client: DockerClient, server_image: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def remote(docker_client: DockerClient, server_image: str, tmp_path: Path) -> Iterator[tuple[str, Line]]:
+def remote(docker_client: DockerClient, tmp_path: Path) -> Iterator[tuple[str, Line]]:
     """An image of several layers that only the registry has, at the far end of a slow line that breaks once."""
     require("docker-registry")
     tag = uuid.uuid4().hex[:8]
-    dockerfile = f"FROM {server_image}\nCOPY small /small\nCOPY large /large\n"
-    files = {"Dockerfile": dockerfile.encode(), "small": os.urandom(1000), "large": os.urandom(LARGE)}
+    files = {**{f"small{number}": os.urandom(1000) for number in range(4)}, "large": os.urandom(LARGE)}
+    dockerfile = "\n".join(["FROM scratch", *(f"COPY {file} /{file}" for file in files)])
+    files["Dockerfile"] = dockerfile.encode()
     with registry(tmp_path, bytes_per_s=BYTES_PER_S, breaks_at=LARGE // 2) as (fast, line):
         here, there = f"{fast}/vllm/vllm-openai:{tag}", f"{line.address}/vllm/vllm-openai:{tag}"
         docker_client.images.build(fileobj=hub.context(files), custom_context=True, tag=here, rm=True)

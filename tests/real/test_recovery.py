@@ -17,7 +17,7 @@ from docker import DockerClient
 from tests.real.parts import require
 from tests.real.terminal import Terminal, console
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("docker engine")]
+pytestmark = pytest.mark.real
 
 FP8 = "/models/NVIDIA-Nemotron-3-Super-120B-A12B-FP8"  # as if it were in the image: there is no hub to ask
 # Our pretend server, in a start that takes so many seconds.

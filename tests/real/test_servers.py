@@ -32,7 +32,7 @@ from nemotui.core.stop import Stopped, Stopping, stop
 from nemotui.core.swap import plan_swap, swap
 from tests.real.test_docker import FP8, SLEEP, run, spec
 
-pytestmark = [pytest.mark.real, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
 CRASH = "import sys; sys.exit('ValueError: max_num_seqs (1024) exceeds available Mamba cache blocks (524).')"
 # It asks for memory until the kernel ends it.

@@ -12,7 +12,7 @@ from docker import DockerClient
 from nemotui.adapters.surroundings import LocalSurroundings
 from nemotui.core.plan import TRIAL_LABEL, Plan, container_spec
 
-pytestmark = [pytest.mark.vllm, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.vllm, pytest.mark.anyio]
 
 PLAN = Plan(
     name="nemotui",

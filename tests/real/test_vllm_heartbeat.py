@@ -21,7 +21,7 @@ from nemotui.core.watch import ServerSample, watch_server
 from tests.real.parts import require
 from tests.real.test_vllm_journey import DEPLOY, EAGER, Shell
 
-pytestmark = [pytest.mark.vllm, pytest.mark.anyio, pytest.mark.xdist_group("docker engine")]
+pytestmark = [pytest.mark.vllm, pytest.mark.anyio]
 
 WATCHED_S = 25.0  # more than twice as long as a hung engine is given
 KNOWN_WITHIN_S = 15.0

@@ -15,7 +15,7 @@ import pytest
 
 from tests.real.parts import require
 
-pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("docker engine")]
+pytestmark = pytest.mark.vllm
 
 IMAGE = "vllm/vllm-openai:cpu-test"
 DEPLOY = ("--no-gpu", "--image", IMAGE, "--model-path", "/models/tiny-nemotron-h-chat", "--context", "4096")
