@@ -51,6 +51,7 @@ class Settings:
     restart_policy: Annotated[str, _means("Docker's, of our containers")] = "no"
     log_max_size: Annotated[str, _means("at this size Docker begins another log file")] = "50m"
     log_max_files: Annotated[int, _means("how many log files Docker keeps")] = 3
+    verify_skip: Annotated[str | None, _means("trust checks to leave out, by name, with commas between")] = None
     idle_after_min: Annotated[_Minutes, _means("an idle server gets a word after so long; 0: never")] = 30.0
     slow: Annotated[bool | None, _means("whether the line to the terminal is slow; unset: it is measured")] = None
     keys: Annotated[Mapping[str, str], _means("the table [keys]: other keys, see [keys](keys.md)")] = field(
@@ -81,6 +82,11 @@ class Settings:
     def starts_file(self) -> Path:
         """Where it is kept what starts have taught."""
         return self.state_dir / "starts.json"
+
+    @property
+    def verified_file(self) -> Path:
+        """What the newest trust checks of each server have found."""
+        return self.state_dir / "verified.json"
 
     @property
     def adopted_file(self) -> Path:

@@ -19,6 +19,7 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Sent
 from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
 from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics
+from nemotui.core.sse import SseDecoder
 from nemotui.core.text import escaped, plain, plain_line, plain_values
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
@@ -108,7 +109,7 @@ class VllmServer:
 
     async def models(self) -> Sequence[ServedModel]:
         try:
-            entries = _decode_models(await self._get("/v1/models")).data
+            entries = _decode_models(_text(await self._get("/v1/models"))).data
         except msgspec.MsgspecError as error:
             raise FailedError(
                 "not_openai",
@@ -126,14 +127,14 @@ class VllmServer:
 
     async def version(self) -> str | None:
         try:
-            version = msgspec.json.decode(await self._get("/version"), type=dict[str, Any]).get("version")
+            version = msgspec.json.decode(_text(await self._get("/version")), type=dict[str, Any]).get("version")
         except (FailedError, msgspec.MsgspecError):
             return None
         return plain_line(version) if isinstance(version, str) else None
 
     async def metrics(self) -> ServerMetrics:
         try:
-            text = (await self._get("/metrics", _METRICS_PATIENCE_S)).decode("utf-8", "replace")
+            text = _text(await self._get("/metrics", _METRICS_PATIENCE_S))
         except (FailedError, _NoWholeAnswerError):
             return ServerMetrics()  # another engine, /metrics is off, broken or busy: all unknown
         return parse_metrics(text)
@@ -182,7 +183,7 @@ class VllmServer:
                 data = await _read_capped(reply)
                 if reply.status_code != 200:
                     raise _error_reply(reply.status_code, data)
-                return plain_values(msgspec.json.decode(data, type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+                return plain_values(msgspec.json.decode(_text(data), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
         except httpx.ConnectError as error:
             raise self._nobody(error) from None
         except httpx.HTTPError as error:
@@ -191,6 +192,26 @@ class VllmServer:
         except (msgspec.MsgspecError, RecursionError) as error:
             what = f"{path} does not answer with a JSON object ({plain_line(str(error))})"
             raise FailedError("malformed", what, "Check the port: something else may be listening there.") from None
+
+    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        timeout = httpx.Timeout(_PATIENCE_S, read=None, write=None)
+        decoder = SseDecoder()
+        try:
+            async with self._client.stream("POST", path, json=dict(body), timeout=timeout) as reply:
+                if reply.status_code != 200:
+                    raise _error_reply(reply.status_code, await _read_capped(reply))
+                async for data in reply.aiter_bytes():
+                    for event in decoder.feed(data):
+                        yield _object(event, path)
+                for event in decoder.end():
+                    yield _object(event, path)
+        except httpx.ConnectError as error:
+            raise self._nobody(error) from None
+        except httpx.HTTPError as error:
+            what = f"the connection to {self.base_url} broke in the middle of {path} ({type(error).__name__})"
+            raise FailedError("connection_lost", what, "See `nemotui logs` for what the server says.") from None
+        except OverflowError as error:
+            raise FailedError("malformed", f"the server's reply is not readable: {error}") from None
 
     async def _get(self, path: str, patience_s: float = _PATIENCE_S) -> bytes:
         try:
@@ -245,6 +266,14 @@ def _headers(items: Sequence[tuple[str, str]]) -> Headers:
     return tuple((name, HIDDEN if name.lower() in _SECRET_HEADERS else value) for name, value in shown)
 
 
+def _object(event: str, path: str) -> Mapping[str, Any]:
+    try:
+        return plain_values(msgspec.json.decode(event.encode("utf-8", "replace"), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+    except (msgspec.MsgspecError, RecursionError) as error:
+        what = f"{path} streams an event that is no JSON object ({plain_line(str(error))})"
+        raise FailedError("malformed", what) from None
+
+
 def _is_json(reply: httpx.Response) -> bool:
     return str(reply.headers.get("content-type", "")).lower().startswith("application/json")
 
@@ -258,9 +287,14 @@ async def _read_capped(reply: httpx.Response) -> bytes:
     return bytes(body)
 
 
+def _text(body: bytes) -> str:
+    """A byte that is not UTF-8 costs a letter, not the whole reply."""
+    return body.decode("utf-8", "replace")
+
+
 def _error_reply(status: int, body: bytes) -> FailedError:
     try:
-        message = error_message(msgspec.json.decode(body))
+        message = error_message(msgspec.json.decode(_text(body)))
     except msgspec.MsgspecError:
         message = plain_line(body) or "no text"
     fix = ""

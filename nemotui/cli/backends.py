@@ -49,6 +49,7 @@ async def backends(
     from nemotui.adapters.measured import StartsFile
     from nemotui.adapters.observer import ApartObserver, TaskObserver
     from nemotui.adapters.runs import RunsFolder
+    from nemotui.adapters.verified import VerifiedFile
 
     settings, clock = kept_settings(inv), SystemClock()
     runs, catalog = runs_dir or settings.runs_dir, known(inv, runs_dir)
@@ -91,6 +92,7 @@ async def backends(
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
             pretend=inv.demo is not None,
+            verified=VerifiedFile(settings.verified_file),
             log_files=LogsFolder(settings.logs_dir, clock),
             lab=LabFolder(settings.lab_dir, clock),
             conversations=ConversationsFolder(settings.conversations_dir, clock),

@@ -6,6 +6,7 @@ The machine is asked before Textual is imported, and its GPUs are drawn before a
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ import click
 from nemotui.adapters.clock import SystemClock
 from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
-from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, verb
+from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, skip_checks, verb
 from nemotui.core.errors import UsageError
 from nemotui.keys.keymap import remapped
 
@@ -37,6 +38,7 @@ _HANDS_OVER_S = 0.001
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
         on_ready,
+        skip_checks(),
         plan_flags,
         server_flags,
         click.option("--slow/--no-slow", default=None, help="Draw seldom, for a slow line (default: it is measured)."),
@@ -53,6 +55,7 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     # Read when Textual is imported: nothing on this screen moves for show.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     sys.setswitchinterval(_HANDS_OVER_S)
+    gc.disable()  # what is imported now stays: looking for garbage in it is a seventh of the time to the first picture
     async with AsyncExitStack() as stack:
         box = Box(inv, SystemClock(), stack)
         first = asyncio.create_task(box.probe.sample())
@@ -96,6 +99,7 @@ async def _main_screen(
     from nemotui.cli.connect import key_expression
     from nemotui.cli.plans import plan_request
     from nemotui.core.recommend import plan_without_gpu
+    from nemotui.core.verify import left_out
     from nemotui.ui.options import Options
     from nemotui.ui.screen import MainScreen
 
@@ -111,6 +115,7 @@ async def _main_screen(
         price_per_hour=inv.settings.price_per_hour,
         idle_after_s=inv.settings.idle_after_min * 60,
         slow=inv.settings.slow,
+        verify_skip=left_out(inv.settings.verify_skip),
         key_in_shell=partial(key_expression, inv, b),
     )
     return MainScreen(b, options, machine)

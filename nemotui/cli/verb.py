@@ -161,6 +161,18 @@ on_ready = click.option(
 )
 
 
+def skip_checks(names: str = "`nemotui verify --help` names them.") -> Callable[[F], F]:
+    """--skip: trust checks that are left out, as the setting `verify_skip` has them."""
+    return click.option(
+        "--skip",
+        "verify_skip",
+        multiple=True,
+        callback=lambda _context, _parameter, skipped: ",".join(skipped) or None,
+        metavar="CHECK",
+        help=f"Leave out this trust check; may be given again. {names}",
+    )
+
+
 class Gpus(click.ParamType[tuple[str, ...]]):
     """Indices or UUIDs, separated by commas."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
 from nemotui.cli.backends import serving
-from nemotui.cli.output import Answer, Output, wrapped
-from nemotui.cli.verb import Invocation, server_flags, verb
+from nemotui.cli.output import Answer, wrapped
+from nemotui.cli.verb import Invocation, server_flags, skip_checks, verb
 from nemotui.core.errors import Problem
-from nemotui.core.ports import ModelServer
+from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.verified import Verified
+from nemotui.core.verify import CHECKS, left_out
 from nemotui.core.verify import verify as verifying
 from nemotui.core.verify_checks import TrustCheck
 
@@ -22,25 +24,31 @@ _INDENT = 26
 @verb(
     example="nemotui verify --base-url http://127.0.0.1:8000 --json",
     empty={"ok": False, "checks": []},
-    flags=(server_flags,),
+    flags=(skip_checks(f"One of {', '.join(CHECKS)}."), server_flags),
 )
 async def verify(inv: Invocation, **_: object) -> Answer:
     """Whether a server can be trusted: modes, parsers, tools, known answers, context, usage. It should be idle.
 
     Exit 0 when all is well (warnings included), 1 when a check fails, 3 when no server answers.
     """
-    async with serving(inv) as (_box, server, model):
+    skip = left_out(inv.settings.verify_skip)
+    async with serving(inv) as (b, server, model):
         inv.out.say(f"{model} at {server.base_url}")
-        return verdict(await trusted(inv.out, server, model))
+        return verdict(await trusted(inv, b, server, model, skip))
 
 
-async def trusted(out: Output, server: ModelServer, model: str) -> list[TrustCheck]:
-    """The checks, each said as it comes."""
-    found = []
-    async with aclosing(verifying(server, model)) as checks:
+async def trusted(
+    inv: Invocation, b: Backends, server: ModelServer, model: str, skip: Collection[str]
+) -> list[TrustCheck]:
+    """The checks, each said as it comes; what they found is kept."""
+    found: list[TrustCheck] = []
+    at = b.clock.now()
+    async with aclosing(verifying(server, model, skip)) as checks:
         async for check in checks:
             found.append(check)
-            out.say(check_text(check))
+            inv.out.say(check_text(check))
+    if b.verified is not None:
+        await b.verified.keep(Verified(at=at, base_url=server.base_url, model=model, checks=tuple(found)))
     return found
 
 

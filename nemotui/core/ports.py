@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # whoever needs a port need not import all that passes throug
         ModelCache,
         RunStore,
         StartStore,
+        VerifiedStore,
     )
     from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, Hub, ImageFacts, Tag, Trial
 
@@ -294,6 +295,9 @@ class ModelServer(Protocol):
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """POST and its whole reply, a JSON object; the caller says how long to wait. Raises as `chat` does."""
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        """POST, and the JSON object that each event of its stream holds. Raises as `chat` does."""
+
     async def close(self) -> None: ...
 
 
@@ -388,6 +392,7 @@ class Backends:
     typical: Expectation = TYPICAL
     pretend: bool = False
     log_files: LogFiles | None = None
+    verified: VerifiedStore | None = None
     lab: LabStore | None = None
     conversations: ConversationStore | None = None
     editor: Editor | None = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nemotui.core.merge import Part
     from nemotui.core.report import ReportRun
     from nemotui.core.sweep import SweepPoint
+    from nemotui.core.verified import Verified
 
 RunStatus = Literal["running", "finished", "interrupted", "broken"]
 
@@ -147,6 +148,15 @@ class StartStore(Protocol):
 
     def add(self, start: MeasuredStart) -> None:
         """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
+
+
+class VerifiedStore(Protocol):
+    """What trust checks have found, the newest of each server and model."""
+
+    async def keep(self, verified: Verified) -> None:
+        """Raises `FailedError` where it cannot be written."""
+
+    async def last(self, base_url: str, model: str) -> Verified | None: ...
 
 
 class ModelCache(Protocol):

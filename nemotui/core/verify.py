@@ -6,19 +6,28 @@ They see HTTP only, on a server that is idle, and ask few and short questions bu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 from nemotui.core import verify_checks as judge
 from nemotui.core.chat import Mode, ToolCall
-from nemotui.core.errors import FailedError, NemotuiError
+from nemotui.core.errors import FailedError, NemotuiError, UsageError
 from nemotui.core.ports import ModelServer, ServedModel
 from nemotui.core.text import plain_line
 from nemotui.core.verify_ask import MOST_TOKENS, Asker, Said
 from nemotui.core.verify_checks import TOOL, TOOL_FLAGS, TOOL_SAID, TrustCheck, Verdict
 from nemotui.core.verify_context import long_input, over_long_input
+from nemotui.core.verify_messages import MESSAGES, judge_message, judge_stream
 from nemotui.core.verify_text import KNOWN, LONG_QUESTION
 
+CHECKS: Final = (
+    *("served-name", "streaming", "usage", "repeatable", "thinking-apart", "content", "thinking-off", "thinking-low"),
+    *("thinking-budget", "known-answers", "sound-text", "tool-call", "tool-call-streamed", "tool-result"),
+    *("messages-api", "messages-streamed", "over-long-input", "long-input"),
+)
+_MODES: Final[tuple[Mode, ...]] = ("full", "off", "low")
 _BUDGET: Final = 10  # tokens
 _TOOL_QUESTION: Final = [{"role": "user", "content": "What time is it in UTC? Use the tool."}]
 _WITH_TOOL: Final[Mapping[str, Any]] = {"tools": [TOOL], "tool_choice": "auto"}
@@ -27,88 +36,178 @@ _CALL_ID: Final = "call-0"
 T = TypeVar("T")
 
 
-async def verify(server: ModelServer, model: str) -> AsyncGenerator[TrustCheck, None]:
-    """Each check as it is made. Raises `NothingThereError` where no server answers."""
+def left_out(names: str | None) -> frozenset[str]:
+    """The checks of a list such as `long-input,usage`. Raises `UsageError` for a name that none has."""
+    found = frozenset(name.strip() for name in (names or "").split(",") if name.strip())
+    if unknown := sorted(found - set(CHECKS)):
+        known = ", ".join(CHECKS)
+        raise UsageError("skip", f"no check is called {plain_line(unknown[0])!r}", f"There are: {known}.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A check that is not made yet; `judged` asks what has not been asked for another."""
+
+    name: str
+    sent: str
+    judged: Callable[[], Awaitable[Verdict]]
+
+
+class _Once(Generic[T]):
+    """An answer that several checks look at: asked for by the first, to be had, or raised, as often as it is needed."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._answer: Callable[[], T] | None = None
+
+    async def __call__(self) -> T:
+        if self._answer is None:
+            self._answer = await _asked(self._ask())
+        return self._answer()
+
+
+async def verify(server: ModelServer, model: str, skip: Collection[str] = ()) -> AsyncGenerator[TrustCheck, None]:
+    """Each check as it is made; nothing is sent of those in `skip`.
+
+    Raises `NothingThereError` where no server answers.
+    """
     models = await server.models()
     served = next((m for m in models if m.id == model), None)
     room = served.max_model_len if served else None
     ask = Asker(server, model, most_tokens=min(MOST_TOKENS, room // 2) if room else MOST_TOKENS)
-    first = await _asked(ask.whole(_user(0), "full"))
-    name = await checked(
-        "served-name", f"{model!r} to /v1/models and as a request", lambda: _name(models, model, first)
+    for question in _questions(ask, models, room):
+        if question.name in skip:
+            yield TrustCheck(name=question.name, status="skipped", sent="", found="left out, as was asked")
+            continue
+        check = await checked(question.name, question.sent, question.judged)
+        yield check
+        if question.name == "served-name" and check.status == "fail":
+            return  # nothing else can be asked
+
+
+def _questions(ask: Asker, models: Sequence[ServedModel], room: int | None) -> Iterator[_Question]:
+    """In the order of `CHECKS`."""
+    first = _Once(lambda: ask.whole(_user(0), "full"))
+    yield _Question(
+        "served-name", f"{ask.model!r} to /v1/models and as a request", lambda: _name(models, ask.model, first)
     )
-    yield name
-    if name.status == "fail":
-        return  # nothing else can be asked
-    for group in (_first_answers(ask, first), _modes(ask), _tools(ask), _others(ask, room)):
-        async for check in group:
-            yield check
+    yield from _first_answers(ask, first)
+    yield from _modes(ask)
+    yield from _tools(ask)
+    yield from _others(ask, room)
 
 
-async def _first_answers(ask: Asker, first: Callable[[], Said]) -> AsyncGenerator[TrustCheck, None]:
+def _first_answers(ask: Asker, first: _Once[Said]) -> Iterator[_Question]:
     """One question, whole and streamed and again."""
     sent = f"{KNOWN[0].question!r}, greedy, full thinking"
-    streamed = await _asked(ask.streamed(_user(0), "full"))
-    yield await checked("streaming", f"{sent}: streamed and not", lambda: judge.agree(streamed(), first()))
-    yield await checked("usage", f"{sent}: its counts", lambda: judge.usage(first(), streamed()))
-    again = await _asked(ask.whole(_user(0), "full"))
-    yield await checked("repeatable", f"{sent}: twice", lambda: judge.repeatable(first(), again()))
+    streamed = _Once(lambda: ask.streamed(_user(0), "full"))
+
+    async def agree() -> Verdict:
+        return judge.agree(await streamed(), await first())
+
+    async def usage() -> Verdict:
+        return judge.usage(await first(), await streamed())
+
+    async def repeatable() -> Verdict:
+        return judge.repeatable(await first(), await ask.whole(_user(0), "full"))
+
+    yield _Question("streaming", f"{sent}: streamed and not", agree)
+    yield _Question("usage", f"{sent}: its counts", usage)
+    yield _Question("repeatable", f"{sent}: twice", repeatable)
 
 
-async def _modes(ask: Asker) -> AsyncGenerator[TrustCheck, None]:
+def _modes(ask: Asker) -> Iterator[_Question]:
     """The same questions in each mode, and a budget."""
-    full = await _asked(_questions(ask, "full"))
+    full, off, low = (_Once(partial(_all_known, ask, mode)) for mode in _MODES)
     sent = f"{len(KNOWN)} short questions"
-    yield await checked("thinking-apart", f"{sent}, full thinking", lambda: judge.thinking_apart(full()))
-    off = await _asked(_questions(ask, "off"))
-    yield await checked("content", f"{sent}, full thinking and off", lambda: judge.content([*full(), *off()]))
-    yield await checked("thinking-off", f"{sent} with enable_thinking false", lambda: judge.thinking_off(off()))
-    low = await _asked(_questions(ask, "low"))
-    yield await checked(
-        "thinking-low", f"{sent} with low_effort, and without", lambda: judge.thinking_low(low(), full())
-    )
-    yield await checked("thinking-budget", f"thinking_token_budget {_BUDGET}", lambda: _budget(ask, full()))
-    both = f"{sent} with known answers"
-    yield await checked("known-answers", both, lambda: judge.known_answers([*enumerate(full()), *enumerate(off())]))
-    long = await _asked(ask.streamed([{"role": "user", "content": LONG_QUESTION}], "off", max_tokens=400))
-    yield await checked("sound-text", f"{LONG_QUESTION!r}, thinking off", lambda: judge.sound_text(long()))
+
+    async def apart() -> Verdict:
+        return judge.thinking_apart(await full())
+
+    async def content() -> Verdict:
+        return judge.content([*await full(), *await off()])
+
+    async def none() -> Verdict:
+        return judge.thinking_off(await off())
+
+    async def less() -> Verdict:
+        return judge.thinking_low(await low(), await full())
+
+    async def budget() -> Verdict:
+        return await _budget(ask, await full())
+
+    async def known() -> Verdict:
+        return judge.known_answers([*enumerate(await full()), *enumerate(await off())])
+
+    async def sound() -> Verdict:
+        question = [{"role": "user", "content": LONG_QUESTION}]
+        return judge.sound_text(await ask.streamed(question, "off", max_tokens=400))
+
+    yield _Question("thinking-apart", f"{sent}, full thinking", apart)
+    yield _Question("content", f"{sent}, full thinking and off", content)
+    yield _Question("thinking-off", f"{sent} with enable_thinking false", none)
+    yield _Question("thinking-low", f"{sent} with low_effort, and without", less)
+    yield _Question("thinking-budget", f"thinking_token_budget {_BUDGET}", budget)
+    yield _Question("known-answers", f"{sent} with known answers", known)
+    yield _Question("sound-text", f"{LONG_QUESTION!r}, thinking off", sound)
 
 
-async def _tools(ask: Asker) -> AsyncGenerator[TrustCheck, None]:
+def _tools(ask: Asker) -> Iterator[_Question]:
     """A call, whole and streamed, and what comes of its result."""
     sent = "a question with a tool, tool_choice auto"
-    whole = await _asked(tool_answer(ask))
-    yield await checked("tool-call", f"{sent}, not streamed", lambda: judge.tool_call(whole()))
-    streamed = await _asked(_with_tool(ask.streamed(_TOOL_QUESTION, "full", **_WITH_TOOL)))
-    yield await checked("tool-call-streamed", f"{sent}, streamed", lambda: judge.tool_call(streamed()))
-    yield await checked("tool-result", f"the tool's result, {TOOL_SAID}", lambda: _result(ask, whole, streamed))
+    whole = _Once(lambda: tool_answer(ask))
+    streamed = _Once(lambda: _with_tool(ask.streamed(_TOOL_QUESTION, "full", **_WITH_TOOL)))
+
+    async def in_one() -> Verdict:
+        return judge.tool_call(await whole())
+
+    async def in_pieces() -> Verdict:
+        return judge.tool_call(await streamed())
+
+    yield _Question("tool-call", f"{sent}, not streamed", in_one)
+    yield _Question("tool-call-streamed", f"{sent}, streamed", in_pieces)
+    yield _Question("tool-result", f"the tool's result, {TOOL_SAID}", lambda: _result(ask, whole, streamed))
 
 
-async def _others(ask: Asker, room: int | None) -> AsyncGenerator[TrustCheck, None]:
+def _others(ask: Asker, room: int | None) -> Iterator[_Question]:
     """Anthropic's API, and the two ends of the context; last the one that some servers die of."""
-    yield await checked("messages-api", f"{KNOWN[0].question!r} to /v1/messages", lambda: anthropic_answer(ask))
+    sent = f"{KNOWN[0].question!r} to /v1/messages"
+    yield _Question("messages-api", sent, lambda: anthropic_answer(ask))
+    yield _Question("messages-streamed", f"{sent}, streamed", lambda: anthropic_streamed(ask))
     for name, act, size in (("over-long-input", over_long_input, "110 %"), ("long-input", long_input, "95 %")):
         sent = f"a prompt of {size} of the context ({room or 'n/a'} tokens)"
-        if room is None:
-            said = "the server does not say how long its context is"
-            yield TrustCheck(name=name, status="skipped", sent=sent, found=said)
-        else:
-            yield await checked(name, sent, lambda act=act, room=room: act(ask, room))  # type: ignore[misc]
+        yield _Question(name, sent, partial(_long, act, ask, room))
 
 
-def _name(models: Sequence[ServedModel], model: str, first: Callable[[], Said]) -> Verdict:
+async def _long(act: Callable[[Asker, int], Awaitable[Verdict]], ask: Asker, room: int | None) -> Verdict:
+    if room is None:
+        return Verdict(status="skipped", found="the server does not say how long its context is")
+    return await act(ask, room)
+
+
+async def _name(models: Sequence[ServedModel], model: str, first: _Once[Said]) -> Verdict:
     names = ", ".join(m.id for m in models[:8]) or "none"
     if all(m.id != model for m in models):
         means = "Requests for it get HTTP 404."
         fix = f"Ask for one of: {names}; or start it with `--served-model-name {model}`."
         return Verdict(status="fail", found=f"/v1/models lists {names}", means=means, fix=fix)
-    first()
+    await first()
     return Verdict(status="ok", found=f"it is listed, and answers (of {names})" if len(models) > 1 else "it answers")
+
+
+def _message(ask: Asker) -> dict[str, Any]:
+    return {"max_tokens": ask.most_tokens, "messages": _user(0)}
 
 
 async def anthropic_answer(ask: Asker) -> Verdict:
     """One message to /v1/messages."""
-    return judge.anthropic(await ask.post("/v1/messages", {"max_tokens": ask.most_tokens, "messages": _user(0)}))
+    return judge_message(await ask.post(MESSAGES, _message(ask)))
+
+
+async def anthropic_streamed(ask: Asker) -> Verdict:
+    """The same as a stream, which is how Claude Code asks."""
+    return judge_stream(await ask.events(MESSAGES, {**_message(ask), "stream": True}))
 
 
 async def _budget(ask: Asker, unbounded: Sequence[Said]) -> Verdict:
@@ -123,11 +222,11 @@ async def _budget(ask: Asker, unbounded: Sequence[Said]) -> Verdict:
     return judge.budget(answer, _BUDGET, unbounded)
 
 
-async def _result(ask: Asker, whole: Callable[[], Said], streamed: Callable[[], Said]) -> Verdict:
+async def _result(ask: Asker, whole: _Once[Said], streamed: _Once[Said]) -> Verdict:
     calls: list[ToolCall] = []
     for answer in (whole, streamed):
         try:
-            calls += answer().calls[:1]
+            calls += (await answer()).calls[:1]
         except NemotuiError:
             continue
     if not calls:
@@ -161,7 +260,7 @@ async def _with_tool(answer: Awaitable[Said]) -> Said:
         raise FailedError(problem.kind, problem.message, TOOL_FLAGS) from None
 
 
-async def _questions(ask: Asker, mode: Mode) -> list[Said]:
+async def _all_known(ask: Asker, mode: Mode) -> list[Said]:
     """All the short questions at once."""
     answers = (ask.streamed(_user(number), mode) for number in range(len(KNOWN)))
     said = await asyncio.gather(*answers, return_exceptions=True)

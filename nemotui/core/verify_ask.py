@@ -75,8 +75,7 @@ class Asker:
             async for chunk in chunks:
                 answer = answer.after(chunk)
                 if answer.token_chunks > most:
-                    fix = "Something between here and the model does not pass max_tokens on."
-                    raise FailedError("endless", f"more than {most} pieces came for {body['max_tokens']} tokens", fix)
+                    raise _endless(most, body["max_tokens"])
         return Said(
             reasoning=answer.reasoning,
             content=answer.content or None,
@@ -96,6 +95,22 @@ class Asker:
         """Any other endpoint."""
         async with _patience(PATIENCE_S):
             return await self.server.post(path, {"model": self.model, **body})
+
+    async def events(self, path: str, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The events of any other endpoint's stream. Raises `FailedError` as `streamed` does."""
+        most = 4 * self.most_tokens + 64
+        found: list[Mapping[str, Any]] = []
+        async with _patience(PATIENCE_S), aclosing(self.server.events(path, {"model": self.model, **body})) as events:
+            async for event in events:
+                found.append(event)
+                if len(found) > most:
+                    raise _endless(most, self.most_tokens)
+        return found
+
+
+def _endless(pieces: int, tokens: int) -> FailedError:
+    fix = "Something between here and the model does not pass max_tokens on."
+    return FailedError("endless", f"more than {pieces} pieces came for {tokens} tokens", fix)
 
 
 @asynccontextmanager

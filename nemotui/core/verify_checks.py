@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from nemotui.core.preflight_checks import Status
 from nemotui.core.text import plain_line
@@ -241,31 +241,6 @@ def usage(whole: Said, streamed: Said) -> Verdict:
     said_thought = "" if thought is None else f", {thought} of them thinking"
     found = f"{counts.prompt_tokens} + {counts.completion_tokens}{said_thought} = {whole.total_tokens}"
     return Verdict(status="ok", found=found)
-
-
-def anthropic(reply: Mapping[str, Any]) -> Verdict:
-    """A reply of /v1/messages: a text block, a stop reason, and usage."""
-    blocks = reply.get("content")
-    blocks = [b for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
-    text = " ".join(b["text"] for b in blocks if b.get("type") == "text" and isinstance(b.get("text"), str))
-    counts = reply.get("usage")
-    means = "Claude Code and other clients of Anthropic's API do not work on this server."
-    missing = [
-        what
-        for what, there in (
-            ("a text", text.strip()),
-            ("a stop_reason", isinstance(reply.get("stop_reason"), str)),
-            ("usage", isinstance(counts, dict) and counts.get("input_tokens") and counts.get("output_tokens")),
-        )
-        if not there
-    ]
-    if missing:
-        found = f"a reply without {' and '.join(missing)}"
-        return Verdict(status="fail", found=found, means=means, fix=f"Update vLLM. {REASONING_FLAG}")
-    if mark := marks_in(text):
-        return Verdict(status="fail", found=f"{mark} stands in the text", means=means, fix=REASONING_FLAG)
-    kinds = dict.fromkeys(plain_line(str(block.get("type")), limit=20) for block in blocks[:4])
-    return Verdict(status="ok", found=f"blocks of {' and '.join(kinds)}, {plain_line(reply['stop_reason'], limit=20)}")
 
 
 def _tokens(answers: Sequence[Said]) -> int:

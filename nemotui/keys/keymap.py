@@ -76,6 +76,8 @@ def remapped(keys: Mapping[str, str], where: str) -> Keymap:
 
     Raises `UsageError` for an action or a key that there is not, and for two actions on one key; `where` is the file.
     """
+    if not keys:
+        return Keymap()
     verbs: dict[str, list[Entry]] = {}
     for entry in entries():
         if isinstance(entry.keys, Verb):

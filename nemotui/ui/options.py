@@ -19,6 +19,7 @@ class Options:
     `way_in` is how a laptop reaches this machine.
 
     `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
+    `verify_skip`: trust checks that are left out.
     `key_in_shell` tells what gives a shell the server's key, None: there is none; the key itself is not in it.
     `slow`: the line to the terminal is; None: it is measured.
     `price_per_hour` of the machine in dollars; a server idle for `idle_after_s` gets a word, 0: never.
@@ -33,6 +34,7 @@ class Options:
     price_per_hour: float | None = None
     idle_after_s: float = 0.0
     slow: bool | None = None
+    verify_skip: frozenset[str] = frozenset()
     key_in_shell: Callable[[], str | None] = lambda: None
 
     @property

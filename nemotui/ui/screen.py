@@ -42,6 +42,8 @@ from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
+from nemotui.ui.states.trust import TrustState
+from nemotui.ui.trusting import Trusting
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
 from nemotui.ui.widgets.status import Notice, StatusLine
@@ -60,7 +62,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 
 
-class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
+class MainScreen(Chatting, Trusting, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     CSS_PATH = "nemotui.tcss"
@@ -76,6 +78,7 @@ class MainScreen(Chatting, DeployingScreen, inherit_bindings=False):
             "bench": BenchState(),
             "chat": ChatState(),
         }
+        self.trust = TrustState(skip=options.verify_skip)
         self.paused = False
         self._slow = False
         self._said: tuple[float, str] = (0.0, "")  # when the status line was last set, and to which headline

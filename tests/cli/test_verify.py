@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from nemotui.core.verify import CHECKS
 from tests.adapters.raw_http import HOSTILE, raw_server, reply, sse
 from tests.cli.conftest import Run
 
@@ -36,6 +37,29 @@ def test_an_unknown_fault_is_told_with_those_that_there_are(nemotui: Run) -> Non
     ran = nemotui("simulate", "--fault", "gremlins")
     assert ran.code == 2
     assert "ignored-budget" in ran.err
+
+
+def test_a_check_that_is_left_out_sends_nothing_and_is_said(nemotui: Run) -> None:
+    args = ("verify", "--demo", "--speed", "100", "--json", "--skip", "long-input", "--skip", "over-long-input")
+    ran = nemotui(*args, env={"NEMOTUI_VERIFY_SKIP": "usage"})
+    assert ran.code == 0
+    skipped = {check["name"]: check for check in ran.document["checks"] if check["status"] == "skipped"}
+    assert skipped.keys() == {"long-input", "over-long-input"}  # the flag is before the variable
+    assert all((check["sent"], check["found"]) == ("", "left out, as was asked") for check in skipped.values())
+
+
+@pytest.mark.parametrize("verb", ["verify", "up"])
+def test_a_check_that_is_none_is_said_before_anything_is_done(nemotui: Run, verb: str) -> None:
+    ran = nemotui(verb, "--demo", "--skip", "gremlins")
+    assert ran.code == 2
+    assert "no check is called 'gremlins'" in ran.err
+    assert "messages-streamed" in ran.err
+    assert not ran.out
+
+
+def test_the_help_names_every_check(nemotui: Run) -> None:
+    words = "".join(nemotui("verify", "--help").out.split())  # a name may be broken at its hyphen
+    assert all(name in words for name in CHECKS)
 
 
 def test_no_server(nemotui: Run) -> None:

@@ -156,6 +156,9 @@ class Server:
     async def metrics(self) -> ServerMetrics:
         return ServerMetrics()
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        raise NotImplementedError
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError
 

@@ -47,6 +47,9 @@ class Scripted:
     def __init__(self, *chunks: ChatChunk) -> None:
         self.chunks = chunks
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        raise NotImplementedError
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError
 

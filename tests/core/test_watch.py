@@ -84,6 +84,9 @@ class Server:
             raise NO_SERVER
         return ServerMetrics(running=1)
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        raise NotImplementedError
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError
 

@@ -11,12 +11,14 @@ import gc
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 import psutil
 import pytest
 
+from nemotui.ui.widgets.question import Question
 from tests.ui.conftest import Console, pretend_console
 
 pytestmark = [pytest.mark.perf, pytest.mark.anyio]
@@ -72,11 +74,16 @@ async def measure(c: Console) -> None:
 async def ask(c: Console) -> None:
     """Twice, and begin anew."""
     await c.press("5")
-    for _ in range(2):
-        await c.press("i", *"Why?", "enter")
-        await c.until(lambda: c.main.states["chat"].answering)
-        await c.until(lambda: not c.main.states["chat"].answering)
+    await c.until(lambda: c.pane("chat").query_one(Question).has_focus)
+    for number in (1, 2):
+        await c.press(*"Why?", "enter")
+        await c.until(partial(answered, c, number))
     await c.press("escape", "n")
+
+
+def answered(c: Console, questions: int) -> bool:
+    state = c.main.states["chat"]
+    return len(state.turns) == questions and not state.answering
 
 
 async def look(c: Console) -> None:
@@ -87,21 +94,21 @@ async def look(c: Console) -> None:
 
 async def test_a_day_leaves_nothing_behind(tmp_path: Path) -> None:
     clock = FastClock()
-    first: Held | None = None
+    held: list[tuple[float, int, Held]] = []  # hours, rounds
     async with pretend_console(tmp_path / "runs", "8xh200", clock=clock) as c:
         await c.serve()
         for number in count(1):
             await look(c)
             await measure(c)
             await ask(c)
-            if first is None and clock.monotonic() >= _WARM * DAY_S:
-                first = Held.now()
-                print(f"\nafter {clock.monotonic() / 3600:.1f} h and {number} rounds: {first}")
+            if clock.monotonic() >= (_WARM + len(held) / 6) * DAY_S:
+                held.append((clock.monotonic() / 3600, number, Held.now()))
             if clock.monotonic() >= DAY_S:
                 break
             await asyncio.sleep(max(0.0, number * _ROUND_S - clock.monotonic()) * _TAKES_S / DAY_S)
-        assert first is not None
-        last = Held.now()
-        print(f"after {clock.monotonic() / 3600:.1f} h and {number} rounds: {last}")
-        assert last.resident <= _GROWTH * first.resident
-        assert (last.files, last.threads, last.children) <= (first.files, first.threads, first.children)
+    print()
+    for hours, number, each in held:
+        print(f"after {hours:4.1f} h and {number:3} rounds: {each}")
+    (_, _, first), (_, _, last) = held[0], held[-1]
+    assert last.resident <= _GROWTH * first.resident
+    assert (last.files, last.threads, last.children) <= (first.files, first.threads, first.children)

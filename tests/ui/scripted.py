@@ -143,6 +143,9 @@ class Still(Unasked):
     async def metrics(self) -> ServerMetrics:
         return ServerMetrics(running=8, waiting=0, kv_cache_usage=0.14, generation_tokens=4096)
 
+    def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any], None]:
+        raise NotImplementedError
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError
 

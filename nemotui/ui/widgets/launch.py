@@ -14,6 +14,7 @@ from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
 from nemotui.core.show import duration
 from nemotui.core.stop import Stopping
+from nemotui.core.verify import CHECKS
 from nemotui.ui.states.launch import Launch, PhaseLine
 from nemotui.ui.widgets.starting import cut, going_on
 
@@ -62,7 +63,7 @@ def running_words(container: Container) -> Content:
         ("● ", "$success"),
         (container.name, "bold"),
         f" runs: {', '.join(fact for fact in facts if fact)}  ",
-        ("x stops it, 3 shows its log", "$muted"),
+        ("x stops it, v verifies it, 3 shows its log", "$muted"),
     )
 
 
@@ -83,6 +84,7 @@ def _ready(ready: Ready, width: int) -> list[Content]:
         ),
         Content.assemble(("It said: ", "$muted"), textwrap.shorten(said, max(20, 3 * width), placeholder=" …")),
         Content.assemble(("$ ", "$muted"), ready.curl),
+        Content.assemble(("v", "bold $primary"), f" verifies it: {len(CHECKS)} trust checks"),
         Content(""),
     ]
 
