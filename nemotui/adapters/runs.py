@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from nemotui.adapters import threads
 from nemotui.core.bench import BenchSpec
@@ -17,7 +19,7 @@ from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import Part
 from nemotui.core.report import ReportRun
 from nemotui.core.stores import StoredRun
-from nemotui.core.sweep import GROUP, SweepPoint, sweep_point
+from nemotui.core.sweep import FIRST, GROUP, SweepPoint, Swept, sweep_point
 from nemotui.core.text import plain_line, plain_values
 from nemotui.rundir import RunDirectory
 from nemotui.whole_file import whole_file
@@ -27,13 +29,24 @@ _COUNTS = ("completed", "failed", "num_prompts", "input_len", "output_len", "dur
 _MAPPINGS = ("clock", "errors", "as_vllm", "metadata")
 _ALIKE = ("input_len", "output_len", "mode", "time_scale")
 _REPEATS_AMONG = 500  # runs, newest first: older ones were measured on another day
+_KEPT = 1000  # runs whose summary is kept in memory, some 10 KB each
+
+
+class _Named(msgspec.Struct):
+    label: str | None = None
+    model: str | None = None
 
 
 class RunsFolder:
-    """`core.ports.RunStore` over a folder of run directories; it need not exist."""
+    """`core.ports.RunStore` over a folder of run directories; it need not exist.
+
+    A screen asks for the list every few seconds: what was read of a run is kept while its files have not changed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._named: dict[str, tuple[int, str]] = {}  # by name: when spec.json changed, and its label and model
+        self._kept: dict[str, tuple[tuple[int, int], StoredRun]] = {}  # finished ones: when spec and result changed
 
     async def listed(self, limit: int, containing: str = "") -> tuple[list[StoredRun], int]:
         """The newest `limit` whose name, label or model contains a text, and how many more there are.
@@ -43,14 +56,46 @@ class RunsFolder:
         return await threads.call(self._listed, limit, containing.casefold())
 
     def _listed(self, limit: int, containing: str) -> tuple[list[StoredRun], int]:
-        paths = self._paths()
+        names = self._names()
         if containing:
-            paths = [path for path in paths if containing in f"{path.name} {_known_by(path)}".casefold()]
-        return [stored(path) for path in paths[:limit]], max(len(paths) - limit, 0)
+            names = [name for name in names if containing in name.casefold() or containing in self._known_by(name)]
+        return [self._stored(name) for name in names[:limit]], max(len(names) - limit, 0)
+
+    def _stored(self, name: str) -> StoredRun:
+        path = self._folder / name
+        changed = _changed(path / "spec.json"), _changed(path / "result.json")
+        if (known := self._kept.get(name)) and known[0] == changed:
+            return known[1]
+        run = stored(path)
+        if run.status == "finished":
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[name] = changed, run
+        return run
+
+    def _known_by(self, name: str) -> str:
+        """Its label and model, for a text to be looked for."""
+        file = f"{self._folder}/{name}/spec.json"
+        changed = _changed(file)
+        if (known := self._named.get(name)) and known[0] == changed:
+            return known[1]
+        try:
+            with open(file, "rb") as opened:
+                named = msgspec.json.decode(opened.read(), type=_Named)
+        except (OSError, ValueError, RecursionError):
+            named = _Named()
+        words = f"{named.label or ''} {named.model or ''}".casefold()
+        self._named[name] = changed, words
+        return words
 
     async def folders(self) -> list[tuple[Path, bool]]:
         """Every run's directory, newest first, and whether it goes on; nothing else is read."""
-        return await threads.call(lambda: [(path, RunDirectory(path).status() == "running") for path in self._paths()])
+
+        def read() -> list[tuple[Path, bool]]:
+            paths = [self._folder / name for name in self._names()]
+            return [(path, RunDirectory(path).status() == "running") for path in paths]
+
+        return await threads.call(read)
 
     async def label(self, run: StoredRun, label: str) -> StoredRun:
         """Give it another label; its name stays, since others may have noted it."""
@@ -92,7 +137,7 @@ class RunsFolder:
     def _repeats(self, setup: tuple[object, ...]) -> list[Mapping[str, Any]]:
         return [
             one.result
-            for one in (stored(path) for path in self._paths()[:_REPEATS_AMONG])
+            for one in map(self._stored, self._names()[:_REPEATS_AMONG])
             if one.result is not None and _clean(one.result) and _setup(one) == setup
         ]
 
@@ -101,13 +146,40 @@ class RunsFolder:
         return await threads.call(lambda: list(self._swept(spec)))
 
     def _swept(self, spec: BenchSpec) -> Iterator[SweepPoint]:
-        for run in (stored(path) for path in self._paths()[:_REPEATS_AMONG]):
+        for run in map(self._stored, self._names()[:_REPEATS_AMONG]):
             asked, result = run.spec, run.result
             if asked is None or result is None or asked.metadata.get("group") != GROUP or not _clean(result):
                 continue
             if all(getattr(asked, name) == getattr(spec, name) for name in _ALIKE):
-                known = {**dict.fromkeys(("output_throughput", "mean_tpot_ms", "errors")), **dict.fromkeys(TIMES)}
-                yield sweep_point(asked.max_concurrency or 0, {**known, **result}, gpus_measured(_environment(run)))
+                yield _point(run, result)
+
+    async def sweep_of(self, run: StoredRun) -> list[StoredRun]:
+        """The finished runs of the sweep that a run belongs to, the least load first; none where it belongs to none."""
+        return await threads.call(self._sweep_of, run)
+
+    def _sweep_of(self, run: StoredRun) -> list[StoredRun]:
+        if run.spec is None or run.spec.metadata.get("group") != GROUP:
+            return []
+        first = run.spec.metadata.get(FIRST, run.name)
+        names = self._names()
+        # They were begun after the first of them, one after the other.
+        newer = names[: names.index(first) + 1][-_REPEATS_AMONG:] if first in names else names[:_REPEATS_AMONG]
+        mine = [one for one in map(self._stored, newer) if one.spec and one.result]
+        mine = [one for one in mine if one.name == first or (one.spec and one.spec.metadata.get(FIRST) == first)]
+        return sorted(mine, key=_load)
+
+    async def whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
+        """Their points, and those of earlier sweeps of the same shape."""
+        return await threads.call(self._whole_sweep, runs)
+
+    def _whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
+        mine = {run.path for run in runs}
+        spec = next(run.spec for run in runs if run.spec)
+        return Swept(
+            points=[_point(run, run.result) for run in runs if run.result],
+            earlier=[point for point in self._swept(spec) if point.run not in mine],
+            whole=not spec.open_loop,
+        )
 
     async def report(self, run: StoredRun, result: Mapping[str, Any]) -> ReportRun:
         """What a report says of it; `result` as `LoadRunner.result` tells it."""
@@ -140,17 +212,18 @@ class RunsFolder:
 
     async def running(self) -> list[StoredRun]:
         """Those that go on now, newest first."""
-        return [stored(path) for path in self._paths()[:_NEWEST] if RunDirectory(path).status() == "running"]
+        paths = [self._folder / name for name in self._names()[:_NEWEST]]
+        return [stored(path) for path in paths if RunDirectory(path).status() == "running"]
 
     async def find(self, name: str) -> StoredRun:
         """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
         if "/" in name or name in (".", ".."):
             return _at(name)
-        paths = self._paths()
-        exact = [path for path in paths if path.name == name]
-        match exact or (paths[:1] if name == "latest" else [path for path in paths if path.name.startswith(name)]):
-            case [path]:
-                return stored(path)
+        names = self._names()
+        exact = [one for one in names if one == name]
+        match exact or (names[:1] if name == "latest" else [one for one in names if one.startswith(name)]):
+            case [one]:
+                return stored(self._folder / one)
             case []:
                 raise UsageError(
                     "no_run",
@@ -158,15 +231,15 @@ class RunsFolder:
                     f"The runs are the folders in {plain_line(str(self._folder))}.",
                 )
             case several:
-                names = ", ".join(plain_line(path.name) for path in several[:5])
-                message = f"{len(several)} runs begin with {plain_line(name)!r}: {names}"
+                some = ", ".join(map(plain_line, several[:5]))
+                message = f"{len(several)} runs begin with {plain_line(name)!r}: {some}"
                 raise UsageError("ambiguous_run", message, "Give more of the name.")
 
-    def _paths(self) -> list[Path]:
+    def _names(self) -> list[str]:
+        """Newest first. Not as paths, which take longer to make than a folder to list."""
         try:
             with os.scandir(self._folder) as entries:  # which tells a folder without asking for each
-                names = [entry.name for entry in entries if entry.is_dir()]
-            return [self._folder / name for name in sorted(names, key=_newest, reverse=True)]
+                return sorted((entry.name for entry in entries if entry.is_dir()), key=_newest, reverse=True)
         except FileNotFoundError:
             return []
 
@@ -215,12 +288,11 @@ def _plain(text: str | None) -> str | None:
     return None if text is None else plain_line(text)
 
 
-def _known_by(path: Path) -> str:
+def _changed(file: str | Path) -> int:
     try:
-        spec = RunDirectory(path).spec()
-    except (OSError, ValueError, RecursionError):
-        return ""
-    return f"{spec.label or ''} {spec.model or ''}"
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _environment(run: StoredRun) -> dict[str, Any]:
@@ -228,6 +300,15 @@ def _environment(run: StoredRun) -> dict[str, Any]:
         return RunDirectory(Path(run.path)).environment()
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _load(run: StoredRun) -> float:
+    return (run.spec.request_rate or run.spec.max_concurrency or 0) if run.spec else 0
+
+
+def _point(run: StoredRun, result: Mapping[str, Any]) -> SweepPoint:
+    known = {**dict.fromkeys(("output_throughput", "mean_tpot_ms", "errors")), **dict.fromkeys(TIMES)}
+    return sweep_point(_load(run), {**known, **result}, gpus_measured(_environment(run)))
 
 
 def _clean(result: Mapping[str, Any]) -> bool:

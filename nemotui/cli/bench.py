@@ -40,7 +40,7 @@ from nemotui.core.goodput import MOST_CONCURRENCY, Objective, parse_objectives
 from nemotui.core.ports import Backends, Container, ModelServer, ServedModel
 from nemotui.core.show import number
 from nemotui.core.stores import StoredRun
-from nemotui.core.sweep import parse_loads
+from nemotui.core.sweep import Loads, parse_loads
 from nemotui.core.vllm_bench import measure_with_vllm
 
 _LOG_EVERY_S = 5.0  # a progress line where nobody watches, so that a CI log stays short
@@ -105,7 +105,7 @@ class _Rate(click.ParamType[float]):
         click.option(
             "--endpoint", type=click.Choice(get_args(Endpoint)), default="chat", help="Which API (default chat)."
         ),
-        click.option("--sweep", metavar="1,2,4,…", help="One run for each concurrency; the knee of them."),
+        click.option("--sweep", metavar="1,2,4,…", help="A run for each concurrency, or rate (0.5,1,2/s); their knee."),
         click.option(
             "--goodput",
             metavar="ttft:MS,…",
@@ -147,9 +147,12 @@ async def bench(
     if detach and pretend:
         fix = "Start one with `nemotui simulate` and name it with --base-url."
         raise UsageError("usage", "--detach would leave the run without its pretend server", fix)
-    loads = parse_loads(sweep) if sweep is not None else ()
+    loads = parse_loads(sweep) if sweep is not None else None
     objectives = parse_objectives(goodput) if goodput is not None else ()
     several = bool(loads or objectives)
+    if loads and request_rate != float("inf"):
+        fix = f"Write the rates into the sweep: --sweep {request_rate / 2:g},{request_rate:g}/s"
+        raise UsageError("usage", "--sweep and --request-rate exclude each other", fix)
     if several and (detach or with_vllm):
         fix = "Leave out --detach and --with-vllm."
         raise UsageError("usage", "--sweep and --goodput are several runs in a row, which have to be followed", fix)
@@ -204,7 +207,7 @@ async def _several(
     b: Backends,
     server: ModelServer,
     spec: BenchSpec,
-    loads: Sequence[int],
+    loads: Loads | None,
     objectives: Sequence[Objective],
     most: int | None,
     *,
@@ -216,7 +219,7 @@ async def _several(
     async def measure(one: BenchSpec) -> Mapping[str, Any]:
         return (await follow_run(inv, b, run_bench(b.load, one, environment), ends_with_us=pretend)).document
 
-    if loads:
+    if loads is not None:
         return await run_sweep(inv, b, spec, loads, objectives, measure, gpus_measured(environment))
     whole = spec.request_rate is None
     highest = spec.request_rate or most or MOST_CONCURRENCY

@@ -15,6 +15,7 @@ from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.show import number
 from nemotui.core.stores import RunStore, StoredRun
+from nemotui.core.sweep import at_once
 
 _SHOWN = 50  # of a list that nobody asked to be longer
 _FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "failed", "duration")
@@ -104,7 +105,7 @@ def _table(found: Sequence[StoredRun]) -> str:
                 run.name,
                 run.status,
                 f"{run.spec.input_len}/{run.spec.output_len}×{run.spec.num_prompts}" if run.spec else "n/a",
-                _at_once(run),
+                at_once(run.spec) if run.spec else "n/a",
                 number(result.get("output_throughput")),
                 number(result.get("mean_ttft_ms")),
                 number(result.get("mean_itl_ms"), digits=1),
@@ -115,15 +116,7 @@ def _table(found: Sequence[StoredRun]) -> str:
     return table(rows, right=range(3, 8))
 
 
-def _at_once(run: StoredRun) -> str:
-    if run.spec is None:
-        return "n/a"
-    if run.spec.request_rate is not None:
-        return f"{run.spec.request_rate:g}/s"
-    return "all" if run.spec.max_concurrency is None else str(run.spec.max_concurrency)
-
-
 def _nothing(containing: str) -> str:
     if containing:
-        return f"No stored run has {containing!r} in its name or model."
+        return f"No stored run has {containing!r} in its name, label or model."
     return "No run is stored yet. Measure one: nemotui bench --preset quick"

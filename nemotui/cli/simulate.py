@@ -39,10 +39,21 @@ from nemotui.sim.faults import FAULTS
             metavar="SHARE",
             help="Vary each step's time, by so much of it (standard deviation).",
         ),
+        click.option(
+            "--slower",
+            type=Real(0, 100),
+            metavar="SHARE",
+            help="Let each step take so much longer (0.05: 5 %), for `nemotui compare` to find.",
+        ),
     ),
 )
 async def simulate(
-    inv: Invocation, stall_after: float | None, fault: tuple[str, ...], jitter: float | None, **flags: Any
+    inv: Invocation,
+    stall_after: float | None,
+    fault: tuple[str, ...],
+    jitter: float | None,
+    slower: float | None,
+    **flags: Any,
 ) -> Answer:
     """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
 
@@ -53,12 +64,11 @@ async def simulate(
     inv = replace(inv, demo=inv.demo or DEFAULT_PROFILE)
     async with backends(inv, start_s=0.5) as b:
         spec = container_spec(await chosen(b, plan_request(inv, flags)))
-        if stall_after is not None:
-            spec = replace(spec, args=(*spec.args, "--stall-after", str(stall_after)))
+        for name, value in (("stall-after", stall_after), ("jitter", jitter), ("slower", slower)):
+            if value is not None:
+                spec = replace(spec, args=(*spec.args, f"--{name}", str(value)))
         if fault:
             spec = replace(spec, args=(*spec.args, "--fault", ",".join(fault)))
-        if jitter is not None:
-            spec = replace(spec, args=(*spec.args, "--jitter", str(jitter)))
         answer = await follow_deployment(inv, b, spec)
         if answer.exit_code == 0:
             await serve_on(inv, b, answer)

@@ -7,36 +7,34 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
-from nemotui.cli.output import Answer, columns, table
+from nemotui.cli.output import Answer, columns, table, wrapped
 from nemotui.cli.verb import Invocation
 from nemotui.core.bench import BenchSpec
-from nemotui.core.comparing import row_beside
+from nemotui.core.comparing import point_beside
 from nemotui.core.errors import Problem
-from nemotui.core.goodput import Found, Measure, Objective, Probe, search, sentence
-from nemotui.core.models import PublishedRow
+from nemotui.core.goodput import LEAST_RATE, Found, Measure, Objective, Probe, reasons, search, sentence
 from nemotui.core.pareto import KEY, pareto
 from nemotui.core.ports import Backends
 from nemotui.core.sweep import (
-    HEAD,
+    Loads,
     SweepPoint,
     SweepStep,
     at_load,
     cells,
+    head,
     knee,
-    published_point,
     sweep,
     sweep_sentence,
 )
 
 _CHART_LINES = 16
-LEAST_RATE = 0.05  # requests a second
 
 
 async def run_sweep(
     inv: Invocation,
     b: Backends,
     spec: BenchSpec,
-    loads: Sequence[int],
+    loads: Loads,
     objectives: Sequence[Objective],
     measure: Measure,
     gpus: int | None,
@@ -49,33 +47,39 @@ async def run_sweep(
     async def measured(one: BenchSpec) -> Mapping[str, Any]:
         nonlocal published
         result = await measure(one)
-        row = row_beside(result, b.catalog)
-        published = published_point(row) if row is not None and _same_shape(spec, row) else None
+        published = point_beside(result, b.catalog)
         return result
 
     async with aclosing(sweep(measured, spec, loads, objectives, gpus)) as found:
         async for step in found:
             steps.append(step)
-            inv.out.event("point", {**asdict(step.point), "kept": step.probe.good if step.probe else None})
-            inv.out.say("\n".join(_table(steps)) if len(steps) == len(loads) else _line(step.point))
+            inv.out.event("point", {**_point(step.point), "kept": step.probe.good if step.probe else None})
+            inv.out.say(_table(steps, whole=loads.whole).splitlines()[-1])
     points = [step.point for step in steps]
     best = knee(points)
-    told = sweep_sentence(points)
+    told = sweep_sentence(points, whole=loads.whole)
     document = {
-        "points": [asdict(point) for point in points],
-        "published": asdict(published) if published else None,
-        "knee": asdict(best) if best else None,
+        "unit": unit(loads.whole),
+        "points": [_point(point) for point in points],
+        "published": _point(published) if published else None,
+        "knee": _point(best) if best else None,
         "sentence": told,
     }
-    faults = [f"at {point.load:g} {point.fault}" for point in points if point.fault]
+    faults = [point for point in points if point.fault]
     error = None
     if faults:
-        error = Problem(
-            "unsound_points", f"{len(faults)} of {len(points)} points do not count: {faults[0]}", "See `nemotui runs`."
-        )
+        fix = "What was measured is kept: nemotui runs"
+        error = Problem("unsound_points", f"{len(faults)} of {len(points)} points do not count", fix)
     chart = pareto(points, earlier=earlier, published=published, width=columns(), height=_CHART_LINES)
-    text = "\n".join([*chart, KEY, "", told])
-    return Answer(document, text, exit_code=1 if error else 0, error=error)
+    why = [wrapped(line) for line in reasons([(p.load, p.fault) for p in points], whole=loads.whole)]
+    report = f"As a page: nemotui report {points[0].run.rpartition('/')[2]} --sweep --file sweep.html"
+    parts = [
+        _table(steps, whole=loads.whole),
+        "\n".join([*chart, KEY]),
+        *why,
+        f"{told[0].upper()}{told[1:]}.\n{report}",
+    ]
+    return Answer(document, "\n\n".join(parts), exit_code=1 if error else 0, error=error)
 
 
 async def run_goodput(
@@ -95,7 +99,8 @@ async def run_goodput(
             match event:
                 case Probe():
                     inv.out.event("probe", _probe(event))
-                    inv.out.say(f"{event.load:>8.4g}  {'kept' if event.good else 'broken':<6}  {event.reason}")
+                    word = "kept" if event.good else "unknown" if event.fault else "broken"
+                    inv.out.say(f"{event.load:>8.4g}  {word:<7}  {event.reason}")
                 case Found():
                     return _found(event, objectives, whole)
     raise AssertionError("a search ends with what it found")
@@ -105,22 +110,36 @@ def _found(found: Found, objectives: Sequence[Objective], whole: bool) -> Answer
     told = sentence(found, whole=whole)
     document = {
         "objectives": [asdict(objective) for objective in objectives],
-        "unit": "concurrency" if whole else "requests/s",
+        "unit": unit(whole),
         "best": _probe(found.best) if found.best else None,
         "limit": found.beyond.limit if found.beyond else None,
         "probes": [_probe(probe) for probe in found.probes],
         "sentence": told,
     }
     asked = ", ".join(map(str, objectives))
-    error = None if found.best else Problem("no_goodput", f"with {asked}, this server {told}", "Ask for less.")
-    return Answer(document, f"With {asked}, this server {told}.", exit_code=1 if error else 0, error=error)
+    error = None
+    if found.best is None:
+        fix = "See why above." if found.probes[-1].fault else "Ask for less."
+        error = Problem("no_goodput", f"with {asked}, this server {told}", fix)
+    why = reasons([(probe.load, probe.fault) for probe in found.probes], whole=whole)
+    text = "\n\n".join([*map(wrapped, why), wrapped(f"With {asked}, this server {told}.")])
+    return Answer(document, text, exit_code=1 if error else 0, error=error)
+
+
+def unit(whole: bool) -> str:
+    """What a load is a number of."""
+    return "concurrency" if whole else "requests/s"
+
+
+def _point(point: SweepPoint) -> dict[str, Any]:
+    return {**asdict(point), "fault": str(point.fault) if point.fault else None}
 
 
 def _probe(probe: Probe) -> dict[str, Any]:
     return {
         "load": probe.load,
         "good": probe.good,
-        "reason": probe.reason,
+        "reason": str(probe.fault or probe.reason),
         "limit": probe.limit,
         "run": probe.result["run"],
         "output_throughput": probe.result["output_throughput"],
@@ -128,15 +147,7 @@ def _probe(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _same_shape(spec: BenchSpec, row: PublishedRow) -> bool:
-    return (spec.input_len, spec.output_len) == (row.input_len, row.output_len)
-
-
-def _line(point: SweepPoint) -> str:
-    return "  ".join(cells(point, ""))
-
-
-def _table(steps: Sequence[SweepStep]) -> list[str]:
+def _table(steps: Sequence[SweepStep], *, whole: bool) -> str:
     words = [("kept" if step.probe.good else step.probe.reason) if step.probe else "" for step in steps]
     rows = [cells(step.point, word) for step, word in zip(steps, words, strict=True)]
-    return table([HEAD, *rows], right=range(7)).splitlines()
+    return table([head(whole=whole), *rows], right=range(7))

@@ -10,6 +10,7 @@ from nemotui.core.errors import FailedError, NemotuiError, UsageError
 from nemotui.core.models import Catalog, PublishedRow
 from nemotui.core.ports import Backends
 from nemotui.core.stores import StoredRun
+from nemotui.core.sweep import SweepPoint, published_point
 
 
 async def compare_stored(b: Backends, runs: Sequence[StoredRun | None]) -> list[Comparison]:
@@ -44,6 +45,14 @@ def row_beside(result: Mapping[str, Any], catalog: Catalog) -> PublishedRow | No
     """The published row of the run's hardware and plan, if there is one."""
     published = result.get("published")
     return next((row for row in catalog.published if published and row.name == published["row"]), None)
+
+
+def point_beside(result: Mapping[str, Any], catalog: Catalog) -> SweepPoint | None:
+    """The published row as a point beside a sweep's, if it has the run's lengths."""
+    row = row_beside(result, catalog)
+    if row is None or (row.input_len, row.output_len) != (result.get("input_len"), result.get("output_len")):
+        return None
+    return published_point(row)
 
 
 async def _measured(b: Backends, run: StoredRun) -> Measured:

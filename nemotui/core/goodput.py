@@ -16,6 +16,7 @@ QUANTILE: Final = "p95"  # what must keep the limit, of all requests (of all gap
 PRECISION: Final = 1.1  # the search ends when the first load that fails is at most this much above the best that holds
 MOST_PROBES: Final = 8
 MOST_CONCURRENCY: Final = 256  # a search goes no further by itself: vLLM's usual max_num_seqs
+LEAST_RATE: Final = 0.05  # requests a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,29 @@ def parse_objectives(text: str) -> tuple[Objective, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why no figure of a run may be built on: in the few words that a table has room for, and whole."""
+
+    word: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A load that was tried: whether all was kept, and if not why. `limit` is the quantity that was broken most."""
+    """A load that was tried: whether all was kept, and if not why, in a few words.
+
+    `limit` is the quantity that was broken most; `fault` is there where the run says nothing of any of them.
+    """
 
     load: float
     good: bool
     reason: str
     limit: str | None
     result: Mapping[str, Any]
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +86,20 @@ class Found:
     probes: tuple[Probe, ...]
 
 
-def unsound(result: Mapping[str, Any]) -> str | None:
+def unsound(result: Mapping[str, Any]) -> Fault | None:
     """Why no figure of a run may be built on; None where all may."""
     if result["failed"] or not result["complete"]:
         errors = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items()) or "the run is not complete"
-        return f"requests failed: {errors}"
+        return Fault(word="requests failed", why=errors)
     if not result["clock"]["trusted"]:
-        return f"the clock is not trusted: {'; '.join(result['clock']['notes']) or 'no request was measured'}"
+        return Fault(word="clock not trusted", why="; ".join(result["clock"]["notes"]) or "no request was measured")
     return None
 
 
 def judged(load: float, objectives: Sequence[Objective], result: Mapping[str, Any]) -> Probe:
     """A run at some load against the objectives. Failures and a clock that is not trusted are never good."""
     if fault := unsound(result):
-        return Probe(load=load, good=False, reason=fault, limit=None, result=result)
+        return Probe(load=load, good=False, reason=fault.word, limit=None, result=result, fault=fault)
     shares = {o: result[o.figure] / o.limit_ms for o in objectives if result[o.figure] is not None}
     if len(shares) < len(objectives):
         missing = next(o for o in objectives if o not in shares)
@@ -141,17 +157,32 @@ def sentence(found: Found, *, whole: bool) -> str:
     """The outcome for people: "serves 24 users at 40 tok/s each; the limit is TTFT"."""
     if found.best is None:
         first = found.probes[-1]
-        return f"does not serve even {_load(first.load, whole)}: {first.reason}"
+        if first.fault is not None:
+            return f"cannot be judged: at {load_words(first.load, whole)} {first.reason}"
+        return f"does not serve even {load_words(first.load, whole)}: {first.reason}"
     best = found.best
     per_user = best.result.get("mean_tpot_ms")
     each = f" at {1000 / per_user:,.0f} tok/s each" if per_user else ""
-    text = f"serves {_load(best.load, whole)}{each}"
+    text = f"serves {load_words(best.load, whole)}{each}"
     if found.beyond is None:
         return f"{text}, the most that was asked"
     if found.beyond.limit is None:
-        return f"{text}; at {_load(found.beyond.load, whole)} {found.beyond.reason}"
+        return f"{text}; at {load_words(found.beyond.load, whole)} {found.beyond.reason}"
     return f"{text}; the limit is {found.beyond.limit.upper()}"
 
 
-def _load(load: float, whole: bool) -> str:
+def load_words(load: float, whole: bool) -> str:
+    """`24 users`, `2.5 requests/s`."""
     return f"{load:,.0f} {'user' if load == 1 else 'users'}" if whole else f"{load:.3g} requests/s"
+
+
+def reasons(faults: Sequence[tuple[float, Fault | None]], *, whole: bool) -> list[str]:
+    """What a table's words stand for, each said once, with the loads that it befell."""
+    told = []
+    for word in dict.fromkeys(fault.word for _, fault in faults if fault):
+        befell = [(load, fault) for load, fault in faults if fault and fault.word == word]
+        loads = ", ".join(f"{load:.3g}" for load, _ in befell)
+        at = f" at {loads} requests/s" if not whole else f" with {loads} at once"
+        first = f"; with {befell[0][0]:.3g}" if len(befell) > 1 else ""
+        told.append(f"{word}{at}{first}: {befell[0][1].why}")
+    return told

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import UsageError
-from nemotui.core.goodput import Measure, Objective, Probe, judged, unsound
+from nemotui.core.goodput import Fault, Measure, Objective, Probe, judged, load_words, unsound
 from nemotui.core.models import PublishedRow
 from nemotui.core.show import number
 
 GROUP = "sweep"  # in a run's metadata: what it belongs to
-HEAD = ("at once", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")  # of a table of points
+FIRST = "first"  # in a run's metadata: the name of the first run of its sweep, whose own does not have it
 _WAVES = 4  # of requests a load at least, so that the noise of a point is known
 _STRAIGHT = 0.05  # of the span: a curve that bulges less has no knee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loads:
+    """What is measured, the least first: requests at once where `whole`, else arrivals a second."""
+
+    values: tuple[float, ...]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +42,7 @@ class SweepPoint:
     mean_ttft_ms: float | None
     p99_ttft_ms: float | None
     mean_itl_ms: float | None
-    fault: str | None
+    fault: Fault | None
     run: str
 
 
@@ -54,6 +63,16 @@ def sweep_point(load: float, result: Mapping[str, Any], gpus: int | None) -> Swe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """A whole sweep with what stands on the same axes: the sound points of earlier ones, and the published row."""
+
+    points: Sequence[SweepPoint]
+    earlier: Sequence[SweepPoint] = ()
+    published: SweepPoint | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepStep:
     """One load has been measured; `probe` is what the objectives say of it, None without any."""
 
@@ -62,17 +81,23 @@ class SweepStep:
 
 
 async def sweep(
-    measure: Measure, spec: BenchSpec, loads: Sequence[int], objectives: Sequence[Objective], gpus: int | None
+    measure: Measure, spec: BenchSpec, loads: Loads, objectives: Sequence[Objective], gpus: int | None
 ) -> AsyncGenerator[SweepStep]:
     """One run a load, the least first."""
-    for load in loads:
-        result = await measure(at_load(spec, load, whole=True, group=GROUP))
+    for load in loads.values:
+        result = await measure(at_load(spec, load, whole=loads.whole, group=GROUP))
+        spec = replace(spec, metadata={FIRST: result["run"].rpartition("/")[2], **spec.metadata})
         probe = judged(load, objectives, result) if objectives else None
         yield SweepStep(point=sweep_point(load, result, gpus), probe=probe)
 
 
+def head(*, whole: bool) -> tuple[str, ...]:
+    """Of a table of points."""
+    return ("at once" if whole else "req/s", "tok/s", "per GPU", "per user", "TTFT ms", "p99 TTFT", "ITL ms", "")
+
+
 def cells(point: SweepPoint, word: str) -> tuple[str, ...]:
-    """A point as a row below `HEAD`; `word` stands last, unless the point does not count: then why."""
+    """A point as a row below `head`; `word` stands last, unless the point does not count: then why, in a word."""
     return (
         f"{point.load:g}",
         number(point.output_throughput),
@@ -81,7 +106,7 @@ def cells(point: SweepPoint, word: str) -> tuple[str, ...]:
         number(point.mean_ttft_ms),
         number(point.p99_ttft_ms),
         number(point.mean_itl_ms, digits=1),
-        point.fault or word,
+        point.fault.word if point.fault else word,
     )
 
 
@@ -95,15 +120,25 @@ def at_load(spec: BenchSpec, load: float, *, whole: bool, group: str) -> BenchSp
     return replace(spec, max_concurrency=None, request_rate=load, label=label, metadata=metadata)
 
 
-def parse_loads(text: str) -> tuple[int, ...]:
-    """`1,2,4,8`: concurrencies; raises `UsageError`."""
+def at_once(spec: BenchSpec) -> str:
+    """A run's load in a cell: requests at once, or arrivals a second."""
+    if spec.request_rate is not None:
+        return f"{spec.request_rate:g}/s"
+    return "all" if spec.max_concurrency is None else str(spec.max_concurrency)
+
+
+def parse_loads(text: str) -> Loads:
+    """`1,2,4,8`: concurrencies; `0.5,1,2/s`: rates. Raises `UsageError`."""
+    listed = text.strip().removesuffix("/s")
+    whole = listed == text.strip()
     try:
-        loads = tuple(int(part) for part in text.split(","))
+        values = [int(part) if whole else float(part.strip().removesuffix("/s")) for part in listed.split(",")]
     except ValueError:
-        loads = ()
-    if not loads or min(loads) < 1 or len(set(loads)) < len(loads):
-        raise UsageError("usage", f"--sweep {text!r} is no list of concurrencies", "Write it as 1,2,4,8,16.")
-    return tuple(sorted(loads))
+        values = []
+    if not values or not all(0 < value < math.inf for value in values) or len(set(values)) < len(values):
+        fix = "Write it as 1,2,4,8,16 for requests at once, or as 0.5,1,2/s for requests a second."
+        raise UsageError("usage", f"--sweep {text!r} is no list of loads", fix)
+    return Loads(values=tuple(sorted(values)), whole=whole)
 
 
 def published_point(row: PublishedRow) -> SweepPoint:
@@ -141,12 +176,12 @@ def knee(points: Sequence[SweepPoint]) -> SweepPoint | None:
     return best if bulge > _STRAIGHT else None
 
 
-def sweep_sentence(points: Sequence[SweepPoint]) -> str:
+def sweep_sentence(points: Sequence[SweepPoint], *, whole: bool) -> str:
     """The outcome in a line."""
     best = knee(points)
     if best is None or best.per_user is None or best.output_throughput is None:
         return "no knee: more load still gives more throughput, or too few loads were sound"
     return (
-        f"the knee is at {best.load:g}: {best.output_throughput:,.0f} output tok/s,"
-        f" {best.per_user:,.0f} tok/s for each user, TTFT {best.mean_ttft_ms or 0:,.0f} ms"
+        f"the knee is at {load_words(best.load, whole)}: {best.output_throughput:,.0f} output tok/s,"
+        f" {best.per_user:,.0f} tok/s for each user, TTFT {number(best.mean_ttft_ms, 'ms')}"
     )

@@ -112,6 +112,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
         stall_after_s=given.stall_after,
         faults=faults,
         jitter=given.jitter,
+        slower=given.slower,
     )
     return ServeArguments(
         settings=settings,
@@ -165,6 +166,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     group.add_argument("--stall-after", type=float, default=environment.get(ENVIRONMENT + "STALL_AFTER"))
     group.add_argument("--fault", default=ours("FAULT", ""), help=f"some of {', '.join(FAULTS)}; comma separated")
     group.add_argument("--jitter", type=float, default=float(ours("JITTER", "0")))
+    group.add_argument("--slower", type=float, default=float(ours("SLOWER", "0")))
     group.add_argument("--exit-with-parent", action="store_true", help="end when standard input does")
     return parser
 
@@ -205,5 +207,5 @@ def _visible(profile: Profile, uuids: str) -> list[int]:
 def _changed(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, object]:
     """vLLM's `non-default args`, without the key and without what vLLM does not have."""
     own = {"api_key", "profile", "row", "visible_gpus", "speed", "start_seconds", "fetch_seconds", "exit_with_parent"}
-    own |= {"stall_after", "fault", "jitter"}
+    own |= {"stall_after", "fault", "jitter", "slower"}
     return {k: v for k, v in vars(given).items() if k not in own and v != parser.get_default(k)}

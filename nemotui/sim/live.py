@@ -115,8 +115,8 @@ class LiveEngine:
                 continue
             if step.prompt_tokens:
                 self._start(step, began)
-            by_luck = max(0.2, luck.gauss(1.0, self._settings.jitter))
-            ends = max(ends, began - _HOPELESS_S) + step.duration_s * by_luck / self._settings.speed
+            longer = (1 + self._settings.slower) * max(0.2, luck.gauss(1.0, self._settings.jitter))
+            ends = max(ends, began - _HOPELESS_S) + step.duration_s * longer / self._settings.speed
             await asyncio.sleep(max(0.0, ends - loop.time()))
             self._scheduler.complete(step)
             self._deliver(step, loop.time())

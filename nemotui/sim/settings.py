@@ -14,7 +14,7 @@ class ServerSettings:
 
     `stall_after_s`: so long after it has begun to serve, the engine makes no more tokens, as one that hangs.
     `faults` are names of `sim.faults`; a parser that is missing is off here already.
-    `jitter`: the standard deviation of a step's time, as a share of it.
+    `jitter`: the standard deviation of a step's time, as a share of it. `slower`: by so much a step takes longer.
     `served_model_names`: the first is what replies carry, any of them is accepted.
     """
 
@@ -34,6 +34,7 @@ class ServerSettings:
     stall_after_s: float | None = None
     faults: frozenset[str] = frozenset()
     jitter: float = 0.0
+    slower: float = 0.0
 
     @property
     def kv_cache_tokens(self) -> int:

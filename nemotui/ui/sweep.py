@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import UsageError
 from nemotui.core.goodput import Objective, parse_objectives
-from nemotui.core.sweep import parse_loads
+from nemotui.core.sweep import Loads, at_once, parse_loads
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.sweep import Kind, SweepState
@@ -25,7 +26,7 @@ from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.sweep_words import sweep_lines
 
 LOADS, GOALS = "1,2,4,8,16,32", "ttft:500,itl:40"
-Begin = Callable[[Kind, Sequence[int], Sequence[Objective]], None]
+Begin = Callable[[Kind, Loads, Sequence[Objective]], None]
 
 
 class SweepScreen(Screen[None], inherit_bindings=False):
@@ -41,7 +42,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         with Vertical(id="sweep"):
             with Horizontal(id="sweep-form"):
-                for name, words, text in (("loads", "at once", LOADS), ("goals", "goals ms", GOALS)):
+                for name, words, text in (("loads", "loads", LOADS), ("goals", "goals ms", GOALS)):
                     yield Static(Content.styled(words, "$muted"), classes="label")
                     yield Field(text, id=name, compact=True, max_length=80)
             yield Canvas(id="sweep-progress")
@@ -67,7 +68,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         width, height = scroll.scrollable_content_region.width, scroll.size.height
         said = progress(bench, width) if state.going else []
         if state.going and bench.spec is not None:
-            said = [Content.styled(f"{bench.spec.max_concurrency} at once", "bold"), *said]
+            said = [Content.styled(_now(bench.spec), "bold"), *said]
         self.query_one("#sweep-progress", Canvas).show(said)
         self.query_one("#sweep-lines", Canvas).show(sweep_lines(state, width, height))
 
@@ -79,7 +80,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def action_begin(self, kind: Kind) -> None:
         """If the fields are right."""
         try:
-            loads = parse_loads(self.query_one("#loads", Input).value) if kind == "sweep" else ()
+            loads = parse_loads(self.query_one("#loads", Input).value)
             goals = self.query_one("#goals", Input).value.strip()
             objectives = parse_objectives(goals) if goals or kind == "goodput" else ()
         except UsageError as error:
@@ -109,3 +110,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def action_scroll(self, lines: int) -> None:
         """Through what has no room."""
         self.query_one("#sweep-scroll").scroll_relative(y=lines, animate=False)
+
+
+def _now(spec: BenchSpec) -> str:
+    return f"{at_once(spec)}{'' if spec.open_loop else ' at once'}"

@@ -7,12 +7,12 @@ from contextlib import aclosing
 from typing import Any
 
 from nemotui.core.bench import BenchFailed, BenchFinished, BenchSpec, run_bench
-from nemotui.core.comparing import row_beside
+from nemotui.core.comparing import point_beside
 from nemotui.core.environment import gpus_measured, run_environment
 from nemotui.core.errors import FailedError, NemotuiError
-from nemotui.core.goodput import MOST_CONCURRENCY, Objective, Probe, search
+from nemotui.core.goodput import LEAST_RATE, Objective, Probe, search
 from nemotui.core.ports import Backends
-from nemotui.core.sweep import SweepStep, at_load, published_point, sweep, sweep_point
+from nemotui.core.sweep import Loads, SweepStep, at_load, sweep, sweep_point
 from nemotui.ui.benching import Benching
 from nemotui.ui.options import Options
 from nemotui.ui.panes.bench import BenchPane
@@ -42,7 +42,7 @@ class Sweeping(Benching, inherit_bindings=False):
     def on_bench_pane_sweep(self, message: BenchPane.Sweep) -> None:
         """Concurrencies and goals for the shape of the form, or what is measured already."""
 
-        def begin(kind: Kind, loads: Sequence[int], objectives: Sequence[Objective]) -> None:
+        def begin(kind: Kind, loads: Loads, objectives: Sequence[Objective]) -> None:
             spec = self._spec(message.shape)
             if spec is not None:
                 self._swept(Begun(kind=kind, spec=spec, loads=loads, objectives=objectives))
@@ -62,7 +62,7 @@ class Sweeping(Benching, inherit_bindings=False):
         with self._troubles_told():
             self._open(await self.b.runs.find(run))
 
-    async def _sweep(self, kind: Kind, spec: BenchSpec, loads: Sequence[int], objectives: Sequence[Objective]) -> None:
+    async def _sweep(self, kind: Kind, spec: BenchSpec, loads: Loads, objectives: Sequence[Objective]) -> None:
         try:
             earlier = await self.b.runs.swept(spec)
             self._swept(Begun(kind=kind, spec=spec, loads=loads, objectives=objectives, earlier=earlier))
@@ -81,12 +81,13 @@ class Sweeping(Benching, inherit_bindings=False):
                     async for step in steps:
                         self._swept(step)
             else:
+                most, whole = loads.values[-1], loads.whole
                 probes = search(
-                    lambda load: measure(at_load(spec, load, whole=True, group="goodput")),
+                    lambda load: measure(at_load(spec, load, whole=whole, group="goodput")),
                     objectives,
-                    least=1,
-                    most=MOST_CONCURRENCY,
-                    whole=True,
+                    least=1 if whole else min(LEAST_RATE, most),
+                    most=most,
+                    whole=whole,
                 )
                 async with aclosing(probes) as found:
                     async for event in found:
@@ -110,8 +111,7 @@ class Sweeping(Benching, inherit_bindings=False):
                 if isinstance(event, BenchFailed):
                     raise event.error
                 if isinstance(event, BenchFinished):
-                    row = row_beside(event.result, self.b.catalog)
-                    if row is not None and (row.input_len, row.output_len) == (spec.input_len, spec.output_len):
-                        self._swept(Beside(published_point(row)))
+                    if (published := point_beside(event.result, self.b.catalog)) is not None:
+                        self._swept(Beside(published))
                     return event.result
         raise FailedError("no_result", "the run ended without a result")

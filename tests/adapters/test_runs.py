@@ -116,3 +116,15 @@ async def test_find_by_name_beginning_directory_or_latest(tmp_path: Path) -> Non
 
 async def test_no_folder_no_runs(tmp_path: Path) -> None:
     assert await RunsFolder(tmp_path / "none").listed(9) == ([], 0)
+
+
+async def test_what_is_kept_of_a_run_follows_its_files(tmp_path: Path) -> None:
+    directory = create(tmp_path, label="before")
+    directory.write_result({"completed": 1})
+    folder = RunsFolder(tmp_path)
+    [run], _ = await folder.listed(9, "BEFORE")
+    await folder.label(run, "after")
+    directory.write_result({"completed": 2})
+    [found], _ = await folder.listed(9, "after")
+    assert found.spec is not None
+    assert (found.spec.label, (found.result or {})["completed"]) == ("after", 2)

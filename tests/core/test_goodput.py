@@ -116,9 +116,9 @@ def test_a_server_that_carries_nobody_says_why() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"failed": 1, "errors": {"http_5xx": 1}}, "requests failed: 1 http_5xx"),
-        ({"complete": False}, "requests failed: the run is not complete"),
-        ({"clock": {"trusted": False, "notes": ["late"]}}, "the clock is not trusted: late"),
+        ({"failed": 1, "errors": {"http_5xx": 1}}, "requests failed"),
+        ({"complete": False}, "requests failed"),
+        ({"clock": {"trusted": False, "notes": ["late"]}}, "clock not trusted"),
         ({"p95_itl_ms": None}, "p95_itl_ms is not known"),
     ],
 )
@@ -136,7 +136,12 @@ def test_the_sentence_says_users_speed_and_limit() -> None:
     )
     broken: Probe = judged(25, SLO, result(1, 1, failed=2, errors={"timeout": 2}))
     assert sentence(Found(best=best, beyond=broken, probes=(best, broken)), whole=True).endswith(
-        "; at 25 users requests failed: 2 timeout"
+        "; at 25 users requests failed"
+    )
+    assert str(broken.fault) == "requests failed: 2 timeout"
+    late = judged(1, SLO, result(1, 1, clock={"trusted": False, "notes": ["late"]}))
+    assert sentence(Found(best=None, beyond=late, probes=(late,)), whole=True) == (
+        "cannot be judged: at 1 user clock not trusted"
     )
 
 

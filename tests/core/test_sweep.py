@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
+from nemotui.core.bench import BenchSpec
+from nemotui.core.errors import UsageError
+from nemotui.core.goodput import Fault, reasons
 from nemotui.core.scatter import scatter
-from nemotui.core.sweep import SweepPoint, knee, sweep_point, sweep_sentence
+from nemotui.core.sweep import FIRST, Loads, SweepPoint, cells, knee, parse_loads, sweep, sweep_point, sweep_sentence
 from tests.core.virtual_runs import measured
 
 
-def point(load: float, per_user: float, throughput: float, fault: str | None = None) -> SweepPoint:
+def point(load: float, per_user: float, throughput: float, fault: Fault | None = None) -> SweepPoint:
     return SweepPoint(
         load=load,
         per_user=per_user,
@@ -24,6 +31,7 @@ def point(load: float, per_user: float, throughput: float, fault: str | None = N
 
 
 # Throughput doubles with the load and costs nobody anything until 16; from there on only users pay.
+FAILED = Fault(word="requests failed", why="1 timeout")
 CURVE = [point(1, 100, 100), point(4, 98, 390), point(16, 90, 1440), point(32, 46, 1470), point(64, 23, 1480)]
 
 
@@ -31,11 +39,14 @@ def test_the_knee_is_where_more_load_only_costs() -> None:
     best = knee(CURVE)
     assert best is not None
     assert best.load == 16
-    assert sweep_sentence(CURVE) == "the knee is at 16: 1,440 output tok/s, 90 tok/s for each user, TTFT 100 ms"
+    assert sweep_sentence(CURVE, whole=True) == (
+        "the knee is at 16 users: 1,440 output tok/s, 90 tok/s for each user, TTFT 100 ms"
+    )
+    assert "the knee is at 16 requests/s: " in sweep_sentence(CURVE, whole=False)
 
 
 def test_a_point_that_does_not_count_is_no_knee() -> None:
-    faulty = [p if p.load != 16 else point(16, 90, 1440, "requests failed: 1 timeout") for p in CURVE]
+    faulty = [p if p.load != 16 else point(16, 90, 1440, FAILED) for p in CURVE]
     best = knee(faulty)
     assert best is not None
     assert best.load == 32
@@ -47,7 +58,7 @@ def test_a_point_that_does_not_count_is_no_knee() -> None:
 )
 def test_a_straight_line_has_no_knee(points: list[SweepPoint]) -> None:
     assert knee(points) is None
-    assert "no knee" in sweep_sentence(points)
+    assert "no knee" in sweep_sentence(points, whole=True)
 
 
 def test_a_point_is_made_of_a_result() -> None:
@@ -57,7 +68,55 @@ def test_a_point_is_made_of_a_result() -> None:
     assert made.per_user == pytest.approx(1000 / result["mean_tpot_ms"])
     assert made.per_gpu == result["output_throughput"] / 2
     assert sweep_point(8, result, None).per_gpu is None
-    assert sweep_point(8, {**result, "failed": 1, "errors": {"reset": 1}}, 2).fault == "requests failed: 1 reset"
+    assert sweep_point(8, {**result, "failed": 1, "errors": {"reset": 1}}, 2).fault == Fault(
+        word="requests failed", why="1 reset"
+    )
+
+
+def test_the_table_has_the_word_and_below_it_stands_the_reason_once() -> None:
+    late = Fault(word="clock not trusted", why="read late, " * 30)
+    points = [point(1, 100, 100), point(2, 99, 190, late), point(4, 98, 390, late), point(8, 97, 700, FAILED)]
+    assert [cells(p, "kept")[-1] for p in points] == ["kept", late.word, late.word, FAILED.word]
+    assert reasons([(p.load, p.fault) for p in points], whole=True) == [
+        f"clock not trusted with 2, 4 at once; with 2: {late.why}",
+        "requests failed with 8 at once: 1 timeout",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "loads"),
+    [
+        ("8, 1,2", Loads(values=(1, 2, 8))),
+        ("0.5,1,2/s", Loads(values=(0.5, 1, 2), whole=False)),
+        ("2/s,0.5/s", Loads(values=(0.5, 2), whole=False)),
+    ],
+)
+def test_loads_are_concurrencies_or_rates(text: str, loads: Loads) -> None:
+    assert parse_loads(text) == loads
+
+
+@pytest.mark.parametrize("text", ["", "1,x", "0", "1,1", "0.5,1", "1/s,2", "inf/s", "nan/s", "-1/s"])
+def test_what_is_no_list_of_loads_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no list of loads"):
+        parse_loads(text)
+
+
+async def _asked(loads: Loads) -> list[BenchSpec]:
+    asked = []
+
+    async def measure(spec: BenchSpec) -> Mapping[str, Any]:
+        asked.append(spec)
+        return {**measured("a", len(asked)).result, "run": f"/runs/run-{len(asked)}"}
+
+    spec = BenchSpec(base_url="http://127.0.0.1:8000", max_concurrency=4)
+    assert [step.point.load async for step in sweep(measure, spec, loads, (), 2)] == list(loads.values)
+    return asked
+
+
+def test_a_sweep_of_rates_asks_for_rates_and_its_runs_know_the_first() -> None:
+    asked = asyncio.run(_asked(Loads(values=(0.5, 2), whole=False)))
+    assert [(spec.request_rate, spec.max_concurrency) for spec in asked] == [(0.5, None), (2, None)]
+    assert [spec.metadata.get(FIRST) for spec in asked] == [None, "run-1"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(30, 8), (79, 16), (200, 40)])

@@ -9,7 +9,7 @@ from typing import Literal
 from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import Problem
 from nemotui.core.goodput import Found, Objective, sentence
-from nemotui.core.sweep import SweepPoint, SweepStep, sweep_sentence
+from nemotui.core.sweep import Loads, SweepPoint, SweepStep, sweep_sentence
 
 Kind = Literal["sweep", "goodput"]
 
@@ -20,7 +20,7 @@ class Begun:
 
     kind: Kind
     spec: BenchSpec
-    loads: Sequence[int] = ()
+    loads: Loads
     objectives: Sequence[Objective] = ()
     earlier: Sequence[SweepPoint] = ()
 
@@ -79,7 +79,8 @@ class SweepState:
         """The outcome; empty before there is one."""
         if self.found is not None and self.begun is not None:
             asked = ", ".join(map(str, self.begun.objectives))
-            return f"With {asked}, this server {sentence(self.found, whole=True)}."
+            return f"With {asked}, this server {sentence(self.found, whole=self.begun.loads.whole)}."
         if self.over is None or self.begun is None or self.begun.kind == "goodput":
             return ""
-        return sweep_sentence(self.points)
+        told = sweep_sentence(self.points, whole=self.begun.loads.whole)
+        return f"{told[0].upper()}{told[1:]}."

@@ -13,7 +13,10 @@ from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import BenchForm
 from nemotui.ui.widgets.bar import bar
 
-_KEYS = "p switches the preset, e goes into the fields. The run goes on without this console."
+_KEYS = (
+    "p switches the preset, e goes into the fields, s measures several loads, r has the stored runs."
+    " The run goes on without this console."
+)
 _STAGES = {"starting": "Starting …", "prepare": "Preparing prompts …", "warmup": "Warming up …"}
 
 

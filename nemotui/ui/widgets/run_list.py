@@ -11,6 +11,7 @@ from nemotui.core.compare import HEADLINES, Comparison
 from nemotui.core.report import SHOWN, compared_row
 from nemotui.core.show import number
 from nemotui.core.stores import StoredRun
+from nemotui.core.sweep import at_once
 from nemotui.ui.states.runs import RunsState
 
 _HEAD = ("RUN", "SHAPE", "AT ONCE", "TOK/S", "TTFT ms", "ITL ms", "FAILED", "CLOCK")
@@ -97,22 +98,13 @@ def _cells(run: StoredRun) -> tuple[str, ...]:
     return (
         run.name,
         shape,
-        at_once(run),
+        at_once(spec) if spec else "n/a",
         number(result.get("output_throughput")) if run.status == "finished" else run.status,
         number(result.get("mean_ttft_ms")),
         number(result.get("mean_itl_ms"), digits=1),
         number(result.get("failed")),
         "n/a" if trusted is None else "trusted" if trusted else "NOT TRUSTED",
     )
-
-
-def at_once(run: StoredRun) -> str:
-    """How many requests at once, or a second."""
-    if run.spec is None:
-        return "n/a"
-    if run.spec.request_rate is not None:
-        return f"{run.spec.request_rate:g}/s"
-    return "all" if run.spec.max_concurrency is None else str(run.spec.max_concurrency)
 
 
 def _widths(rows: Sequence[tuple[str, ...]], width: int) -> dict[str, int]:

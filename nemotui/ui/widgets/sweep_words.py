@@ -6,8 +6,9 @@ import textwrap
 
 from textual.content import Content
 
+from nemotui.core.goodput import reasons
 from nemotui.core.pareto import KEY, pareto
-from nemotui.core.sweep import HEAD, SweepStep, cells
+from nemotui.core.sweep import SweepStep, cells, head
 from nemotui.ui.states.sweep import SweepState
 
 _LEAST_CHART, _MOST_CHART = 8, 24  # lines
@@ -20,13 +21,15 @@ def sweep_lines(state: SweepState, width: int, height: int) -> list[Content]:
         return [
             Content.styled(line, "$muted")
             for text in (
-                "s measures one run for each of the concurrencies, the least first, in the shape of the Bench form.",
-                "g searches for the most users whose p95 keep the goals, in at most 8 runs.",
+                "s measures a run for each load, the least first, in the shape of the Bench form: 1,2,4 are requests at"
+                " once, 0.5,1,2/s are requests a second.",
+                "g searches for the highest load, up to the greatest of those, whose p95 keep the goals, in at most 8"
+                " runs.",
             )
             for line in textwrap.wrap(text, max(20, width))
         ]
     said = _outcome(state, width)
-    table = _table(state.steps)
+    table = [*_table(state.steps, whole=state.begun.loads.whole), *_reasons(state, width)]
     room = min(max(height - len(said) - len(table) - 2, _LEAST_CHART), _MOST_CHART)
     earlier = [point for point in state.begun.earlier if point.run not in {p.run for p in state.points}]
     chart = pareto(state.points, earlier=earlier, published=state.published, width=width, height=room)
@@ -51,11 +54,17 @@ def _coloured(line: str) -> Content:
     return Content.assemble(*((sign, _STYLES[sign]) if sign in _STYLES else sign for sign in line))
 
 
-def _table(steps: tuple[SweepStep, ...]) -> list[Content]:
+def _reasons(state: SweepState, width: int) -> list[Content]:
+    whole = state.begun is None or state.begun.loads.whole
+    told = reasons([(point.load, point.fault) for point in state.points], whole=whole)
+    return [Content.styled(line, "$muted") for why in told for line in textwrap.wrap(why, max(20, width))]
+
+
+def _table(steps: tuple[SweepStep, ...], *, whole: bool) -> list[Content]:
     if not steps:
         return []
-    rows = [HEAD, *(_row(step) for step in steps)]
-    wide = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    rows = [head(whole=whole), *(_row(step) for step in steps)]
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for step, row in zip((None, *steps), rows, strict=True):
         aligned = [cell if i == len(row) - 1 else cell.rjust(wide[i]) for i, cell in enumerate(row)]
