@@ -13,11 +13,12 @@ from nemotui.cli.backends import backends
 from nemotui.cli.compare import compare_runs
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, verb
-from nemotui.core.comparing import result_of
+from nemotui.core.comparing import result_of, swept
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import merge
 from nemotui.core.report import ReportRun, as_csv, markdown, vllm_json
 from nemotui.core.report_html import html
+from nemotui.core.sweep import Swept
 from nemotui.core.verdict import verdict
 from nemotui.whole_file import whole_file
 
@@ -50,33 +51,46 @@ _BY_ENDING: dict[str, Format] = {
         click.option(
             "--merge", "merging", is_flag=True, help="The runs are clients of one server at one time: make them one."
         ),
+        click.option("--sweep", "whole", is_flag=True, help="All runs of the sweep that RUN belongs to, as one."),
         click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are stored."),
     ),
 )
 async def report(
-    inv: Invocation, runs: tuple[str, ...], wanted: Format | None, file: Path | None, merging: bool, output: Path | None
+    inv: Invocation,
+    runs: tuple[str, ...],
+    wanted: Format | None,
+    file: Path | None,
+    merging: bool,
+    whole: bool,
+    output: Path | None,
 ) -> Answer:
-    """Write a report of runs; of several, each beside the first, with their noise.
+    """Write a report of runs; of several, each beside the first, with their noise; or of a whole sweep.
 
     The HTML page holds its charts and needs no network.
     """
     kind = wanted or (_BY_ENDING.get(file.suffix.lower()) if file else None) or "markdown"
     if merging and len(runs) < 2:
         raise UsageError("usage", "--merge needs two runs or more", "Name the run of each client.")
-    if kind == "vllm-json" and len(runs) > 1 and not merging:
+    if whole and (merging or len(runs) > 1):
+        raise UsageError("usage", "--sweep takes one RUN, which says the others", "Name one, and leave out --merge.")
+    if kind == "vllm-json" and (len(runs) > 1 or whole) and not merging:
         raise UsageError("usage", "vllm-json holds one run", "Name one RUN, or another --format.")
     async with backends(inv, runs_dir=output) as b:
         stored = [await b.runs.find(name) for name in runs]
-        reported = [await b.runs.report(run, await result_of(b, run)) for run in stored]
+        sweep: Swept | None = None
+        if whole:
+            reported, sweep = await swept(b, stored[0])
+        else:
+            reported = [await b.runs.report(run, await result_of(b, run)) for run in stored]
         if merging:
             parts = [await b.runs.part(run, one.result) for run, one in zip(stored, reported, strict=True)]
             reported.insert(0, _merged(merge(parts)))
         comparisons = await compare_runs(b, runs) if len(runs) > 1 and not merging else []
     match kind:
         case "markdown":
-            text = markdown(reported, comparisons)
+            text = markdown(reported, comparisons, sweep)
         case "html":
-            text = html(reported, comparisons)
+            text = html(reported, comparisons, sweep)
         case "csv":
             text = as_csv(reported)
         case "vllm-json":

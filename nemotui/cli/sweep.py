@@ -25,6 +25,7 @@ from nemotui.core.sweep import (
     knee,
     sweep,
     sweep_sentence,
+    word,
 )
 
 _CHART_LINES = 16
@@ -77,7 +78,7 @@ async def run_sweep(
         _table(steps, whole=loads.whole),
         "\n".join([*chart, KEY]),
         *why,
-        f"{told[0].upper()}{told[1:]}.\n{report}",
+        f"{told}.\n{report}",
     ]
     return Answer(document, "\n\n".join(parts), exit_code=1 if error else 0, error=error)
 
@@ -99,8 +100,8 @@ async def run_goodput(
             match event:
                 case Probe():
                     inv.out.event("probe", _probe(event))
-                    word = "kept" if event.good else "unknown" if event.fault else "broken"
-                    inv.out.say(f"{event.load:>8.4g}  {word:<7}  {event.reason}")
+                    kept = "kept" if event.good else "unknown" if event.fault else "broken"
+                    inv.out.say(f"{event.load:>8.4g}  {kept:<7}  {event.reason}")
                 case Found():
                     return _found(event, objectives, whole)
     raise AssertionError("a search ends with what it found")
@@ -148,6 +149,5 @@ def _probe(probe: Probe) -> dict[str, Any]:
 
 
 def _table(steps: Sequence[SweepStep], *, whole: bool) -> str:
-    words = [("kept" if step.probe.good else step.probe.reason) if step.probe else "" for step in steps]
-    rows = [cells(step.point, word) for step, word in zip(steps, words, strict=True)]
+    rows = [cells(step.point, word(step)) for step in steps]
     return table([head(whole=whole), *rows], right=range(7))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nemotui.core.compare import FIGURES, Comparison, Measured, compare, spread, widest
 from nemotui.core.errors import FailedError, NemotuiError, UsageError
 from nemotui.core.models import Catalog, PublishedRow
 from nemotui.core.ports import Backends
+from nemotui.core.report import ReportRun
 from nemotui.core.stores import StoredRun
-from nemotui.core.sweep import SweepPoint, published_point
+from nemotui.core.sweep import SweepPoint, Swept, published_point
 
 
 async def compare_stored(b: Backends, runs: Sequence[StoredRun | None]) -> list[Comparison]:
@@ -53,6 +55,18 @@ def point_beside(result: Mapping[str, Any], catalog: Catalog) -> SweepPoint | No
     if row is None or (row.input_len, row.output_len) != (result.get("input_len"), result.get("output_len")):
         return None
     return published_point(row)
+
+
+async def swept(b: Backends, run: StoredRun) -> tuple[list[ReportRun], Swept]:
+    """The whole sweep that a run belongs to, for a report. Raises `UsageError` where it belongs to none."""
+    runs = await b.runs.sweep_of(run)
+    if not runs:
+        fix = "Name a run of one: nemotui runs --containing sweep"
+        raise UsageError("no_sweep", f"{run.name} is no run of a sweep that has ended", fix)
+    told = [await b.runs.report(one, await result_of(b, one)) for one in runs]
+    beside = (point_beside(one.result, b.catalog) for one in told)
+    whole = replace(await b.runs.whole_sweep(runs), published=next((point for point in beside if point), None))
+    return told, whole
 
 
 async def _measured(b: Backends, run: StoredRun) -> Measured:

@@ -12,7 +12,10 @@ from nemotui.core.bench import TimelinePoint
 from nemotui.core.bench_table import comparison as beside_rows
 from nemotui.core.bench_table import facts, latencies, totals
 from nemotui.core.compare import FIGURES, Comparison, Figure
+from nemotui.core.goodput import reasons
+from nemotui.core.pareto import KEY, pareto
 from nemotui.core.show import number
+from nemotui.core.sweep import Swept, cells, head, knee, sweep_sentence
 
 SHAPE: Final = (
     "input_len",
@@ -111,9 +114,26 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
 
 
-def markdown(runs: Sequence[ReportRun], comparisons: Sequence[Comparison]) -> str:
+def swept_rows(swept: Swept) -> list[tuple[str, ...]]:
+    """The points of a sweep, the header first."""
+    best = knee(swept.points)
+    rows = [cells(point, "the knee" if point is best else "") for point in swept.points]
+    return [head(whole=swept.whole), *rows]
+
+
+def swept_reasons(swept: Swept) -> list[str]:
+    """Why some of its points do not count."""
+    return reasons([(point.load, point.fault) for point in swept.points], whole=swept.whole)
+
+
+def markdown(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], swept: Swept | None = None) -> str:
     """One document."""
     parts = ["# nemotui benchmark report"]
+    if swept is not None:
+        chart = pareto(swept.points, earlier=swept.earlier, published=swept.published, width=78, height=18)
+        parts += ["## The sweep", f"**{_plain(sweep_sentence(swept.points, whole=swept.whole))}**"]
+        parts += ["\n".join(["```", *chart, KEY, "```"]), _grid(swept_rows(swept))]
+        parts += [f"- {_plain(why)}" for why in swept_reasons(swept)]
     for comparison in comparisons:
         parts += [f"## {_plain(comparison.b)} beside {_plain(comparison.a)}", _plain(comparison.sentence)]
         parts += [f"- {_plain(caveat)}" for caveat in comparison.caveats]

@@ -9,8 +9,9 @@ from nemotui.core.bench import Quantiles, TimelinePoint
 from nemotui.core.bench_table import comparison as beside_rows
 from nemotui.core.bench_table import latencies, totals
 from nemotui.core.compare import Comparison
-from nemotui.core.report import SHOWN, ReportRun, compared, told
+from nemotui.core.report import SHOWN, ReportRun, compared, swept_reasons, swept_rows, told
 from nemotui.core.svg import Series, chart
+from nemotui.core.sweep import SweepPoint, Swept, knee, sweep_sentence
 
 _MOST_POINTS = 600  # of a line: more than the page has pixels says nothing
 
@@ -34,6 +35,7 @@ table.facts td{text-align:left;white-space:normal;overflow-wrap:anywhere}table.f
 color:var(--dim)}
 td.better{color:var(--s2);font-weight:600}td.worse{color:var(--s4);font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
+.charts.one{max-width:38rem}
 figure{margin:0;border:1px solid var(--rule);border-radius:.4rem;padding:.75rem;break-inside:avoid}
 figcaption{font-weight:600;margin-bottom:.25rem}.none{color:var(--dim)}
 svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:13px}
@@ -65,12 +67,18 @@ height:.8rem;background:currentColor;opacity:.75}
 )
 
 
-def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], figures: Sequence[str] = ()) -> str:
-    """The page; `figures` are charts that stand above all runs."""
+def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], swept: Swept | None = None) -> str:
+    """The page; a sweep stands above its runs."""
     title = "nemotui benchmark report"
     body = [f"<h1>{title}</h1>"]
-    if figures:
-        body.append(f'<div class="charts">{"".join(figures)}</div>')
+    if swept is not None:
+        body += [
+            "<h2>The sweep</h2>",
+            f'<p class="verdict">{escape(sweep_sentence(swept.points, whole=swept.whole))}</p>',
+            *(_remark(why) for why in swept_reasons(swept)),
+            f'<div class="charts one">{_pareto(swept)}</div>',
+            _table(swept_rows(swept)),
+        ]
     for comparison in comparisons:
         body += [
             f"<h2>{escape(comparison.b)} beside {escape(comparison.a)}</h2>",
@@ -99,6 +107,31 @@ def html(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], figures: 
         f'<link rel="icon" href="data:,"><title>{title}</title><style>{_STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>\n"
     )
+
+
+def _pareto(swept: Swept) -> str:
+    per_gpu = all(point.per_gpu is not None for point in swept.points)
+    best = knee(swept.points)
+    beside = [swept.published] if swept.published else []
+    kinds: list[tuple[str, Sequence[SweepPoint]]] = [
+        ("a load", [point for point in swept.points if point is not best and not point.fault]),
+        ("does not count", [point for point in swept.points if point.fault]),
+        ("the knee", [best] if best else []),
+        ("an earlier sweep", swept.earlier),
+        ("published", beside),
+    ]
+    series = [
+        Series(
+            name=name,
+            points=[(p.per_user, p.per_gpu if per_gpu else p.output_throughput) for p in points if p.per_user],
+            kind="points",
+            labels=[f"{p.load:.3g}" for p in points if p.per_user] if name != "an earlier sweep" else (),
+        )
+        for name, points in kinds
+        if points
+    ]
+    y = "output tok/s per GPU" if per_gpu else "output tok/s"
+    return chart("Throughput against each user's speed", "tok/s for each user", y, series)
 
 
 def _remark(words: str) -> str:

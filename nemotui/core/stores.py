@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
     from nemotui.core.report import ReportRun
-    from nemotui.core.sweep import SweepPoint
     from nemotui.core.verified import Verified
+    from nemotui.core.sweep import SweepPoint, Swept
 
 RunStatus = Literal["running", "finished", "interrupted", "broken"]
 
@@ -63,6 +63,12 @@ class RunStore(Protocol):
 
     async def swept(self, spec: BenchSpec) -> Sequence[SweepPoint]:
         """The sound points of earlier sweeps of the same lengths and mode."""
+
+    async def sweep_of(self, run: StoredRun) -> Sequence[StoredRun]:
+        """The finished runs of the sweep that a run belongs to, the least load first; none where it is of no sweep."""
+
+    async def whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
+        """The points of such runs, and those of earlier sweeps of the same shape; without the published one."""
 
     async def part(self, run: StoredRun, result: Mapping[str, Any]) -> Part:
         """What a merger takes of it."""

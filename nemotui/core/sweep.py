@@ -16,6 +16,7 @@ from nemotui.core.show import number
 GROUP = "sweep"  # in a run's metadata: what it belongs to
 FIRST = "first"  # in a run's metadata: the name of the first run of its sweep, whose own does not have it
 _WAVES = 4  # of requests a load at least, so that the noise of a point is known
+_FEWEST = 3  # loads of a curve
 _STRAIGHT = 0.05  # of the span: a curve that bulges less has no knee
 
 
@@ -120,6 +121,15 @@ def at_load(spec: BenchSpec, load: float, *, whole: bool, group: str) -> BenchSp
     return replace(spec, max_concurrency=None, request_rate=load, label=label, metadata=metadata)
 
 
+def word(step: SweepStep) -> str:
+    """What the objectives say of a point, in a word or two; empty without any."""
+    if step.probe is None:
+        return ""
+    return (
+        "kept" if step.probe.good else f"breaks {step.probe.limit.upper()}" if step.probe.limit else step.probe.reason
+    )
+
+
 def at_once(spec: BenchSpec) -> str:
     """A run's load in a cell: requests at once, or arrivals a second."""
     if spec.request_rate is not None:
@@ -166,7 +176,7 @@ def knee(points: Sequence[SweepPoint]) -> SweepPoint | None:
         for p in sorted(points, key=lambda p: p.load)
         if p.fault is None and p.per_user is not None and p.output_throughput is not None
     ]
-    if len(known) < 3:
+    if len(known) < _FEWEST:
         return None
     (x0, y0, _), (x1, y1, _) = known[0], known[-1]
     if x0 == x1 or y0 == y1:
@@ -178,10 +188,12 @@ def knee(points: Sequence[SweepPoint]) -> SweepPoint | None:
 
 def sweep_sentence(points: Sequence[SweepPoint], *, whole: bool) -> str:
     """The outcome in a line."""
-    best = knee(points)
+    best, sound = knee(points), sum(point.fault is None for point in points)
+    if best is None and sound < _FEWEST:
+        return f"No knee is known: {sound} of {len(points)} loads count, and it takes {_FEWEST}"
     if best is None or best.per_user is None or best.output_throughput is None:
-        return "no knee: more load still gives more throughput, or too few loads were sound"
+        return "No knee: each more load costs each user as much as it gives"
     return (
-        f"the knee is at {load_words(best.load, whole)}: {best.output_throughput:,.0f} output tok/s,"
+        f"The knee is at {load_words(best.load, whole)}: {best.output_throughput:,.0f} output tok/s,"
         f" {best.per_user:,.0f} tok/s for each user, TTFT {number(best.mean_ttft_ms, 'ms')}"
     )

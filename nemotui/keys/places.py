@@ -209,10 +209,11 @@ PLACES: Mapping[str, Place] = MappingProxyType(
         "sweep": Place(
             "Sweep",
             (
-                _E("sweep-begin", "s", "begin('sweep')", "Sweep", "One run for each concurrency"),
-                _E("sweep-search", "g", "begin('goodput')", "Goodput", "The most users that keep the goals"),
+                _E("sweep-begin", "s", "begin('sweep')", "Sweep", "One run for each load"),
+                _E("sweep-search", "g", "begin('goodput')", "Goodput", "The highest load that keeps the goals"),
                 _E("sweep-edit", EDIT, "edit", "Edit", "Into the fields; Tab goes on, Esc comes back"),
                 _E("sweep-stop", STOP, "stop", "Stop", "End it; what was measured is kept"),
+                _E("sweep-report", "w", "report", "Report", "Write the sweep as an HTML page"),
                 _E("sweep-help", HELP, "app.keys", "Help", "These keys"),
                 _E("sweep-back", BACK, "back", "Back", "To the Bench pane; it goes on"),
                 _E("sweep-next", NEXT_FIELD, "app.focus_next", "Next field", "Next field"),

@@ -35,9 +35,17 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = bindings("sweep")
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    def __init__(self, state: SweepState, bench: BenchState, begin: Begin, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: SweepState,
+        bench: BenchState,
+        begin: Begin,
+        stop: Callable[[], None],
+        report: Callable[[], None],
+    ) -> None:
         super().__init__()
-        self._state, self._bench, self._begin, self._stop = state, bench, begin, stop
+        self._state, self._bench = state, bench
+        self._begin, self._stop, self._report = begin, stop, report
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sweep"):
@@ -75,7 +83,8 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is offered that would do nothing."""
         going = self._state.going
-        return {"begin": not going, "edit": not going, "stop": going}.get(action, True)
+        offered = {"begin": not going, "edit": not going, "stop": going, "report": self._state.reported}
+        return offered.get(action, True)
 
     def action_begin(self, kind: Kind) -> None:
         """If the fields are right."""
@@ -99,6 +108,10 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def action_stop(self) -> None:
         """End the run that goes, and begin no other."""
         self._stop()
+
+    def action_report(self) -> None:
+        """As one HTML page, in the directory of its first run."""
+        self._report()
 
     def action_back(self) -> None:
         """Out of a field, or to the Bench pane."""

@@ -7,11 +7,12 @@ from contextlib import aclosing
 from typing import Any
 
 from nemotui.core.bench import BenchFailed, BenchFinished, BenchSpec, run_bench
-from nemotui.core.comparing import point_beside
+from nemotui.core.comparing import point_beside, swept
 from nemotui.core.environment import gpus_measured, run_environment
 from nemotui.core.errors import FailedError, NemotuiError
 from nemotui.core.goodput import LEAST_RATE, Objective, Probe, search
 from nemotui.core.ports import Backends
+from nemotui.core.report_html import html
 from nemotui.core.sweep import Loads, SweepStep, at_load, sweep, sweep_point
 from nemotui.ui.benching import Benching
 from nemotui.ui.options import Options
@@ -48,7 +49,10 @@ class Sweeping(Benching, inherit_bindings=False):
                 self._swept(Begun(kind=kind, spec=spec, loads=loads, objectives=objectives))
                 self._work("bench", self._sweep(kind, spec, loads, objectives))
 
-        self.app.push_screen(SweepScreen(self.sweep, self.states["bench"], begin, self.end_several))
+        def report() -> None:
+            self._work("report-sweep", self._report_sweep(self.sweep.points[0].run))
+
+        self.app.push_screen(SweepScreen(self.sweep, self.states["bench"], begin, self.end_several, report))
 
     def end_several(self) -> None:
         run: str | None = self.states["bench"].run
@@ -61,6 +65,12 @@ class Sweeping(Benching, inherit_bindings=False):
         await self._stop_bench(run)
         with self._troubles_told():
             self._open(await self.b.runs.find(run))
+
+    async def _report_sweep(self, first: str) -> None:
+        with self._troubles_told():
+            told, whole = await swept(self.b, run := await self.b.runs.find(first))
+            path = await self.b.runs.write_report(run, "sweep.html", html(told, [], whole))
+            self.notify(f"The report is written: {path}", timeout=15)
 
     async def _sweep(self, kind: Kind, spec: BenchSpec, loads: Loads, objectives: Sequence[Objective]) -> None:
         try:

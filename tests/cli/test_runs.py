@@ -131,7 +131,14 @@ def test_a_sweep_measures_each_load_and_draws_them(nemotui: Run, state: Path) ->
     assert last["points"][1]["output_throughput"] > 0
     assert last["points"][1]["per_gpu"] == pytest.approx(last["points"][1]["output_throughput"] / 2)
     assert (ran.code == 0) is (last["error"] is None)
-    assert len(list((state / "demo/runs").iterdir())) == 2
+    first, second = sorted((state / "demo/runs").iterdir())
+    # Any run of it tells the others.
+    told = nemotui("report", "--demo", second.name, "--sweep").out
+    assert told.index("## The sweep") < told.index(first.name) < told.index(second.name)
+
+
+def test_a_run_that_is_of_no_sweep_has_no_report_of_one(nemotui: Run, state: Path) -> None:
+    assert nemotui("report", str(RECORDED), "--sweep").code == 2
 
 
 def test_goodput_is_searched_up_to_the_concurrency_that_is_asked(nemotui: Run, state: Path) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nemotui.core.compare import compare
+from nemotui.core.goodput import Fault
 from nemotui.core.report import ReportRun, as_csv, markdown, vllm_json
 from nemotui.core.report_html import html
 from nemotui.core.svg import Series, chart, log_ticks, ticks
+from nemotui.core.sweep import SweepPoint, Swept
 from nemotui.core.verdict import verdict
 from nemotui.rundir import RunDirectory
+from tests.core.test_sweep import CURVE
 from tests.core.virtual_runs import measured
 
 RECORDED = RunDirectory(Path(__file__).parents[1] / "fixtures/run-2xh100")
@@ -46,6 +50,19 @@ def test_a_comparison_is_in_markdown_and_in_html() -> None:
         assert "after beside before" in text
         assert "worse" in text
         assert "p95" not in text.split("## first")[0].split("<h2>first")[0]  # the few that matter
+
+
+def test_a_sweep_is_in_markdown_and_in_html_with_its_knee_and_what_does_not_count() -> None:
+    late = SweepPoint(**{**asdict(CURVE[1]), "load": 64, "fault": Fault(word="clock not trusted", why="read late")})
+    whole = Swept(points=[*CURVE[:4], late], earlier=CURVE[:1], published=CURVE[2])
+    page = html([run()], [], whole)
+    for text in (markdown([run()], [], whole), page):
+        assert "The knee is at 16 users" in text
+        assert "clock not trusted with 64 at once: read late" in text
+    assert page.count("<svg") == html([run()], []).count("<svg") + 1
+    assert all(
+        f"</i>{name}<" in page for name in ("a load", "the knee", "does not count", "an earlier sweep", "published")
+    )
 
 
 def test_csv_has_a_row_a_run_and_every_figure() -> None:

@@ -40,9 +40,9 @@ def test_the_knee_is_where_more_load_only_costs() -> None:
     assert best is not None
     assert best.load == 16
     assert sweep_sentence(CURVE, whole=True) == (
-        "the knee is at 16 users: 1,440 output tok/s, 90 tok/s for each user, TTFT 100 ms"
+        "The knee is at 16 users: 1,440 output tok/s, 90 tok/s for each user, TTFT 100 ms"
     )
-    assert "the knee is at 16 requests/s: " in sweep_sentence(CURVE, whole=False)
+    assert "The knee is at 16 requests/s: " in sweep_sentence(CURVE, whole=False)
 
 
 def test_a_point_that_does_not_count_is_no_knee() -> None:
@@ -58,7 +58,7 @@ def test_a_point_that_does_not_count_is_no_knee() -> None:
 )
 def test_a_straight_line_has_no_knee(points: list[SweepPoint]) -> None:
     assert knee(points) is None
-    assert "no knee" in sweep_sentence(points, whole=True)
+    assert "No knee" in sweep_sentence(points, whole=True)
 
 
 def test_a_point_is_made_of_a_result() -> None:

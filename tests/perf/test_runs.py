@@ -59,20 +59,25 @@ def nemotui(*arguments: str) -> dict[str, Any]:
 
 
 def measured(runs: Path, slower: float, repetitions: int) -> list[Path]:
-    """So many runs of the default shape, one after the other, at one server."""
+    """So many runs of the default shape, one after the other, at one server; those with a trusted clock count."""
     port = free_port()
     argv = [sys.executable, "-m", "nemotui", "simulate", "--port", str(port), "--jitter", JITTER]
+    trusted: list[Path] = []
+    tried = 0
     with subprocess.Popen([*argv, "--slower", str(slower)], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        while "Ready after" not in server.stdout.readline():
-            assert server.poll() is None
         try:
-            url = f"http://127.0.0.1:{port}"
-            told = [nemotui("bench", "--base-url", url, "--output", str(runs)) for _ in range(repetitions)]
+            assert server.stdout is not None
+            while "Ready after" not in server.stdout.readline():
+                assert server.poll() is None
+            while len(trusted) < repetitions and tried < 2 * repetitions:
+                told = nemotui("bench", "--base-url", f"http://127.0.0.1:{port}", "--output", str(runs))
+                trusted += [Path(told["run"])] if told["clock"]["trusted"] else []
+                tried += 1
         finally:
             server.terminate()
-    print(f"{slower:.0%} slower: trusted {sum(one['clock']['trusted'] for one in told)} of {repetitions}")
-    return [Path(one["run"]) for one in told]
+    print(f"{slower:.0%} slower: {len(trusted)} runs; {tried - len(trusted)} more had a clock that is not trusted")
+    assert len(trusted) == repetitions, "this machine is too busy: free a core, or put `chrt -r 3` before pytest"
+    return trusted
 
 
 def test_runs_of_one_server_with_jitter_are_within_noise_and_a_slower_one_is_found(tmp_path: Path) -> None:

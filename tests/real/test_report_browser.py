@@ -12,7 +12,9 @@ import pytest
 
 from nemotui.core.compare import compare
 from nemotui.core.report_html import html
+from nemotui.core.sweep import Swept
 from tests.core.test_report import HOSTILE, run
+from tests.core.test_sweep import CURVE
 from tests.core.virtual_runs import measured
 from tests.real.parts import require
 
@@ -32,7 +34,7 @@ scripts: d.scripts.length}}) + "END"; }}</script></body>"""
 def page() -> str:
     """A report of two runs beside each other, with names that would like to be markup."""
     comparison = compare(measured("before", 1), measured(HOSTILE, 2, slower=1.2))
-    return html([run("before"), run(HOSTILE)], [comparison])
+    return html([run("before"), run(HOSTILE)], [comparison], Swept(points=CURVE, earlier=CURVE[:2]))
 
 
 def chromium(tmp_path: Path, content: str, *flags: str) -> tuple[str, str, list[str]]:
@@ -71,7 +73,7 @@ def test_it_is_drawn_and_fits_a_phone_and_a_desk(tmp_path: Path, page: str, widt
     assert "FOUND" in dom, console
     found = json.loads(escaping.unescape(dom.split("FOUND")[1].split("END")[0]))
     assert found["wide"] <= width
-    assert found["charts"] == 13
+    assert found["charts"] == 14
     assert found["smallest"] >= 300
     assert found["shapes"] > 30
     assert found["font"] >= 16

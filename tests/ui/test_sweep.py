@@ -44,7 +44,10 @@ async def test_a_sweep_draws_its_points_and_goes_on_behind_the_bench_pane(
         assert "output tok/s per GPU" in c.text
         assert "knee" in c.text
         assert [point.load for point in c.main.sweep.points] == [1, 2, 4]
-        assert len(list((tmp_path / "runs").iterdir())) == 3
+        runs = sorted((tmp_path / "runs").iterdir())
+        assert len(runs) == 3
+        await c.press("w")
+        await c.until(lambda: (runs[0] / "sweep.html").exists())
 
 
 async def test_a_search_says_its_sentence(console: ConsoleFactory) -> None:
@@ -58,9 +61,10 @@ async def test_a_search_says_its_sentence(console: ConsoleFactory) -> None:
 
 async def test_wrong_fields_are_said_and_nothing_begins(console: ConsoleFactory) -> None:
     async with console() as c:
-        await asked(c, "1,x", "ttft:soon")
+        screen = await asked(c, "1,x", "ttft:soon")
         await c.press("s")
         await c.until("is no list of loads")
+        screen.query_one("#loads").value = "1"  # type: ignore[attr-defined]
         await c.press("g")
         await c.until("is not an objective")
         assert c.main.sweep.begun is None

@@ -70,6 +70,11 @@ class SweepState:
         return self.begun is not None and self.over is None
 
     @property
+    def reported(self) -> bool:
+        """There is a sweep to write a report of."""
+        return self.begun is not None and self.begun.kind == "sweep" and not self.going and bool(self.steps)
+
+    @property
     def points(self) -> tuple[SweepPoint, ...]:
         """What was measured."""
         return tuple(step.point for step in self.steps)
@@ -82,5 +87,4 @@ class SweepState:
             return f"With {asked}, this server {sentence(self.found, whole=self.begun.loads.whole)}."
         if self.over is None or self.begun is None or self.begun.kind == "goodput":
             return ""
-        told = sweep_sentence(self.points, whole=self.begun.loads.whole)
-        return f"{told[0].upper()}{told[1:]}."
+        return f"{sweep_sentence(self.points, whole=self.begun.loads.whole)}."

@@ -8,10 +8,11 @@ from textual.content import Content
 
 from nemotui.core.goodput import reasons
 from nemotui.core.pareto import KEY, pareto
-from nemotui.core.sweep import SweepStep, cells, head
+from nemotui.core.sweep import SweepStep, cells, head, word
 from nemotui.ui.states.sweep import SweepState
 
 _LEAST_CHART, _MOST_CHART = 8, 24  # lines
+_WIDE = 96  # columns from which the table says by how much the goals are kept
 _STYLES = {"●": "$primary", "◆": "bold $accent", "○": "$error", "·": "$muted", "P": "bold $secondary"}
 
 
@@ -29,7 +30,7 @@ def sweep_lines(state: SweepState, width: int, height: int) -> list[Content]:
             for line in textwrap.wrap(text, max(20, width))
         ]
     said = _outcome(state, width)
-    table = [*_table(state.steps, whole=state.begun.loads.whole), *_reasons(state, width)]
+    table = [*_table(state.steps, width, whole=state.begun.loads.whole), *_reasons(state, width)]
     room = min(max(height - len(said) - len(table) - 2, _LEAST_CHART), _MOST_CHART)
     earlier = [point for point in state.begun.earlier if point.run not in {p.run for p in state.points}]
     chart = pareto(state.points, earlier=earlier, published=state.published, width=width, height=room)
@@ -60,10 +61,10 @@ def _reasons(state: SweepState, width: int) -> list[Content]:
     return [Content.styled(line, "$muted") for why in told for line in textwrap.wrap(why, max(20, width))]
 
 
-def _table(steps: tuple[SweepStep, ...], *, whole: bool) -> list[Content]:
+def _table(steps: tuple[SweepStep, ...], width: int, *, whole: bool) -> list[Content]:
     if not steps:
         return []
-    rows = [head(whole=whole), *(_row(step) for step in steps)]
+    rows = [head(whole=whole), *(_row(step, width) for step in steps)]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for step, row in zip((None, *steps), rows, strict=True):
@@ -73,7 +74,8 @@ def _table(steps: tuple[SweepStep, ...], *, whole: bool) -> list[Content]:
     return lines
 
 
-def _row(step: SweepStep) -> tuple[str, ...]:
-    point, probe = step.point, step.probe
-    word = "" if probe is None else f"kept: {probe.reason}" if probe.good else probe.reason
-    return cells(point, word)
+def _row(step: SweepStep, width: int) -> tuple[str, ...]:
+    probe = step.probe
+    if probe is None or probe.fault or width < _WIDE:
+        return cells(step.point, word(step))
+    return cells(step.point, f"kept: {probe.reason}" if probe.good else probe.reason)
