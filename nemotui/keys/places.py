@@ -213,7 +213,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
                 _E("sweep-search", "g", "begin('goodput')", "Goodput", "The highest load that keeps the goals"),
                 _E("sweep-edit", EDIT, "edit", "Edit", "Into the fields; Tab goes on, Esc comes back"),
                 _E("sweep-stop", STOP, "stop", "Stop", "End it; what was measured is kept"),
-                _E("sweep-report", "w", "report", "Report", "Write the sweep as an HTML page"),
+                _E("sweep-report", SAVE, "report", "Save report", "Write the sweep as an HTML page"),
                 _E("sweep-help", HELP, "app.keys", "Help", "These keys"),
                 _E("sweep-back", BACK, "back", "Back", "To the Bench pane; it goes on"),
                 _E("sweep-next", NEXT_FIELD, "app.focus_next", "Next field", "Next field"),

@@ -46,7 +46,7 @@ async def test_a_sweep_draws_its_points_and_goes_on_behind_the_bench_pane(
         assert [point.load for point in c.main.sweep.points] == [1, 2, 4]
         runs = sorted((tmp_path / "runs").iterdir())
         assert len(runs) == 3
-        await c.press("w")
+        await c.press("S")
         await c.until(lambda: (runs[0] / "sweep.html").exists())
 
 
