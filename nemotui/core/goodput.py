@@ -92,7 +92,7 @@ def unsound(result: Mapping[str, Any]) -> Fault | None:
         errors = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items()) or "the run is not complete"
         return Fault(word="requests failed", why=errors)
     if not result["clock"]["trusted"]:
-        return Fault(word="clock not trusted", why="; ".join(result["clock"]["notes"]) or "no request was measured")
+        return Fault(word="clock untrusted", why="; ".join(result["clock"]["notes"]) or "no request was measured")
     return None
 
 

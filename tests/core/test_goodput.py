@@ -118,7 +118,7 @@ def test_a_server_that_carries_nobody_says_why() -> None:
     [
         ({"failed": 1, "errors": {"http_5xx": 1}}, "requests failed"),
         ({"complete": False}, "requests failed"),
-        ({"clock": {"trusted": False, "notes": ["late"]}}, "clock not trusted"),
+        ({"clock": {"trusted": False, "notes": ["late"]}}, "clock untrusted"),
         ({"p95_itl_ms": None}, "p95_itl_ms is not known"),
     ],
 )
@@ -141,7 +141,7 @@ def test_the_sentence_says_users_speed_and_limit() -> None:
     assert str(broken.fault) == "requests failed: 2 timeout"
     late = judged(1, SLO, result(1, 1, clock={"trusted": False, "notes": ["late"]}))
     assert sentence(Found(best=None, beyond=late, probes=(late,)), whole=True) == (
-        "cannot be judged: at 1 user clock not trusted"
+        "cannot be judged: at 1 user clock untrusted"
     )
 
 

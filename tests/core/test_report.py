@@ -53,12 +53,12 @@ def test_a_comparison_is_in_markdown_and_in_html() -> None:
 
 
 def test_a_sweep_is_in_markdown_and_in_html_with_its_knee_and_what_does_not_count() -> None:
-    late = SweepPoint(**{**asdict(CURVE[1]), "load": 64, "fault": Fault(word="clock not trusted", why="read late")})
+    late = SweepPoint(**{**asdict(CURVE[1]), "load": 64, "fault": Fault(word="clock untrusted", why="read late")})
     whole = Swept(points=[*CURVE[:4], late], earlier=CURVE[:1], published=CURVE[2])
     page = html([run()], [], whole)
     for text in (markdown([run()], [], whole), page):
         assert "The knee is at 16 users" in text
-        assert "clock not trusted with 64 at once: read late" in text
+        assert "clock untrusted with 64 at once: read late" in text
     assert page.count("<svg") == html([run()], []).count("<svg") + 1
     assert all(
         f"</i>{name}<" in page for name in ("a load", "the knee", "does not count", "an earlier sweep", "published")

@@ -74,11 +74,11 @@ def test_a_point_is_made_of_a_result() -> None:
 
 
 def test_the_table_has_the_word_and_below_it_stands_the_reason_once() -> None:
-    late = Fault(word="clock not trusted", why="read late, " * 30)
+    late = Fault(word="clock untrusted", why="read late, " * 30)
     points = [point(1, 100, 100), point(2, 99, 190, late), point(4, 98, 390, late), point(8, 97, 700, FAILED)]
     assert [cells(p, "kept")[-1] for p in points] == ["kept", late.word, late.word, FAILED.word]
     assert reasons([(p.load, p.fault) for p in points], whole=True) == [
-        f"clock not trusted with 2, 4 at once; with 2: {late.why}",
+        f"clock untrusted with 2, 4 at once; with 2: {late.why}",
         "requests failed with 8 at once: 1 timeout",
     ]
 

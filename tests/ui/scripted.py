@@ -31,6 +31,7 @@ from nemotui.core.ports import (
 )
 from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest
+from nemotui.core.stores import StoredRun
 from nemotui.rundir import RunDirectory
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.machines import load_machine
@@ -188,7 +189,19 @@ class StillRuns(Still):
     async def stop(self, run: str) -> None: ...  # type: ignore[override]
 
 
-def still_app(profile: str = "2xh100", *, serving: bool = True) -> NemotuiApp:
+class StillFolder(RunsFolder):
+    """Runs that lie nowhere, so that no path of this machine is in a picture."""
+
+    def __init__(self, runs: Sequence[StoredRun]) -> None:
+        super().__init__(FIXTURES / "no-runs-here")
+        self._runs = runs
+
+    async def listed(self, limit: int, containing: str = "") -> tuple[list[StoredRun], int]:
+        found = [run for run in self._runs if containing in run.name]
+        return found[:limit], max(len(found) - limit, 0)
+
+
+def still_app(profile: str = "2xh100", *, serving: bool = True, runs: Sequence[StoredRun] = ()) -> NemotuiApp:
     """A console over the world that stands still."""
     app = NemotuiApp(lambda: still_main(profile=profile, serving=serving))
     app.animation_level = "none"
@@ -204,7 +217,7 @@ def still_main(known: GpusState | None = None, *, profile: str = "2xh100", servi
         probe=world,
         runtime=world,
         load=StillRuns(machine, serving=serving),
-        runs=RunsFolder(FIXTURES / "no-runs-here"),
+        runs=StillFolder(runs),
         catalog=load_catalog(),
         cache=world,
         server=lambda url: world,

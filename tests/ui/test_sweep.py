@@ -55,7 +55,7 @@ async def test_a_search_says_its_sentence(console: ConsoleFactory) -> None:
         await asked(c, "1", "ttft:0.001")
         await c.press("g")
         await c.until(lambda: not c.main.sweep.going)
-        assert "this server cannot be judged: at 1 user clock not trusted" in " ".join(c.text.split())
+        assert "this server cannot be judged: at 1 user clock untrusted" in " ".join(c.text.split())
         assert "With TTFT p95 < 0.001 ms" in c.text
 
 

@@ -54,7 +54,10 @@ def chosen_line(run: StoredRun | None) -> str:
         return f"cannot be read: {run.problem}"
     label = run.spec.label if run.spec else None
     model = (run.spec.model if run.spec else None) or "(unknown model)"
-    return " · ".join([run.status, *([label] if label else []), model, run.path])
+    result = run.result or {}
+    doubts = [f"{failed:,} failed"] if (failed := result.get("failed")) else []
+    doubts += ["clock not trusted"] if (result.get("clock") or {}).get("trusted") is False else []
+    return " · ".join([run.status, *doubts, *([label] if label else []), model, run.path])
 
 
 def comparison_lines(comparisons: Sequence[Comparison], width: int) -> list[Content]:

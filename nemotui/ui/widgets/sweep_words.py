@@ -11,7 +11,8 @@ from nemotui.core.pareto import KEY, pareto
 from nemotui.core.sweep import SweepStep, cells, head, word
 from nemotui.ui.states.sweep import SweepState
 
-_LEAST_CHART, _MOST_CHART = 8, 24  # lines
+_LEAST_CHART, _MOST_CHART = 11, 24  # lines
+_FIRST_TO_GO = (5, 6, 2, 4)  # columns of the table: p99 TTFT, ITL, per GPU, TTFT
 _WIDE = 96  # columns from which the table says by how much the goals are kept
 _STYLES = {"●": "$primary", "◆": "bold $accent", "○": "$error", "·": "$muted", "P": "bold $secondary"}
 
@@ -34,7 +35,7 @@ def sweep_lines(state: SweepState, width: int, height: int) -> list[Content]:
     room = min(max(height - len(said) - len(table) - 2, _LEAST_CHART), _MOST_CHART)
     earlier = [point for point in state.begun.earlier if point.run not in {p.run for p in state.points}]
     chart = pareto(state.points, earlier=earlier, published=state.published, width=width, height=room)
-    key = [Content.styled(KEY, "$muted")] if chart else []
+    key = _key(width) if chart else []
     return [*said, *(_coloured(line) for line in chart), *key, *table]
 
 
@@ -66,12 +67,33 @@ def _table(steps: tuple[SweepStep, ...], width: int, *, whole: bool) -> list[Con
         return []
     rows = [head(whole=whole), *(_row(step, width) for step in steps)]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    kept = _fitting(wide, width)
     lines = []
     for step, row in zip((None, *steps), rows, strict=True):
-        aligned = [cell if i == len(row) - 1 else cell.rjust(wide[i]) for i, cell in enumerate(row)]
+        aligned = [row[i] if i == len(row) - 1 else row[i].rjust(wide[i]) for i in kept]
         bad = step is not None and (step.point.fault or (step.probe and not step.probe.good))
         lines.append(Content.styled("  ".join(aligned).rstrip(), "$muted" if step is None else "$error" if bad else ""))
     return lines
+
+
+def _fitting(wide: list[int], width: int) -> list[int]:
+    """The columns that there is room for; what the last one says is the last to go."""
+    kept = list(range(len(wide)))
+    for column in _FIRST_TO_GO:
+        if sum(wide[i] + 2 for i in kept) - 2 <= width:
+            break
+        kept.remove(column)
+    return kept
+
+
+def _key(width: int) -> list[Content]:
+    lines: list[str] = []
+    for entry in KEY.split("   "):
+        if lines and len(lines[-1]) + 3 + len(entry) <= width:
+            lines[-1] += f"   {entry}"
+        else:
+            lines.append(entry)
+    return [Content.styled(line, "$muted") for line in lines]
 
 
 def _row(step: SweepStep, width: int) -> tuple[str, ...]:
