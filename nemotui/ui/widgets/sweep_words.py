@@ -53,7 +53,11 @@ def _outcome(state: SweepState, width: int) -> list[Content]:
 
 
 def _coloured(line: str) -> Content:
-    return Content.assemble(*((sign, _STYLES[sign]) if sign in _STYLES else sign for sign in line))
+    axis = line.find("│") if "│" in line else line.find("┤")
+    if axis < 0:  # a label
+        return Content(line)
+    body = ((sign, _STYLES[sign]) if sign in _STYLES else sign for sign in line[axis + 1 :])
+    return Content.assemble(line[: axis + 1], *body)
 
 
 def _reasons(state: SweepState, width: int) -> list[Content]:
