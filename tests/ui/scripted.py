@@ -203,12 +203,14 @@ class StillFolder(RunsFolder):
 
 def still_app(profile: str = "2xh100", *, serving: bool = True, runs: Sequence[StoredRun] = ()) -> NemotuiApp:
     """A console over the world that stands still."""
-    app = NemotuiApp(lambda: still_main(profile=profile, serving=serving))
+    app = NemotuiApp(lambda: still_main(profile=profile, serving=serving, runs=runs))
     app.animation_level = "none"
     return app
 
 
-def still_main(known: GpusState | None = None, *, profile: str = "2xh100", serving: bool = True) -> MainScreen:
+def still_main(
+    known: GpusState | None = None, *, profile: str = "2xh100", serving: bool = True, runs: Sequence[StoredRun] = ()
+) -> MainScreen:
     """Its main screen, and what of the machine it knows already."""
     machine = load_machine(profile)
     world, tidy = Still(machine, serving=serving), Tidy()
