@@ -100,10 +100,11 @@ def _table(found: Sequence[StoredRun]) -> str:
     rows: list[tuple[str, ...]] = [("run", "status", "shape", "at once", "tok/s", "TTFT ms", "ITL ms", "failed")]
     for run in found:
         result = run.result or {}
+        doubtful = (result.get("clock") or {}).get("trusted") is False
         rows.append(
             (
                 run.name,
-                run.status,
+                "untrusted" if doubtful else run.status,
                 f"{run.spec.input_len}/{run.spec.output_len}×{run.spec.num_prompts}" if run.spec else "n/a",
                 at_once(run.spec) if run.spec else "n/a",
                 number(result.get("output_throughput")),

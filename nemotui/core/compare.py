@@ -3,7 +3,8 @@
 A run's noise is the delete-a-group jackknife over its requests in the order in which they finished: whatever moves in
 one part of a run and not in another counts. Requests that run at once share the engine's steps and so its luck, hence
 a group is never smaller than what runs at once. Where the same setup was measured several times, the spread of those
-runs counts too, since it holds what a single run cannot see.
+runs counts too, since it holds what a single run cannot see: of those before the earlier run of a pair and of those
+after the later one, so that what is looked for does not count as noise.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _ALPHA = 0.005
 # Runs of one server on one machine differ by this much for no reason that either of them can see (its clocks, its
 # temperature, where its memory lies). Repeated runs say more, see `spread`.
 UNSEEN: Final = 0.02
+NEAREST: Final = 8  # repetitions on one side of a run: what was long ago was another day's machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,21 @@ def spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Noise]:
         if len(values) >= 3:
             found[name] = Noise(error=stdev(values) / (sum(values) / len(values)), freedom=len(values) - 1)
     return found
+
+
+def same_side(repeats: Sequence[Mapping[str, Any]], run: str, other: str) -> Sequence[Mapping[str, Any]]:
+    """Of a run's repetitions, newest first, the nearest that lie on its side of the other run, itself included.
+
+    What changed between the two runs would pass for noise if those after the change stood beside those before it.
+    `run` and `other` are directories; an `other` that is no repetition parts nothing.
+    """
+    paths = [one["run"] for one in repeats]
+    if run not in paths:
+        return ()
+    at = paths.index(run)
+    if other not in paths:
+        return repeats[max(0, at - NEAREST + 1) : at + NEAREST]
+    return repeats[at : at + NEAREST] if paths.index(other) < at else repeats[max(0, at - NEAREST + 1) : at + 1]
 
 
 def widest(*kinds: Mapping[str, Noise]) -> dict[str, Noise]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nemotui.core.compare import FIGURES, Comparison, Measured, compare, spread, widest
+from nemotui.core.compare import FIGURES, Comparison, Measured, compare, same_side, spread, widest
 from nemotui.core.errors import FailedError, NemotuiError, UsageError
 from nemotui.core.models import Catalog, PublishedRow
 from nemotui.core.ports import Backends
@@ -27,7 +27,7 @@ async def compare_stored(b: Backends, runs: Sequence[StoredRun | None]) -> list[
             ours, row = await _beside_published(b, run)
             found.append(compare(row, ours) if baseline is None else compare(ours, row))
         else:
-            found.append(compare(await _measured(b, baseline), await _measured(b, other)))
+            found.append(compare(*await _pair(b, baseline, other)))
     return found
 
 
@@ -69,15 +69,31 @@ async def swept(b: Backends, run: StoredRun) -> tuple[list[ReportRun], Swept]:
     return told, whole
 
 
+async def _pair(b: Backends, baseline: StoredRun, other: StoredRun) -> tuple[Measured, Measured]:
+    repeats = await b.runs.repeats(baseline)
+    spreads = [spread(same_side(repeats, baseline.path, other.path))]
+    if any(one["run"] == other.path for one in repeats):
+        # One setup: what either side tells of its spread holds for both.
+        spreads = [widest(*spreads, spread(same_side(repeats, other.path, baseline.path)))] * 2
+    else:
+        spreads.append(spread(same_side(await b.runs.repeats(other), other.path, baseline.path)))
+    first, second = [
+        replace(run, noise=widest(run.noise, known))
+        for run, known in zip([await _measured(b, baseline), await _measured(b, other)], spreads, strict=True)
+    ]
+    return first, second
+
+
 async def _measured(b: Backends, run: StoredRun) -> Measured:
-    result = await result_of(b, run)
-    known = widest(await b.runs.noise(run), spread(await b.runs.repeats(run)))
-    return Measured(name=run.name, result=result, noise=known)
+    """With the noise of its own requests."""
+    return Measured(name=run.name, result=await result_of(b, run), noise=await b.runs.noise(run))
 
 
 async def _beside_published(b: Backends, run: StoredRun) -> tuple[Measured, Measured]:
     """The run as vLLM's own tool counts, since the rows were made with it, and the row."""
     ours = await _measured(b, run)
+    known = spread(same_side(await b.runs.repeats(run), run.path, ""))
+    ours = replace(ours, noise=widest(ours.noise, known))
     row = row_beside(ours.result, b.catalog)
     if row is None:
         raise FailedError(

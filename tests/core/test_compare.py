@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nemotui.core.compare import HEADLINES, Measured, Noise, compare, noise, spread, widest
+from nemotui.core.compare import HEADLINES, NEAREST, Measured, Noise, compare, noise, same_side, spread, widest
 from tests.core.virtual_runs import measured, virtual_run
 
 
@@ -92,3 +92,17 @@ def test_an_open_loops_throughput_is_the_arrivals_and_has_no_noise_of_its_own() 
 def test_the_wider_of_two_noises_counts() -> None:
     narrow, wide = Noise(error=0.01, freedom=15), Noise(error=0.05, freedom=2)
     assert widest({"x": narrow}, {"x": wide, "y": narrow}) == {"x": wide, "y": narrow}
+
+
+def side(names: str, run: str, other: str) -> str:
+    return "".join(str(one["run"]) for one in same_side([{"run": name} for name in names], run, other))
+
+
+def test_what_lies_beyond_the_other_run_does_not_count_as_noise() -> None:
+    newest_first = "fedcba"
+    assert side(newest_first, "c", "d") == "cba"
+    assert side(newest_first, "d", "c") == "fed"
+    assert side(newest_first, "a", "f") == "a"
+    assert side(newest_first, "c", "elsewhere") == newest_first
+    assert side(newest_first, "not clean", "c") == ""
+    assert len(side("x" * 20 + "ab" + "y" * 20, "b", "a")) == NEAREST
