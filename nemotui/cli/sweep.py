@@ -73,7 +73,7 @@ async def run_sweep(
         error = Problem("unsound_points", f"{len(faults)} of {len(points)} points do not count", fix)
     chart = pareto(points, earlier=earlier, published=published, width=columns(), height=_CHART_LINES)
     why = [wrapped(line) for line in reasons([(p.load, p.fault) for p in points], whole=loads.whole)]
-    report = f"As a page: nemotui report {points[0].run.rpartition('/')[2]} --sweep --file sweep.html"
+    report = f"As a page: nemotui report {points[0].run} --sweep --file sweep.html"
     parts = [
         _table(steps, whole=loads.whole),
         "\n".join([*chart, KEY]),

@@ -133,7 +133,7 @@ def test_a_sweep_measures_each_load_and_draws_them(nemotui: Run, state: Path) ->
     assert (ran.code == 0) is (last["error"] is None)
     first, second = sorted((state / "demo/runs").iterdir())
     # Any run of it tells the others.
-    told = nemotui("report", "--demo", second.name, "--sweep").out
+    told = nemotui("report", second.name, "--sweep", "--demo").out
     assert told.index("## The sweep") < told.index(first.name) < told.index(second.name)
 
 
