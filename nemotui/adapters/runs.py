@@ -173,11 +173,11 @@ class RunsFolder:
         return await threads.call(self._whole_sweep, runs)
 
     def _whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
-        mine = {run.path for run in runs}
+        first = min(run.path for run in runs)  # the names begin with the time
         spec = next(run.spec for run in runs if run.spec)
         return Swept(
             points=[_point(run, run.result) for run in runs if run.result],
-            earlier=[point for point in self._swept(spec) if point.run not in mine],
+            earlier=[point for point in self._swept(spec) if point.run < first],
             whole=not spec.open_loop,
         )
 

@@ -74,8 +74,7 @@ def _shown(rules: list[Any]) -> tuple[str, ...]:
 
 
 def _text(comparison: Comparison, names: tuple[str, ...]) -> str:
-    (name, _, _, *rest), *rows = compared_rows(comparison, names)  # names of runs are longer than any figure
-    rows = [(name, "baseline", "run", *rest), *rows]
+    rows = compared_rows(comparison, names)
     lines = [f"{comparison.b}\n  beside {comparison.a}", table(rows, right=range(1, 5)), comparison.sentence]
     return "\n".join([*lines, *(f"Note: {caveat}" for caveat in comparison.caveats[1:])])
 

@@ -70,7 +70,7 @@ def _pair(*values: Any) -> str | None:
 
 def compared(comparison: Comparison, names: Iterable[str] = FIGURES) -> list[tuple[str, ...]]:
     """Rows of a comparison, the header first."""
-    rows: list[tuple[str, ...]] = [("figure", comparison.a, comparison.b, "change", "noise", "verdict")]
+    rows: list[tuple[str, ...]] = [("figure", "baseline", "run", "change", "noise", "verdict")]
     wanted = set(names)
     return rows + [compared_row(figure) for figure in comparison.figures if figure.name in wanted]
 

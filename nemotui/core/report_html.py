@@ -127,8 +127,7 @@ def _pareto(swept: Swept) -> str:
             kind="points",
             labels=[f"{p.load:.3g}" for p in points if p.per_user] if name != "an earlier sweep" else (),
         )
-        for name, points in kinds
-        if points
+        for name, points in kinds  # those without any too: each kind keeps its mark
     ]
     y = "output tok/s per GPU" if per_gpu else "output tok/s"
     return chart("Throughput against each user's speed", "tok/s for each user", y, series)

@@ -69,6 +69,7 @@ def chart(title: str, x_label: str, y_label: str, series: Sequence[Series], *, l
         f'<span class="s{i % SERIES}"><i class="{one.kind}">{_MARKS[i % SERIES] if one.kind == "points" else ""}</i>'
         f"{escape(one.name)}</span>"
         for i, one in enumerate(series)
+        if one.points
     )
     shown = f'<div class="legend">{legend}</div>' if len(series) > 1 else ""
     return f"<figure><figcaption>{escape(title)}</figcaption>{shown}{''.join(parts)}</figure>"
