@@ -184,9 +184,8 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
     def on_input_changed(self, event: Input.Changed) -> None:
         """A filter holds while it is typed."""
         event.stop()
-        if self._asking == "filter" and event.value != self._containing:
-            self._containing = event.value
-            self.run_worker(self._watch(), group="list", exclusive=True)
+        if self._asking == "filter":
+            self._filter(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: the filter stays, the label is given."""
@@ -224,16 +223,22 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
         await self._read()
 
     def action_back(self) -> None:
-        """Out of the field, out of a comparison, out of the list."""
+        """Out of the field, out of a comparison, out of the filter, out of the list."""
         if self._asking:
-            if self._asking == "filter" and self._containing:
-                self._containing = ""
-                self.run_worker(self._watch(), group="list", exclusive=True)
+            if self._asking == "filter":
+                self._filter("")
             self._leave_field()
         elif self.state.comparisons or self.state.problem:
             self._show(replace(self.state, comparisons=(), problem=None))
+        elif self._containing:
+            self._filter("")
         else:
             self.dismiss(None)
+
+    def _filter(self, containing: str) -> None:
+        if containing != self._containing:
+            self._containing = containing
+            self.run_worker(self._watch(), group="list", exclusive=True)
 
     def _leave_field(self) -> None:
         self._asking = ""

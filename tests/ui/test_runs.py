@@ -187,4 +187,5 @@ def test_marks_keep_their_order_and_go_with_a_deleted_run() -> None:
     state = state.moved(1).with_mark().moved(-1).with_mark()
     assert state.taken == (run("a"), run("b"))
     assert state.without("/runs/a").taken == (run("b"),)
+    assert state.after(RunsListed(runs=(run("c"),), left=0, containing="c")).taken == (run("a"), run("b"))
     assert state.after(Problem("k", "m", "")).problem is not None

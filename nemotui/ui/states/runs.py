@@ -21,14 +21,15 @@ class RunsListed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsState:
-    """`listed` None: the folder is being read. `marked` are paths, the baseline first. `comparing`: it is worked out.
+    """`listed` None: the folder is being read. `marked` are runs, the baseline first, whether a filter shows
+    them or not. `comparing`: it is worked out.
 
     `comparisons` are shown in place of the list while there are some.
     """
 
     listed: RunsListed | None = None
     row: int = 0
-    marked: tuple[str, ...] = ()
+    marked: tuple[StoredRun, ...] = ()
     comparing: bool = False
     comparisons: tuple[Comparison, ...] = ()
     problem: Problem | None = None
@@ -40,7 +41,9 @@ class RunsState:
                 here, paths = self.chosen, [run.path for run in event.runs]
                 # The cursor stays on its run while newer ones come, and on its row where that one has gone.
                 row = paths.index(here.path) if here and here.path in paths else min(self.row, max(len(paths) - 1, 0))
-                return replace(self, listed=event, row=row)
+                now = {run.path: run for run in event.runs}
+                marked = tuple(now.get(run.path, run) for run in self.marked)
+                return replace(self, listed=event, row=row, marked=marked)
             case Problem():
                 return replace(self, comparing=False, problem=event)
             case _:
@@ -59,9 +62,7 @@ class RunsState:
     @property
     def taken(self) -> tuple[StoredRun, ...]:
         """The marked runs in the order of their marks, else the one under the cursor."""
-        known = {run.path: run for run in self.runs}
-        marked = tuple(known[path] for path in self.marked if path in known)
-        return marked or ((self.chosen,) if self.chosen else ())
+        return self.marked or ((self.chosen,) if self.chosen else ())
 
     def moved(self, rows: int) -> RunsState:
         """Along the list, not beyond its ends."""
@@ -71,10 +72,9 @@ class RunsState:
         """The run under the cursor marked, or not any more; the cursor goes on."""
         if self.chosen is None:
             return self
-        path = self.chosen.path
-        others = tuple(mark for mark in self.marked if mark != path)
-        return replace(self, marked=others if path in self.marked else (*others, path)).moved(1)
+        others = self.without(self.chosen.path).marked
+        return replace(self, marked=others if len(others) < len(self.marked) else (*others, self.chosen)).moved(1)
 
     def without(self, path: str) -> RunsState:
         """After that run was deleted."""
-        return replace(self, marked=tuple(mark for mark in self.marked if mark != path))
+        return replace(self, marked=tuple(run for run in self.marked if run.path != path))

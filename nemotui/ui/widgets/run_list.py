@@ -30,9 +30,10 @@ def run_lines(state: RunsState, width: int) -> list[Content]:
     rows = [_cells(run) for run in state.runs]
     widths = _widths(rows, width - 4)
     lines = [Content.styled("    " + _row(_HEAD, widths), "$muted")]
+    marks = {run.path: str(number) for number, run in enumerate(state.marked, 1)}
     for place, (run, cells) in enumerate(zip(state.runs, rows, strict=True)):
         here = place == state.row
-        mark = str(state.marked.index(run.path) + 1) if run.path in state.marked else " "
+        mark = marks.get(run.path, " ")
         style = "bold" if here else "$muted" if run.status == "broken" else ""
         lines.append(
             Content.assemble(
