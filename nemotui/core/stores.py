@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
     from nemotui.core.report import ReportRun
-    from nemotui.core.verified import Verified
     from nemotui.core.sweep import SweepPoint, Swept
+    from nemotui.core.verified import Verified
 
 RunStatus = Literal["running", "finished", "interrupted", "broken"]
 
