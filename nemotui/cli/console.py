@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nemotui.adapters.clock import SystemClock
+from nemotui.adapters.console_memory import ConsoleMemory
 from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, skip_checks, verb
 from nemotui.core.errors import UsageError
+from nemotui.core.terminal import ascii_only, sixteen_colours, theme_of
 from nemotui.keys.keymap import remapped
 
 if TYPE_CHECKING:
     from nemotui.ui.screen import MainScreen
     from nemotui.ui.states.gpus import GpusState
 
+THEMES = ("dark", "light", "high-contrast", "monochrome")
 # Python's 5 ms, once for each thread that reads a flood, is what a key would wait at each step to the screen.
 _HANDS_OVER_S = 0.001
 
@@ -37,6 +40,8 @@ _HANDS_OVER_S = 0.001
     machine=True,
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
+        click.option("--theme", type=click.Choice(THEMES), help="How it looks; L and the palette change it, too."),
+        click.option("--ascii/--no-ascii", "ascii", default=None, help="Draw with ASCII signs alone."),
         on_ready,
         skip_checks(),
         plan_flags,
@@ -63,12 +68,21 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         await asyncio.sleep(0)  # it begins: the driver is asked while Textual is imported
 
         from nemotui.ui.app import NemotuiApp
+        from nemotui.ui.look import Look
         from nemotui.ui.opening import Opening
         from nemotui.ui.options import aside
 
-        main = partial(_main_screen, inv, flags, extra, box, stack)
+        memory = ConsoleMemory(inv.settings.state_dir)
+        look = Look(
+            theme=theme_of(inv.settings.theme, memory.theme, os.environ),
+            ascii=ascii_only(os.environ) if inv.settings.ascii is None else inv.settings.ascii,
+            sixteen=sixteen_colours(os.environ),
+            remember=memory.remember_theme,
+            keep=memory.keep_copied,
+        )
+        main = partial(_main_screen, inv, flags, extra, box, stack, memory.tour)
         keymap = remapped(inv.settings.keys, "the configuration")
-        app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)), keymap)
+        app = NemotuiApp(lambda: Opening(first, main, aside(inv.demo, inv.speed)), keymap, look)
         loop = asyncio.get_running_loop()
         # Whoever is ended while he holds the terminal leaves it without a cursor, and full of mouse reports. When the
         # line to the terminal breaks, what waits to be stored shall not be lost.
@@ -91,6 +105,7 @@ async def _main_screen(
     extra: tuple[str, ...],
     box: Box,
     stack: AsyncExitStack,
+    tour: Callable[[], bool],
     machine: GpusState,
 ) -> MainScreen:
     """All the rest, which is imported here; what it opens is closed with the stack."""
@@ -116,6 +131,7 @@ async def _main_screen(
         idle_after_s=inv.settings.idle_after_min * 60,
         slow=inv.settings.slow,
         verify_skip=left_out(inv.settings.verify_skip),
+        tour=tour(),
         key_in_shell=partial(key_expression, inv, b),
     )
     return MainScreen(b, options, machine)

@@ -50,8 +50,9 @@ def key_shown(key: str) -> str:
     """One key for people."""
     if key in _NAMES:
         return _NAMES[key]
-    if key.startswith("ctrl+"):
-        return f"Ctrl+{key.removeprefix('ctrl+').upper()}"
+    modifier, plus, rest = key.partition("+")
+    if plus and rest:
+        return f"{modifier.capitalize()}+{_NAMES.get(rest, rest.upper())}"
     return key.upper() if len(key) > 1 else key
 
 

@@ -51,6 +51,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
                 _E("leave-field", "escape", "leave_field", "Leave field", "Back to the pane's keys", aside=True),
                 _E("main-next", NEXT_FIELD, "app.focus_next", "Next field", "Next field or list"),
                 _E("main-before", FIELD_BEFORE, "app.focus_previous", "Field before", "The one before"),
+                _E("theme", "L", "app.next_theme", "Theme", "Dark, light, high contrast or without colours"),
                 _E("actions", ":", "app.command_palette", "Actions", "Every action, by name"),
             ),
             over="app",

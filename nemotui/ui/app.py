@@ -4,45 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.worker import WorkerError
 
 from nemotui.core.errors import NemotuiError
 from nemotui.keys.keymap import Keymap
+from nemotui.ui.copying import to_terminal
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import Action, bindings, own_actions
+from nemotui.ui.look import Look, filters
 from nemotui.ui.opening import Opening
 from nemotui.ui.panes.base import Pane
+from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
-
-DARK = Theme(
-    name="nemotui",
-    primary="#76b900",
-    secondary="#4fb3bf",
-    accent="#e0af3f",
-    warning="#e0af3f",
-    error="#e5534b",
-    success="#76b900",
-    foreground="#d6dbd2",
-    background="#101410",
-    surface="#161b16",
-    panel="#1e251e",
-    dark=True,
-    variables={
-        "muted": "#8d978a",
-        "band": "#28575c",  # the lighter part of a chart: up to p99, or all there is
-        "footer-key-foreground": "#76b900",
-        "input-selection-background": "#76b900 35%",
-    },
-)
 
 
 class NemotuiApp(App[None], inherit_bindings=False):
@@ -55,14 +38,19 @@ class NemotuiApp(App[None], inherit_bindings=False):
     CSS_PATH = "opening.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
-    def __init__(self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None) -> None:
+    def __init__(
+        self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None, look: Look | None = None
+    ) -> None:
+        """`first` makes the first screen."""
         super().__init__(driver_class=TerminalDriver)
         self._make_first = first
         self._typed: list[events.Key | events.Paste] = []  # before the main screen was there to take it
         self.failure: NemotuiError | None = None
         self._ending: asyncio.Task[None] | None = None
-        self.register_theme(DARK)
-        self.theme = DARK.name
+        self.look = look or Look()
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = self.look.theme
         self.keymap = keymap or Keymap()
         self.set_keymap(self.keymap.changes)
         self._parsed_with = self.get_css_variables()
@@ -135,11 +123,34 @@ class NemotuiApp(App[None], inherit_bindings=False):
             if not entry.moves:
                 title = f"{action.where}: {entry.label} ({self.keymap.shown(entry)})"
                 yield SystemCommand(title, entry.does, action.run)
+        for name in THEMES:
+            yield SystemCommand(f"Theme: {name}", "For now and the next time", partial(self.choose_theme, name))
 
     def _actions(self, screen: Screen[Any]) -> Iterable[Action]:
         from nemotui.ui.screen import MainScreen
 
         return screen.actions() if isinstance(screen, MainScreen) else own_actions(screen)
+
+    def choose_theme(self, name: str) -> None:
+        """From now on, and the next time."""
+        self.theme = name
+        self.look.remember(name)
+
+    def action_next_theme(self) -> None:
+        """The next of the four."""
+        names = list(THEMES)
+        self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
+        self.notify(f"Theme: {self.theme}. It is remembered.")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What a terminal that can do less needs, after Textual's own."""
+        return [*super().get_line_filters(), *filters(self)]
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Through SSH and tmux as well."""
+        self._clipboard = text
+        if self._driver is not None:
+            to_terminal(self._driver, text)
 
     def action_keys(self) -> None:
         """The keys of the screen in front."""

@@ -15,6 +15,7 @@ from nemotui.core.ports import Backends, ServedModel
 from nemotui.core.replay import SPEEDS, replay
 from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import vllm_bench_command
+from nemotui.ui.copying import copy
 from nemotui.ui.options import Options
 from nemotui.ui.panes.bench import BenchPane
 from nemotui.ui.runs import Chosen, RunsScreen
@@ -121,8 +122,7 @@ class Benching(WorkingScreen, inherit_bindings=False):
         except NemotuiError as error:
             self.notify(str(error), severity="error")
             return
-        self.app.copy_to_clipboard(shlex.join(vllm_bench_command(spec, model)))
-        self.notify("The vllm bench serve command was sent to your terminal's clipboard.")
+        copy(self, shlex.join(vllm_bench_command(spec, model)), "The vllm bench serve command")
 
     def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
         replaying: Replaying | None = self.states["bench"].replay

@@ -16,6 +16,7 @@ from nemotui.core.connect import curl_again
 from nemotui.core.errors import UsageError
 from nemotui.core.exchange import Exchange
 from nemotui.core.exchange_words import lines, summary, whole
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.inspected import Inspected
 from nemotui.ui.widgets.exchange_lines import ExchangeLines, heading
@@ -141,17 +142,16 @@ class Inspector(Screen[None], inherit_bindings=False):
         if (now := self._now) is None:
             return
         try:
-            self.app.copy_to_clipboard(curl_again(now.exchange.sent, self._key()))
+            command = curl_again(now.exchange.sent, self._key())
         except UsageError as error:
             self.notify(str(error), severity="error")
             return
-        self.notify("The request as a curl command is copied, if this terminal allows it. No key is in it.")
+        copy(self, command, "The request as a curl command, without a key,")
 
     def action_copy_piece(self) -> None:
         """The piece, through the terminal's clipboard."""
         if (line := self._list.chosen) is not None:
-            self.app.copy_to_clipboard(whole(line.piece, raw=True))
-            self.notify("The piece is copied as it came, if this terminal allows it.")
+            copy(self, whole(line.piece, raw=True), "The piece, as it came,")
 
     def action_back(self) -> None:
         """The list again, or the conversation."""

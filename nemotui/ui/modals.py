@@ -65,7 +65,8 @@ class KeyTable(Widget):
 
     def _lines(self, width: int) -> Content:
         if self._drawn is None or self._drawn[0] != width:
-            self._drawn = width, Content("\n").join(_line(entry, keys, width) for entry, keys in self._rows)
+            column = max(_COLUMN, *(len(keys) + 2 for _, keys in self._rows))
+            self._drawn = width, Content("\n").join(_line(entry, keys, width, column) for entry, keys in self._rows)
         return self._drawn[1]
 
 
@@ -95,12 +96,12 @@ class Help(ModalScreen[None], inherit_bindings=False):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
 
-def _line(entry: Entry, keys: str, width: int) -> Content:
+def _line(entry: Entry, keys: str, width: int, column: int) -> Content:
     beside = width >= _BESIDE
-    indent = 2 * _COLUMN if beside else 2
+    indent = column + _COLUMN if beside else 2
     words = textwrap.wrap(entry.does, max(10, width - indent))
     return Content.assemble(
-        (f"{keys:<{_COLUMN}}", "bold $primary"),
+        (f"{keys:<{column}}", "bold $primary"),
         f"{entry.label:<{_COLUMN}}" if beside else f"{entry.label}\n  ",
         (("\n" + " " * indent).join(words), "$muted"),
     )

@@ -22,6 +22,7 @@ class Options:
     `verify_skip`: trust checks that are left out.
     `key_in_shell` tells what gives a shell the server's key, None: there is none; the key itself is not in it.
     `slow`: the line to the terminal is; None: it is measured.
+    `tour`: it is the first time.
     `price_per_hour` of the machine in dollars; a server idle for `idle_after_s` gets a word, 0: never.
     """
 
@@ -35,6 +36,7 @@ class Options:
     idle_after_s: float = 0.0
     slow: bool | None = None
     verify_skip: frozenset[str] = frozenset()
+    tour: bool = False
     key_in_shell: Callable[[], str | None] = lambda: None
 
     @property

@@ -22,6 +22,7 @@ from nemotui.core.preflight import cures, given_up, in_the_way, preflight
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login
 from nemotui.core.show import shell
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.widgets.checks import checks_words, published_check
 from nemotui.ui.widgets.key_bar import KeyBar
@@ -152,8 +153,7 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """The command, through the terminal's clipboard."""
-        self.app.copy_to_clipboard(shlex.join(docker_run(self._spec)))
-        self.app.notify("The docker run command was sent to your terminal's clipboard.")
+        copy(self, shlex.join(docker_run(self._spec)), "The docker run command")
 
     def action_back(self) -> None:
         """Start nothing."""

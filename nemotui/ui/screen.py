@@ -47,6 +47,7 @@ from nemotui.ui.trusting import Trusting
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
 from nemotui.ui.widgets.status import Notice, StatusLine
+from nemotui.ui.widgets.tour import Tour
 
 # A line this slow, in seconds there and back, cannot be drawn on as a near one is; how it is measured.
 _SLOW_FROM_S = 0.12
@@ -90,7 +91,14 @@ class MainScreen(Chatting, Trusting, DeployingScreen, inherit_bindings=False):
         with ContentSwitcher(initial="gpus"):
             for name, pane in PANES.items():
                 yield pane(id=name)
+        if self.options.tour:
+            yield Tour()
         yield KeyBar(docked=True)
+
+    def on_key(self) -> None:
+        """The tour goes with the first key."""
+        if self.options.tour:
+            self.query(Tour).remove()
 
     def on_mount(self) -> None:
         for name in PANES:

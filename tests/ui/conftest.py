@@ -33,6 +33,7 @@ from nemotui.sim.engine import PretendEngine
 from nemotui.sim.probe import PretendProbe
 from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.look import Look
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.deploy import DeployPane
@@ -102,6 +103,8 @@ async def pretend_console(
     hf_cache: str | None = None,
     keymap: Keymap | None = None,
     clock: Clock | None = None,
+    look: Look | None = None,
+    tour: bool = False,
 ) -> AsyncGenerator[Console, None]:
     """A console over a pretend machine.
 
@@ -136,8 +139,9 @@ async def pretend_console(
         default_url=f"http://127.0.0.1:{port}",
         pretend=profile,
         time_scale=speed,
+        tour=tour,
     )
-    app = NemotuiApp(lambda: MainScreen(backends, options), keymap)
+    app = NemotuiApp(lambda: MainScreen(backends, options), keymap, look)
     app.animation_level = "none"
     try:
         async with app.run_test(size=size, notifications=True) as pilot:

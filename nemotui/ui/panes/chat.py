@@ -16,6 +16,7 @@ from nemotui.core.chat_text import settings_words
 from nemotui.core.conversation import NextMode
 from nemotui.core.fences import code_blocks
 from nemotui.core.text import plain
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.chat import ChatState, Cleared, Editing
@@ -263,18 +264,17 @@ class ChatPane(Pane[ChatState]):
         if not answer:
             self.notify("There is no answer yet.", severity="warning")
             return
-        text, said = answer, "The last answer is"
+        text, said = answer, "The last answer"
         if what == "all":
-            text, said = "\n\n".join(codes), f"{len(codes)} code blocks are"
+            text, said = "\n\n".join(codes), f"{len(codes)} code blocks"
         elif what:
             number = int(what) if what.isdecimal() else 0
             text = codes[number - 1] if 1 <= number <= len(codes) else ""
-            said = f"Code block {number} of {len(codes)} is"
+            said = f"Code block {number} of {len(codes)}"
         if not text:
             self.notify(f"The last answer has {len(codes) or 'no'} code blocks.", severity="warning")
             return
-        self.app.copy_to_clipboard(text)
-        self.notify(f"{said} copied, if this terminal allows it.")
+        copy(self, text, said)
 
     def action_lines(self, lines: int) -> None:
         """A line back or on."""

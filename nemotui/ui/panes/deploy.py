@@ -22,6 +22,7 @@ from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import gpu_list
 from nemotui.ui.card import Card
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.deploy import Choice, DeployState
@@ -337,8 +338,7 @@ class DeployPane(Pane[DeployState]):
         if choice is None or choice.spec is None:
             self.app.notify("This plan has no command: it would not start.", severity="warning")
             return
-        self.app.copy_to_clipboard(shlex.join(docker_run(choice.spec)))
-        self.app.notify("The docker run command was sent to your terminal's clipboard.")
+        copy(self, shlex.join(docker_run(choice.spec)), "The docker run command")
 
     def action_stop(self) -> None:
         """Ask to stop what runs."""

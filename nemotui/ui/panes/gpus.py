@@ -18,6 +18,7 @@ from textual.reactive import reactive
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.host_line import host_facts
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.gpus import GpusState, Trace
@@ -178,14 +179,12 @@ class GpusPane(Pane[GpusState]):
     def action_copy(self) -> None:
         """Through the terminal's clipboard (OSC 52), which reaches through SSH."""
         if self._chosen is not None:
-            self.app.copy_to_clipboard(self._chosen.uuid)
-            self.app.notify(f"The UUID of GPU {self._chosen.index} was sent to your terminal's clipboard.")
+            copy(self, self._chosen.uuid, f"The UUID of GPU {self._chosen.index}")
 
     def action_copy_all(self) -> None:
         """As tab-separated lines, which a spreadsheet takes."""
         if self.state and self.state.machine and self.state.machine.gpus:
-            self.app.copy_to_clipboard(table_text(self.view.rows(self.state.machine.gpus)))
-            self.app.notify("The table was sent to your terminal's clipboard.")
+            copy(self, table_text(self.view.rows(self.state.machine.gpus)), "The table")
 
 
 def _offers(machine: Machine | None) -> tuple[bool, bool]:

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from nemotui.core.errors import UsageError
 from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.log_view import CONTEXTS, LogView
@@ -217,8 +218,7 @@ class LogsPane(Pane[LogsState]):
         """This line to the terminal's clipboard; from the last mark to it, where there is one."""
         text, count = self.lines.copied()
         if count:
-            self.app.copy_to_clipboard(text)
-            self.notify(f"Copied {count:,} line{'' if count == 1 else 's'}.")
+            copy(self, text, f"{count:,} line{'' if count == 1 else 's'}")
 
     def action_save(self) -> None:
         """The whole log into a file."""
