@@ -142,6 +142,8 @@ async def search(
         middle = math.sqrt(low * high)
         if whole:
             middle = min(max(round(middle), low + 1), high - 1)
+        else:
+            middle = float(f"{middle:.3g}")  # it is read by people, and far finer than `PRECISION`
         tried = await probe(middle)
         low, high = (middle, high) if tried.good else (low, middle)
         yield tried
