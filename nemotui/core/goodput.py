@@ -140,10 +140,8 @@ async def search(
 
     while len(probes) < MOST_PROBES - 1 and high / low > PRECISION and not (whole and high - low <= 1):
         middle = math.sqrt(low * high)
-        if whole:
-            middle = min(max(round(middle), low + 1), high - 1)
-        else:
-            middle = float(f"{middle:.3g}")  # it is read by people, and far finer than `PRECISION`
+        # A rate is read by people; three digits are far finer than `PRECISION`.
+        middle = min(max(round(middle), low + 1), high - 1) if whole else float(f"{middle:.3g}")
         tried = await probe(middle)
         low, high = (middle, high) if tried.good else (low, middle)
         yield tried
