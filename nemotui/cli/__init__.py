@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from nemotui.cli.plain import asks_for_plain, plain
 from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.text import plain_line
 from nemotui.version import version
@@ -86,6 +87,8 @@ def nemotui() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command line; the exit code as COMMANDS has it: 0, 1, 2, 3 or 130."""
     try:
+        if asks_for_plain(argv):
+            return plain(_plain(argv), run)
         code = nemotui.main(_with_profile(_with_verb(_plain(argv))), prog_name="nemotui", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -40,6 +40,7 @@ _HANDS_OVER_S = 0.001
     machine=True,
     flags=(
         click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"),
+        click.option("--plain", metavar="[PANE]", help="Print what a pane, or each, shows as text, and open nothing."),
         click.option("--theme", type=click.Choice(THEMES), help="How it looks; L and the palette change it, too."),
         click.option("--ascii/--no-ascii", "ascii", default=None, help="Draw with ASCII signs alone."),
         on_ready,

@@ -46,6 +46,7 @@ HEADLESS = [
     ("up", "--demo", "--speed", "50"),
     ("simulate", "--help"),
     ("console", "--help"),
+    ("--plain", "deploy", "--demo", "--speed", "50"),
 ]
 
 
