@@ -88,21 +88,42 @@ def output_lines(chunks: Iterable[bytes]) -> Iterator[Sequence[LogLine]]:
     yield [LogLine(plain_line(rest), None, stream) for stream, rest in pending.items() if rest]
 
 
-def _frames(chunks: Iterable[bytes]) -> Iterator[list[tuple[Stream, bytes]]]:
-    """The frames that each chunk ends."""
-    rest = b""
+_Frames = list[tuple[Stream, bytes]]
+
+
+def _frames(chunks: Iterable[bytes]) -> Iterator[_Frames]:
+    """The frames that each chunk ends. The log of a container with a terminal has none: each line counts as one."""
+    rest, cut = b"", None
     for chunk in chunks:
-        data, begin = rest + chunk, 0
-        frames: list[tuple[Stream, bytes]] = []
-        while len(data) >= (words := begin + _HEADER_BYTES):
-            end = words + int.from_bytes(data[begin + 4 : words], "big")
-            if len(data) < end:
-                break
-            frames.append((_STREAMS.get(data[begin], "stdout"), data[words:end]))
-            begin = end
-        rest = data[begin:]
-        if frames:
-            yield frames
+        rest += chunk
+        if cut is None and len(rest) >= _HEADER_BYTES:
+            cut = _framed if rest[1:4] == b"\0\0\0" else _unframed
+        if cut is not None:
+            frames, rest = cut(rest)
+            if frames:
+                yield frames
+    if rest and cut is not _framed:
+        yield [("stdout", rest)]
+
+
+def _framed(data: bytes) -> tuple[_Frames, bytes]:
+    """The whole frames, and what is left."""
+    frames: _Frames = []
+    begin = 0
+    while len(data) >= (words := begin + _HEADER_BYTES):
+        end = words + int.from_bytes(data[begin + 4 : words], "big")
+        if len(data) < end:
+            break
+        frames.append((_STREAMS.get(data[begin], "stdout"), data[words:end]))
+        begin = end
+    return frames, data[begin:]
+
+
+def _unframed(data: bytes) -> tuple[_Frames, bytes]:
+    *lines, rest = data.split(b"\n")
+    if len(rest) > _MAX_LINE_BYTES:
+        return [*(("stdout", line + b"\n") for line in lines), ("stdout", rest)], b""
+    return [("stdout", line + b"\n") for line in lines], rest
 
 
 def unchunked(reads: Iterable[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nemotui.adapters.docker import DockerEngine, create_arguments
-from nemotui.adapters.docker_streams import log_lines, pull_progress, unchunked, unix_time
+from nemotui.adapters.docker_streams import log_lines, payloads, pull_progress, unchunked, unix_time
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, ContainerSpec, Volume
@@ -38,6 +38,16 @@ def test_chunks_may_be_cut_anywhere() -> None:
     whole = frame(1, "größe\n".encode()) + frame(2, b"two\n")
 
     assert read(whole[i : i + 1] for i in range(len(whole))) == read([whole])
+
+
+def test_a_container_with_a_terminal_writes_its_lines_without_frames() -> None:
+    whole = b"2026-11-24T06:56:53.000000000Z one\r\n2026-11-24T06:56:54.500000000Z \x1b[1mtwo\x1b[0m\r\n"
+    for size in (1, 50, 1000):
+        chunks = [whole[i : i + size] for i in range(0, len(whole), size)]
+        assert read(chunks) == [LogLine("one", T0), LogLine("two", T0 + 1.5)]
+        assert b"".join(payloads(chunks)) == whole
+    assert read([b"ok\n"]) == [LogLine("ok")]
+    assert [len(line.text) for line in read([b"x" * (1 << 20), b"x" * 9])] == [2000]
 
 
 def test_http_chunks_are_joined_however_they_are_cut_and_what_is_none_ends_them() -> None:

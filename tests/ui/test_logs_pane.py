@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -221,6 +222,7 @@ async def test_only_the_last_minutes(console: ConsoleFactory) -> None:
         await at_the_logs(c, CONTAINER, MIXED, replace(CONTAINER, state="exited"))
         await asked(c, "T", "5")
         await c.until("121 of 122 lines")  # those without a time pass
+        assert re.search(r"since \d\d:\d\d:\d\d ", c.text)
         await asked(c, "T", "soon")
         await c.until("Give a number of minutes")
         await asked(c, "T", "")

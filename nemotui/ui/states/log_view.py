@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field, replace
 
 from nemotui.core.log_filter import LogFilter, pattern
@@ -41,6 +42,7 @@ class LogView:
         parts = [
             f"only {shown.text}" if shown.seeks else "",
             f"± {self.context} lines" if shown.seeks and self.context else "",
+            f"since {time.strftime('%H:%M:%S', time.localtime(shown.since))}" if shown.since is not None else "",
             "routine lines shown" if shown.routine else "",
         ]
         return " · ".join(part for part in parts if part)
