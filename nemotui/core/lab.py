@@ -27,19 +27,19 @@ MOST_CHARACTERS: Final = 4_000_000  # of one answer and its thinking: four times
 class Answer:
     """What one column has so far.
 
-    `reply` None until something came. `thinking_chunks`: token chunks before the answer began. `over`: nothing more
-    comes: it is complete, was stopped (no finish reason), or broken by `problem`; what had come by then is kept.
+    `reply` None until the request went out; what was on the wire is not kept, a batch has many. `notes` say what is odd
+    about how it came. `over`: nothing more comes: it is complete, was stopped (no finish reason), or broken by
+    `problem`; what had come by then is kept.
     """
 
     reply: Reply | None = None
-    thinking_chunks: int = 0
+    notes: tuple[str, ...] = ()
     over: bool = False
     problem: Problem | None = None
 
     def after(self, reply: Reply) -> Answer:
         """With more of the reply."""
-        thought = reply.token_chunks if reply.first_answer_at is None else self.thinking_chunks
-        return replace(self, reply=reply, thinking_chunks=thought)
+        return replace(self, reply=replace(reply, exchange=None), notes=reply.notes)
 
     @property
     def complete(self) -> bool:
@@ -55,10 +55,7 @@ class Answer:
     @property
     def answer_tokens(self) -> int | None:
         """All others, the marks of the template among them; None where the server does not say."""
-        usage = self.reply.usage if self.reply else None
-        if usage is None or usage.reasoning_tokens is None:
-            return None
-        return usage.completion_tokens - usage.reasoning_tokens
+        return self.reply.answer_tokens if self.reply else None
 
     @property
     def e2el_s(self) -> float | None:
@@ -104,12 +101,18 @@ def _differs(answers: Sequence[Answer]) -> tuple[float | None, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabBegun:
-    """It was asked for: `rows` are to come."""
+    """It was asked for: each prompt `repeat` times under all settings."""
 
     model: str
     base_url: str
     settings: tuple[Setting, ...]
-    rows: int
+    prompts: tuple[LabPrompt, ...]
+    repeat: int = 1
+
+    @property
+    def rows(self) -> int:
+        """How many are to come in all."""
+        return len(self.prompts) * self.repeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +210,9 @@ async def lab(
 
     It goes no further where no server answers any more. Leaving early ends the requests that are on their way.
     """
-    yield LabBegun(model=model, base_url=server.base_url, settings=tuple(settings), rows=len(prompts) * repeat)
+    yield LabBegun(
+        model=model, base_url=server.base_url, settings=tuple(settings), prompts=tuple(prompts), repeat=repeat
+    )
     for prompt in prompts:
         for repetition in range(1, repeat + 1):
             yield RowBegun(prompt=prompt, repetition=repetition)

@@ -53,7 +53,7 @@ def _figures(setting: str, answer: Answer, differs: float | None, price_per_hour
     said = answer.reply
     # Until the usage has come a chunk counts as a token, which it nearly always is.
     about = said is not None and said.usage is None
-    chunks = (answer.thinking_chunks, said.token_chunks - answer.thinking_chunks) if said and about else None
+    chunks = (said.thinking_chunks, said.token_chunks - said.thinking_chunks) if said and about else None
     return Figures(
         setting=setting,
         thinking_tokens=chunks[0] if chunks else answer.thinking_tokens,
@@ -81,7 +81,10 @@ def _end(answer: Answer) -> str:
 
 
 def means(rows: Iterable[Row], settings: Sequence[str], price_per_hour: float | None) -> list[Figures]:
-    """One a column: the means over the complete answers; a figure that some of them lack is the mean of the others."""
+    """One a column: the means over the complete answers; a figure that some of them lack is the mean of the others.
+
+    Tokens a second are all tokens over all seconds: a short answer's own rate says nothing.
+    """
     rows = list(rows)
     found = []
     for column, name in enumerate(settings):
@@ -101,7 +104,7 @@ def means(rows: Iterable[Row], settings: Sequence[str], price_per_hour: float | 
                 ttft_ms=mean(lambda f: f.ttft_ms),
                 ttfa_ms=mean(lambda f: f.ttfa_ms),
                 mean_itl_ms=mean(lambda f: f.mean_itl_ms),
-                tokens_per_second=mean(lambda f: f.tokens_per_second),
+                tokens_per_second=_rate(answer for answer, _ in answers if answer.complete),
                 e2el_s=mean(lambda f: f.e2el_s),
                 cost_usd=mean(lambda f: f.cost_usd),
                 differs=mean(lambda f: f.differs),
@@ -110,6 +113,16 @@ def means(rows: Iterable[Row], settings: Sequence[str], price_per_hour: float | 
             )
         )
     return found
+
+
+def _rate(answers: Iterable[Answer]) -> float | None:
+    tokens, seconds = 0, 0.0
+    for answer in answers:
+        said = answer.reply
+        if said and said.usage and said.first_token_at is not None and said.last_token_at is not None:
+            tokens += said.usage.completion_tokens - 1
+            seconds += said.last_token_at - said.first_token_at
+    return tokens / seconds if seconds > 0 else None
 
 
 def cells(figures: Figures) -> tuple[str, ...]:
@@ -161,7 +174,7 @@ def sentences(figures: Sequence[Figures]) -> Iterator[str]:
     first, *others = figures
     for other in others:
         parts = [
-            f"{name} {b / a - 1:+.0%}"
+            f"{name} {_change(a, b)}"
             for name, figure in _BESIDE
             if (a := figure(first)) and (b := figure(other)) is not None
         ]
@@ -170,6 +183,11 @@ def sentences(figures: Sequence[Figures]) -> Iterator[str]:
             parts.append(f"{share:.0%} of the words differ" if other.differs else "the same words")
         if parts:
             yield f"{other.setting} beside {first.setting}: {', '.join(parts)}"
+
+
+def _change(before: float, after: float) -> str:
+    change = round(after / before - 1, 2)
+    return f"{change:+.0%}" if change else "the same"
 
 
 def document(state: LabState, *, price_per_hour: float | None, time_scale: float = 1.0) -> dict[str, Any]:
@@ -214,6 +232,7 @@ def _answer_json(setting: str, answer: Answer, differs: float | None, price_per_
         "e2el_ms": None if seconds is None else seconds * 1e3,
         "cost_usd": answer.cost_usd(price_per_hour),
         "differs": differs,
+        "notes": list(answer.notes),
         "error": asdict(answer.problem) if answer.problem else None,
     }
 

@@ -1,6 +1,6 @@
 """Two answers, word by word: what stands in both, what only in the one, marked by signs as `git diff --word-diff` does.
 
-Line breaks and spaces do not count: the same words laid out in another way are the same answer.
+Line breaks, spaces and emphasis do not count: the same words laid out in another way are the same answer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def word_diff(before: str, after: str) -> WordDiff:
     ours, theirs = _WORD.findall(before), _WORD.findall(after)
     cut = max(len(ours), len(theirs)) > MOST_WORDS
     ours, theirs = ours[:MOST_WORDS], theirs[:MOST_WORDS]
-    keys, others = [word.strip() for word in ours], [word.strip() for word in theirs]
+    keys, others = list(map(_key, ours)), list(map(_key, theirs))
     shortest = min(len(keys), len(others))
     head = next((n for n in range(shortest) if keys[n] != others[n]), shortest)
     tail = next((n for n in range(shortest - head) if keys[-1 - n] != others[-1 - n]), shortest - head)
@@ -86,6 +86,11 @@ def word_diff(before: str, after: str) -> WordDiff:
     same = head + tail + sum(block.size for block in matcher.get_matching_blocks())
     words = len(ours) + len(theirs)
     return WordDiff(pieces=tuple(pieces), share=1 - 2 * same / words if words else 0.0, cut=cut)
+
+
+def _key(word: str) -> str:
+    word = word.strip()
+    return word.strip("*_`") or word
 
 
 def _pieces(matcher: SequenceMatcher[str], ours: list[str], theirs: list[str]) -> Iterator[Piece]:

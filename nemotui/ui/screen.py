@@ -27,6 +27,7 @@ from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import Action, bindings
+from nemotui.ui.labbing import Labbing
 from nemotui.ui.modals import Ask
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
@@ -63,7 +64,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 
 
-class MainScreen(Chatting, Trusting, DeployingScreen, inherit_bindings=False):
+class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     CSS_PATH = "nemotui.tcss"

@@ -168,9 +168,8 @@ async def test_the_table_says_the_figures_and_leaves_out_what_nobody_knows() -> 
     narrow = table(figures, width=50)
     assert narrow[0] == ("SETTING", "THOUGHT", "ANSWER", "TTFA ms", "E2EL s", "DIFF")
     low, off_words = sentences(figures)
-    assert low == (
-        "low beside full: thinking tokens -60%, answer tokens +0%, time to the answer -55%, time -46%, the same words"
-    )
+    told = "thinking tokens -60%, answer tokens the same, time to the answer -55%, time -46%, the same words"
+    assert low == f"low beside full: {told}"
     assert off_words.endswith("33% of the words differ")
 
 
@@ -188,6 +187,7 @@ async def test_means_are_of_the_answers_that_are_complete() -> None:
     full, low, _ = means(state.rows, ["full", "low", "off"], 36.0)
     assert (full.end, full.thinking_tokens) == ("2 ok", 10)
     assert full.e2el_s == pytest.approx(1.3)
+    assert full.tokens_per_second == pytest.approx(13 / 1.2)
     assert (low.end, low.thinking_tokens, low.e2el_s, low.cost_usd) == ("0 ok, 2 failed", None, None, None)
 
 
@@ -211,7 +211,7 @@ async def test_the_document_has_every_answer_and_says_unknown_where_it_is() -> N
 
 
 def test_a_lab_that_is_begun_anew_forgets_the_one_before() -> None:
-    begun = LabBegun(model="m", base_url="http://x", settings=THREE, rows=1)
+    begun = LabBegun(model="m", base_url="http://x", settings=THREE, prompts=(ONE,))
     state = LabState().after(begun).after(RowBegun(prompt=ONE, repetition=1))
     assert state.after(begun) == LabState(begun=begun)
     assert LabState().after(RowBegun(prompt=ONE, repetition=1)) == LabState()

@@ -20,7 +20,7 @@ def test_words_of_one_answer_alone_are_marked_by_signs() -> None:
 
 
 def test_another_layout_is_no_difference() -> None:
-    assert word_diff("one two\n\nthree", " one  two three\n").share == 0
+    assert word_diff("one two\n\nthree", " one  **two** three\n").share == 0
 
 
 def test_nothing_and_nothing_are_the_same_and_nothing_and_a_word_are_not() -> None:

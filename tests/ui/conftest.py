@@ -18,6 +18,7 @@ from nemotui.adapters.conversations import ConversationsFolder
 from nemotui.adapters.ending import end_process
 from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.keyfile import KeyFile
+from nemotui.adapters.lab_files import LabFolder
 from nemotui.adapters.load import LoadProcess
 from nemotui.adapters.log_files import LogsFolder
 from nemotui.adapters.observer import TaskObserver
@@ -132,6 +133,7 @@ async def pretend_console(
         keys=KeyFile(runs.parent / "server.env"),
         log_files=LogsFolder(runs.parent / "logs", clock),
         conversations=ConversationsFolder(runs.parent / "conversations", clock),
+        lab=LabFolder(runs.parent / "lab", clock),
     )
     options = Options(
         way_in=Login(user="ubuntu", host="gpu-box"),

@@ -8,6 +8,7 @@ from nemotui.keys.places import PLACES
 HEAD = ("Where", "Key", "What it does", "In `[keys]`")
 _SAID_ON_THE_SPOT = (
     "preview",
+    "prompts",
     "card",
     "advice",
     "what-if",

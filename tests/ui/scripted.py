@@ -61,6 +61,10 @@ ANSWER = (
     "A Mamba layer keeps **one state of fixed size** for a whole sequence, so its cost for a token does not grow\n"
     "with the context.\n\n- attention: memory grows with every token\n- Mamba: constant memory\n"
 )
+HASTY = (
+    "A Mamba layer keeps one state that grows slowly for a whole sequence, so its cost for a token does not grow\n"
+    "with the context.\n\n- attention: memory grows with every token\n- Mamba: much less memory\n"
+)
 
 
 class Still(Unasked):
@@ -153,13 +157,16 @@ class Still(Unasked):
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         at = 100.0
         yield ChatChunk(at=at)
-        for word in THINKING.split(" "):
+        thinks = body["chat_template_kwargs"]["enable_thinking"]
+        for word in THINKING.split(" ") if thinks else ():
             at += 0.0125
             yield ChatChunk(at=at, reasoning=word + " ")
-        for word in ANSWER.split(" "):
+        for word in (ANSWER if thinks else HASTY).split(" "):
             at += 0.0125
             yield ChatChunk(at=at, content=word + " ")
         usage = Usage(prompt_tokens=21, completion_tokens=57, reasoning_tokens=22)
+        if not thinks:
+            usage = Usage(prompt_tokens=21, completion_tokens=34, reasoning_tokens=0)
         yield ChatChunk(at=at, finish_reason="stop", usage=usage)
 
     # LoadRunner: the recorded run

@@ -15,6 +15,8 @@ from nemotui.ui.app import NemotuiApp
 from nemotui.ui.card import Card
 from nemotui.ui.conversations import Conversations
 from nemotui.ui.inspector import Inspector
+from nemotui.ui.lab import LabScreen
+from nemotui.ui.lab_prompts import PromptsScreen
 from nemotui.ui.modals import Ask, Help
 from nemotui.ui.preview import Preview
 from nemotui.ui.runs import RunsScreen
@@ -165,6 +167,8 @@ def screens() -> list[tuple[str, Any]]:
         "advice": AdviceScreen,
         "what-if": WhatIfScreen,
         "conversations": Conversations,
+        "lab": LabScreen,
+        "prompts": PromptsScreen,
         "ask": Ask,
         "help": Help,
     }
@@ -182,19 +186,19 @@ def test_every_place_of_the_table_is_bound_and_every_action_is_there() -> None:
 
 
 async def test_other_keys_work_and_are_shown_everywhere(console: ConsoleFactory) -> None:
-    keymap = remapped({"logs": "f9", "help": "H", "gpus-sort": "#"}, "here")
+    keymap = remapped({"logs": "f12", "help": "H", "gpus-sort": "#"}, "here")
     async with console(keymap=keymap) as c:
         await c.until("NVIDIA H100")
         assert "# Sort" in c.text
         await c.press("H")
         await c.until("Esc Close")
-        assert re.search(r"F9 +Logs", c.text)
-        await c.press("escape", "f9")
+        assert re.search(r"F12 +Logs", c.text)
+        await c.press("escape", "f12")
         assert shown(c) == "logs"
         await c.press("f2", "f4")
         assert shown(c) == "gpus"
         titles = [command.title for command in c.app.get_system_commands(c.main)]
-        assert "Everywhere: Logs (F9)" in titles
+        assert "Everywhere: Logs (F12)" in titles
 
 
 async def test_the_footer_has_the_keys_that_work_now(console: ConsoleFactory) -> None:

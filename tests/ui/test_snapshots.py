@@ -122,3 +122,16 @@ def test_bench_with_failures(snap_compare: Snap) -> None:
 def test_chat(snap_compare: Snap) -> None:
     run = shows("hello", "one state of fixed size", "thought for", prepare=conversation)
     assert snap_compare(still_app(), terminal_size=(120, 40), run_before=run)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_lab(snap_compare: Snap, size: tuple[int, int]) -> None:
+    async def asked(pilot: Pilot[None]) -> None:
+        await pilot.press("f6", "f9")
+        await pilot.pause()
+        await pilot.press("enter")
+        if size[0] < 100:  # a narrow screen has one column at a time
+            await pilot.press("l", "l")
+
+    words = ("THOUGHT", "[-constant-]", "{+much", "of the words differ")
+    assert snap_compare(still_app(), terminal_size=size, run_before=shows(*words, prepare=asked))

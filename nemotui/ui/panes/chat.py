@@ -48,6 +48,9 @@ class ChatPane(Pane[ChatState]):
 
         event: NextMode | ChatSettings | Cleared | Editing
 
+    class Lab(Message):
+        """Open the lab."""
+
     class Stopped(Message):
         """End the answer and keep what came."""
 
@@ -199,6 +202,10 @@ class ChatPane(Pane[ChatState]):
     def action_mode(self) -> None:
         """Full, low, off."""
         self.post_message(self.Changed(NextMode()))
+
+    def action_lab(self) -> None:
+        """The same prompt in several settings at once."""
+        self.post_message(self.Lab())
 
     def action_thinking(self) -> None:
         """Open or close it, in every answer."""
