@@ -67,7 +67,7 @@ def test_keys_are_painted_while_a_flood_is_read(tmp_path: Path, flood_image: str
             times = []
             for _ in range(15):
                 pressed = console.key(b"?")
-                times.append((console.until(b"Hold the picture") - pressed) * 1e3)
+                times.append((console.until(b"Follow the log, or hold it") - pressed) * 1e3)
                 console.drain(0.3)
                 console.key(b"q")
                 console.drain(0.3)
