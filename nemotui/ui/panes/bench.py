@@ -41,7 +41,7 @@ class BenchPane(Pane[BenchState]):
 
     LABEL: ClassVar[str] = "Bench"
     DRAW_EVERY_S: ClassVar[float] = 0.2  # a run of long ago is read in one go
-    SLOW_S: ClassVar[float] = 2.0
+    SLOW_S: ClassVar[float] = 4.0
     BINDINGS: ClassVar[list[BindingType]] = bindings("bench")
 
     @dataclass
