@@ -96,6 +96,10 @@ class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=
             yield Tour()
         yield KeyBar(docked=True)
 
+    def _themed(self, _: object) -> None:
+        """Other colours: the pane in front draws with them, the others when they come."""
+        self._pane(self.current).draw()
+
     def on_key(self) -> None:
         """The tour goes with the first key."""
         if self.options.tour:
@@ -105,6 +109,7 @@ class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=
         for name in PANES:
             self._show(name)
         self.query_one("#gpus").focus()
+        self.app.theme_changed_signal.subscribe(self, self._themed)
         self._work("machine", self._watch_machine())
         self._work("engine", self._ask_engine())
         self._work("ask", self._offer_previous())

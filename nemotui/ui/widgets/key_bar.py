@@ -66,25 +66,25 @@ class KeyBar(Widget):
             self.refresh()
 
     def _fitting(self) -> Content:
-        keys = [(binding, self._key(binding)) for binding in self._active()]
-        last = [(words, binding.key) for binding, words in keys if self._is_pinned(binding)]
+        """What matters most has its room first: the first action, the way back and the help, then the others."""
+        keys = [(self._is_pinned(binding), self._key(binding), binding.key) for binding in self._active()]
+        first = [(words, key) for pinned, words, key in keys if not pinned]
+        last = [(words, key) for pinned, words, key in keys if pinned]
         if self._scrolls:
             arrows = f"{key_shown(_first(UP.keys))} {key_shown(_first(DOWN.keys))}"
             last.append((_key(arrows, self._scrolls), ""))
-        room = self.content_size.width - sum(words.cell_length + _APART for words, _ in last)
-        shown: list[tuple[Content, str]] = []
-        for binding, words in keys:
-            if self._is_pinned(binding):
-                continue
-            room -= words.cell_length + _APART
-            if room < -_APART:
+        room, fitting = self.content_size.width + _APART, []
+        for one in [*first[:1], *last, *first[1:]]:
+            room -= one[0].cell_length + _APART
+            if room < 0:
                 break
-            shown.append((words, binding.key))
+            fitting.append(one)
         self._places, at = [], 0
-        for words, key in [*shown, *last]:
+        shown = [one for one in [*first, *last] if one in fitting]
+        for words, key in shown:
             self._places.append((at, at + words.cell_length, key))
             at += words.cell_length + _APART
-        return Content(" " * _APART).join(words for words, _ in [*shown, *last])
+        return Content(" " * _APART).join(words for words, _ in shown)
 
     def _active(self) -> Iterator[Binding]:
         """What works now and is for this line, each action once, in the order of the table."""

@@ -52,7 +52,7 @@ class PlanTable(DataTable[Text]):
             return
         for key, cells in rows.items():
             for name, cell in zip(_HEAD, cells, strict=True):
-                if name in widths and self.get_cell(key, name) != cell:
+                if name in widths and not _same(self.get_cell(key, name), cell):
                     self.update_cell(key, name, cell)
 
     def _fill(self, widths: Mapping[str, int], rows: Mapping[str, list[Text]]) -> None:
@@ -96,6 +96,11 @@ def _cells(choice: Choice) -> list[tuple[str, str]]:
         *expected,
         (plan.summary, "muted"),
     ]
+
+
+def _same(one: Text, other: Text) -> bool:
+    """Rich compares the words alone; another theme has other colours."""
+    return one == other and one.style == other.style
 
 
 def _text(column: str, words: str, colour: str = "", colours: Mapping[str, str] = MappingProxyType({})) -> Text:

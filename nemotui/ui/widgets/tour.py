@@ -31,6 +31,6 @@ class Tour(Vertical):
         for key, words in LINES:
             yield Static(Content.assemble((f"{key:<{_KEY}}", "bold $primary"), words))
 
-    def on_resize(self) -> None:
+    def on_mount(self) -> None:
         """There has to be something left to see of the pane."""
-        self.display = self.screen.size.height >= 2 * len(LINES) + 4
+        self.display = self.app.size.height >= 2 * len(LINES) + 4

@@ -34,7 +34,7 @@ from nemotui.ui.states.transcript import Block
 _MOST_MARKDOWN = 4 * LONGEST  # characters; a longer block is a line or a table that nobody reads
 _AT_ONCE = 4000  # characters that are drawn before the keys are looked at again
 _PAUSE_S = 0.02  # between two such portions
-_CODE_THEME = "github-dark"
+_CODE = {True: "github-dark", False: "default"}  # Pygments' style on a dark ground, on a light one
 # HTML is text that a model wrote, a leaked <think> above all: it is shown, not swallowed as Rich would.
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 
@@ -59,6 +59,7 @@ class Transcript(ScrollView, can_focus=False):
         self._following = True
         self._below = False
         self._rich: Console | None = None
+        self._themed = ""  # the theme that the lines were drawn in
         self._later = False  # some blocks are still to be drawn, and a timer is set
 
     def show(self, blocks: Sequence[Block]) -> None:
@@ -81,6 +82,14 @@ class Transcript(ScrollView, can_focus=False):
             self._lay_out(self._blocks)
         elif self._following:
             self.scroll_end(animate=False, immediate=True)
+
+    def notify_style_update(self) -> None:
+        """Another theme: every line anew."""
+        super().notify_style_update()
+        if self._themed != self.app.theme:
+            self._themed = self.app.theme
+            self._rich, self._drawn = None, {}
+            self._lay_out(self._blocks)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -187,7 +196,11 @@ class Transcript(ScrollView, can_focus=False):
             case "note" | "problem" | "label":
                 return Text(block.text, style=block.kind, overflow="fold")
             case "code":
-                return Syntax(block.text, block.language or "text", theme=_CODE_THEME, word_wrap=True, padding=(0, 1))
+                ground, style = self.app.theme_variables["panel"], _CODE[self.app.current_theme.dark]
+                language = block.language or "text"
+                return Syntax(
+                    block.text, language, theme=style, word_wrap=True, padding=(0, 1), background_color=ground
+                )
             case "markdown" if len(block.text) <= _MOST_MARKDOWN:
                 markdown = Markdown("", hyperlinks=False)  # a link shows where it goes, and is none to a mouse
                 markdown.markup, markdown.parsed = block.text, _PARSER.parse(block.text)
