@@ -53,7 +53,6 @@ def test_the_journey_in_tmux_over_a_slow_line(far: Box, home: dict[str, str]) ->
         t.wait_for("exit code 0")  # the tmux there ended with the console, and the login with it
 
 
-@pytest.mark.xdist_group("docker engine")
 def test_a_line_that_breaks_at_each_stage_loses_nothing(
     far: Box, home: dict[str, str], script_image: Callable[[str], str], name: str
 ) -> None:

@@ -39,6 +39,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.screen import MainScreen
+from nemotui.ui.states.deploy import DeployState
 from tests.unasked import Tidy
 
 _POLL_S = 0.05
@@ -64,6 +65,13 @@ class Console:
     def text(self) -> str:
         """What the screen in front shows, line by line."""
         return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+
+    @property
+    def deploy(self) -> DeployState:
+        """What the Deploy pane shows."""
+        found = self.pane("deploy").state
+        assert isinstance(found, DeployState)
+        return found
 
     def pane(self, name: str) -> Pane[Any]:
         """A pane by its name: gpus, deploy, logs, bench, chat."""
