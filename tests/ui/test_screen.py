@@ -22,6 +22,7 @@ from nemotui.ui.preview import Preview
 from nemotui.ui.runs import RunsScreen
 from nemotui.ui.screen import PANES, MainScreen
 from nemotui.ui.sweep import SweepScreen
+from nemotui.ui.trust import TrustScreen
 from nemotui.ui.what_if import WhatIfScreen
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -167,6 +168,7 @@ def screens() -> list[tuple[str, Any]]:
         "advice": AdviceScreen,
         "what-if": WhatIfScreen,
         "conversations": Conversations,
+        "trust": TrustScreen,
         "lab": LabScreen,
         "prompts": PromptsScreen,
         "ask": Ask,
