@@ -237,7 +237,10 @@ class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=
     def action_leave(self) -> None:
         """Quit; ask first where something would be lost."""
         lost = what_would_be_lost(
-            *(self.states[name] for name in ("deploy", "bench", "chat")),
+            self.states["deploy"],
+            self.states["bench"],
+            self.states["chat"],
+            self.lab,
             pretend=self.options.pretend is not None,
             unsent=self.query_one(ChatPane).unsent,
         )

@@ -7,6 +7,7 @@ from nemotui.core.bench import BenchSpec
 from nemotui.core.conversation import Asked
 from nemotui.core.deploy import Created, Pulling
 from nemotui.core.failed import Failed
+from nemotui.core.lab import LabBegun, LabOver, LabState
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.swap import Swapping
@@ -17,7 +18,7 @@ from nemotui.ui.states.launch import Begun
 from nemotui.ui.states.leaving import what_would_be_lost
 
 DEPLOY = DeployState(catalog=load_catalog(), request=PlanRequest())
-IDLE, SILENT = BenchState(), ChatState()
+IDLE, SILENT, UNASKED = BenchState(), ChatState(), LabState()
 MEASURING = IDLE.after(BenchSpec(base_url="http://127.0.0.1:8000"))
 PULLING = Pulling(progress=PullProgress(current_bytes=1, total_bytes=2, status="Downloading"))
 
@@ -26,11 +27,12 @@ def lost(
     deploy: DeployState = DEPLOY,
     bench: BenchState = IDLE,
     chat: ChatState = SILENT,
+    lab: LabState = UNASKED,
     *,
     pretend: bool = False,
     unsent: bool = False,
 ) -> str:
-    return what_would_be_lost(deploy, bench, chat, pretend=pretend, unsent=unsent)
+    return what_would_be_lost(deploy, bench, chat, lab, pretend=pretend, unsent=unsent)
 
 
 def test_nothing_is_lost_where_nothing_goes_on() -> None:
@@ -63,3 +65,9 @@ def test_a_benchmark_goes_on_unless_its_server_is_a_pretence() -> None:
 def test_an_answer_or_a_question_is_lost() -> None:
     assert lost(chat=ChatState().after(Asked("why?"))) == "An answer is being written."
     assert lost(unsent=True) == "Your question is not sent yet."
+
+
+def test_a_lab_that_still_asks_is_lost() -> None:
+    begun = UNASKED.after(LabBegun(model="m", base_url="http://127.0.0.1:8000", settings=(), prompts=()))
+    assert lost(lab=begun) == "The lab still asks; what it has is not kept."
+    assert lost(lab=begun.after(LabOver())) == ""

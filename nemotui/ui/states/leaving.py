@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from nemotui.core.lab import LabState
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import ChatState
 from nemotui.ui.states.deploy import DeployState
 
 
-def what_would_be_lost(deploy: DeployState, bench: BenchState, chat: ChatState, *, pretend: bool, unsent: bool) -> str:
+def what_would_be_lost(
+    deploy: DeployState, bench: BenchState, chat: ChatState, lab: LabState, *, pretend: bool, unsent: bool
+) -> str:
     """In a sentence; empty where everything goes on without the console.
 
     `pretend`: the server ends with the console. `unsent`: something stands in the chat's field.
@@ -22,4 +25,6 @@ def what_would_be_lost(deploy: DeployState, bench: BenchState, chat: ChatState, 
         return "The benchmark runs against the pretend server, which ends with the console."
     if chat.answering:
         return "An answer is being written."
+    if lab.going:
+        return "The lab still asks; what it has is not kept."
     return "Your question is not sent yet." if unsent else ""
