@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ from nemotui.ui.widgets.run_list import chosen_line, comparison_lines, run_lines
 
 PAGE = 200  # runs of the list; / finds what is older
 _EVERY_S = 3.0  # the folder is read again: runs begin and end elsewhere
+_TYPED_S = 0.15  # between two keys of a filter: who types on does not want to see what the first letter finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
         self.query_one("#runs-field").display = False
         self.run_worker(self._watch(), group="list", exclusive=True)
 
-    async def _watch(self) -> None:
+    async def _watch(self, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
         while True:
             await self._read()
             await self._b.clock.sleep(_EVERY_S)
@@ -238,7 +241,7 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
     def _filter(self, containing: str) -> None:
         if containing != self._containing:
             self._containing = containing
-            self.run_worker(self._watch(), group="list", exclusive=True)
+            self.run_worker(self._watch(_TYPED_S), group="list", exclusive=True)
 
     def _leave_field(self) -> None:
         self._asking = ""
