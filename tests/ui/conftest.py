@@ -89,6 +89,12 @@ class Console:
         self.pane("deploy").post_message(DeployPane.Start(container_spec(plan)))
         await self.until("● nemotron-super")
 
+    async def hold(self) -> None:
+        """End what goes on behind the screen: from now on only the test says what happens."""
+        workers = tuple(self.main.workers)
+        self.main.workers.cancel_all()
+        await self.until(lambda: all(worker.is_finished for worker in workers))
+
     async def until(self, there: str | Callable[[], object]) -> None:
         """Wait until this text is on the screen, or until a condition holds."""
         waited = 0.0

@@ -94,7 +94,7 @@ async def test_the_cursor_stays_on_its_plan_when_the_plans_change_places(console
         await c.until(lambda: len(c.deploy.choices) == 20)
         await c.press("down", "down")
         assert "BF16, TP 8 on GPU 0-7" in c.text
-        c.main.workers.cancel_all()
+        await c.hold()
         choices = c.deploy.choices
         c.main.states["deploy"] = replace(c.deploy, plans=tuple(reversed(choices)))
         c.main._show("deploy")
@@ -213,7 +213,7 @@ async def test_foreign_words_are_shown_as_they_are(console: ConsoleFactory) -> N
     async with console() as c:
         await c.press("2")
         await c.until("published")
-        c.main.workers.cancel_all()
+        await c.hold()
         now = machine("H100 80GB SXM", "H100 80GB SXM")
         now = replace(now, gpus=tuple(replace(gpu, name=HOSTILE, uuid=f"{gpu.index}{HOSTILE}") for gpu in now.gpus))
         planned = DeployState(catalog=c.deploy.catalog, request=c.deploy.request).after(now)
@@ -242,7 +242,7 @@ async def test_the_container_for_a_cpu_is_the_one_row(console: ConsoleFactory) -
     async with console() as c:
         await c.press("2")
         await c.until("published")
-        c.main.workers.cancel_all()
+        await c.hold()
         plan = Plan(
             name="nemotui",
             image="vllm-cpu:1",

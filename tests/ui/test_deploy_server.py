@@ -191,7 +191,7 @@ async def test_a_start_is_set_beside_its_plan(console: ConsoleFactory) -> None:
         assert plan.planned is not None
         assert plan.measured is not None
         assert (plan.planned.blocks, plan.measured.blocks) == (618, 618)
-        c.main.workers.cancel_all()
+        await c.hold()
         first = next(choice for choice in c.deploy.choices if choice.key == "FP8-tp2")
         c.main.states["deploy"] = replace(c.deploy, plans=(first,), launch=None, container=None)
         c.main._show("deploy")
@@ -204,12 +204,12 @@ async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFac
     async with console() as c:
         await c.press("2")
         await c.until("published")
-        c.main.workers.cancel_all()
+        await c.hold()
         labels = {"nemotui": "mine", "nemotui.variant": "FP8", "nemotui.tensor-parallel-size": "2"}
         running = Container(id="0a1b", name="mine", image="vllm", state="running", port=8000, labels=labels)
         c.main.states["deploy"] = replace(c.deploy, container=running)
         c.main._show("deploy")
-        await c.until("● mine runs: FP8, TP 2, port 8000  x stops it, 3 shows its log")
+        await c.until("● mine runs: FP8, TP 2, port 8000  x stops it, v verifies it, 3 shows its log")
 
 
 async def test_f_fetches_image_and_weights_ahead_and_breaks_that_off(console: ConsoleFactory) -> None:

@@ -29,7 +29,7 @@ def lines(count: int, begin: int = 0) -> tuple[LogLine, ...]:
 async def at_the_logs(c: Console, *events: Any) -> None:
     """The pane in front, these events in it, and nobody else's."""
     await c.pilot.pause()
-    c.main.workers.cancel_all()
+    await c.hold()
     await c.press("3")
     for event in events:
         c.main._next("logs", event)
