@@ -92,6 +92,11 @@ class Settings:
         return self.state_dir / "verified.json"
 
     @property
+    def handover_dir(self) -> Path:
+        """Where benchmarks of other clients leave their output and their score."""
+        return self.state_dir / "handover"
+
+    @property
     def adopted_file(self) -> Path:
         """Which containers of others were adopted."""
         return self.state_dir / "adopted.json"

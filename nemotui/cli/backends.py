@@ -41,6 +41,7 @@ async def backends(
     from nemotui.adapters.conversations import ConversationsFolder
     from nemotui.adapters.editor import ExternalEditor
     from nemotui.adapters.ending import end_process
+    from nemotui.adapters.handover import HandoverRuns
     from nemotui.adapters.hook import Hook
     from nemotui.adapters.keyfile import KeyFile
     from nemotui.adapters.lab_files import LabFolder
@@ -92,6 +93,7 @@ async def backends(
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
             pretend=inv.demo is not None,
+            handover=HandoverRuns(settings.handover_dir, clock),
             verified=VerifiedFile(settings.verified_file),
             log_files=LogsFolder(settings.logs_dir, clock),
             lab=LabFolder(settings.lab_dir, clock),

@@ -17,6 +17,7 @@ from nemotui.core.chat import ChatDelta, ChatSettings, Mode, Reply, reply
 from nemotui.core.chat_text import figures
 from nemotui.core.conversation import Asked, Conversation
 from nemotui.core.errors import NemotuiError, UsageError
+from nemotui.core.exchange_words import as_json, as_text
 from nemotui.core.stores import ConversationStore, KeptConversation
 
 _PROMPT_LIMIT = 16 * 1024 * 1024
@@ -43,6 +44,7 @@ _LISTED = 1000
             metavar="NAME",
             help="Go on with a stored conversation (a name, a .json file, or latest) and its settings; store it.",
         ),
+        click.option("--show-exchange", is_flag=True, help="Then the request and every raw event, with its time."),
         click.option("--list", "listing", is_flag=True, help="The stored conversations; ask nothing."),
         server_flags,
     ),
@@ -53,6 +55,7 @@ async def chat(
     save: bool,
     go_on: str | None,
     listing: bool,
+    show_exchange: bool,
     **flags: Any,
 ) -> Answer:
     """Ask one question; without PROMPT it is read from standard input.
@@ -79,11 +82,14 @@ async def chat(
             said = said.after(None)
         except NemotuiError as error:
             said = said.after(error.problem)
+            _wire(inv, said, show=show_exchange)
             if said.turns[-1].reply is not None:
                 await _kept(inv, store, said, kept, save)
             raise
     files = await _kept(inv, store, said, kept, save)
-    return _told(inv, said, files)
+    if not inv.as_json:
+        _wire(inv, said, show=show_exchange)
+    return _told(inv, said, files, show_exchange=show_exchange)
 
 
 def _store(inv: Invocation) -> ConversationStore:
@@ -132,13 +138,26 @@ async def _kept(
     return kept
 
 
-def _told(inv: Invocation, said: Conversation, files: KeptConversation | None) -> Answer:
+def _wire(inv: Invocation, said: Conversation, *, show: bool) -> None:
+    """What is odd about how the answer came; all that came, where it is wanted."""
+    answer = said.turns[-1].reply
+    if answer is None:
+        return
+    for note in answer.notes:
+        inv.out.note(note)
+    if show and answer.exchange is not None:
+        inv.out.note(f"\n{as_text(answer.exchange)}\n")
+
+
+def _told(inv: Invocation, said: Conversation, files: KeptConversation | None, *, show_exchange: bool) -> Answer:
     turn = said.turns[-1]
     answer = turn.reply
     if answer is None:
         return Answer({})
     document = {**answer.as_json(), "conversation": files and {"name": files.name, "path": files.path}}
     if inv.as_json:
+        if show_exchange:
+            document["exchange"] = answer.exchange and as_json(answer.exchange)
         return Answer(document)
     sys.stdout.write("\n" if answer.content else "")
     for call in answer.tool_calls:

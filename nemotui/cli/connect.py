@@ -13,55 +13,87 @@ from nemotui.cli.backends import is_own, serving
 from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.cli.verify import check_text, checks_json
-from nemotui.core.connect import CLIENTS, RUN_HERE, Client, Target, fits, recipe
-from nemotui.core.errors import Problem
+from nemotui.core.connect import CLIENTS, RUN_AT_LENGTH, Client, Target
+from nemotui.core.errors import Problem, UsageError
+from nemotui.core.handing_over import Recipe, Tried, hand_over
+from nemotui.core.handover import RunBegun, RunEnded, RunOutput
 from nemotui.core.ports import Backends
 from nemotui.core.text import plain_line
-
-_PROGRAMS = {"curl": "curl", "python": "python3"}
+from nemotui.core.verify_checks import TrustCheck
 
 
 @verb(
     example="nemotui connect claude-code",
     empty={"ok": False, "recipe": None, "run": None, "checks": []},
-    flags=(click.argument("client", type=click.Choice(CLIENTS)), server_flags),
+    flags=(
+        click.argument("client", type=click.Choice(CLIENTS)),
+        click.option("--run", "at_length", is_flag=True, help="tau-bench: run it here, follow it, keep its score."),
+        server_flags,
+    ),
 )
-async def connect(inv: Invocation, client: Client, **_: object) -> Answer:
+async def connect(inv: Invocation, client: Client, at_length: bool, **_: object) -> Answer:
     """How CLIENT is pointed at this server: URL, model and key, the key by file and never in a command.
 
     curl and python are run before they are shown; for claude-code and tau-bench the server's side is tested.
+    With --run tau-bench runs here, in an environment of its own, for as long as it takes; Ctrl+C ends it.
     """
+    if at_length and client not in RUN_AT_LENGTH:
+        raise UsageError("usage", f"--run is for {', '.join(RUN_AT_LENGTH)}", "curl and python are always run.")
+    found: list[TrustCheck] = []
+    text: str | None = None
+    ended: Tried | RunEnded | None = None
     async with serving(inv) as (b, server, model):
+        assert b.handover is not None
         target = Target(base_url=server.base_url, model=model, key=key_expression(inv, b))
-        found = []
-        async with aclosing(fits(client, server, model, os.environ)) as checks:
-            async for check in checks:
-                found.append(check)
-                inv.out.say(check_text(check))
-        bad = [check for check in found if check.status == "fail"]
-        text = recipe(client, target)
-        ran = None if bad or client not in RUN_HERE else await _run(client, text)
-    document: dict[str, Any] = {"client": client, "ok": not bad, "checks": checks_json(found)}
-    document |= {"recipe": None if bad else text, "run": ran}
-    if bad:
-        error = Problem(bad[0].name.replace("-", "_"), f"{client} cannot work here: {bad[0].found}", bad[0].fix)
+        steps = hand_over(client, server, target, os.environ, b.handover, b.clock, at_length=at_length)
+        async with aclosing(steps) as events:
+            async for event in events:
+                match event:
+                    case TrustCheck():
+                        found.append(event)
+                        inv.out.say(check_text(event))
+                    case Recipe(text=text):
+                        inv.out.say(f"\n{text}\n")
+                    case RunBegun(directory=directory):
+                        inv.out.note(f"Output and score go to {directory}")
+                        inv.out.afterwards = f"It was ended; what it printed lies in {directory}"
+                    case RunOutput(lines=lines):
+                        inv.out.say("\n".join(lines))
+                    case Tried() | RunEnded():
+                        ended = event
+    ran = None if ended is None else _ran(ended)
+    document = {"client": client, "ok": text is not None, "checks": checks_json(found), "recipe": text, "run": ran}
+    if text is None:
+        bad = next(check for check in found if check.status == "fail")
+        error = Problem(bad.name.replace("-", "_"), f"{client} cannot work here: {bad.found}", bad.fix)
         return Answer(document, exit_code=1, error=error)
-    if ran is not None and ran["exit_code"] != 0:
-        document["ok"] = False
-        what = f"the recipe was run and failed: {plain_line(' '.join(ran['output'].split()), limit=300)}"
-        return Answer(document, text, exit_code=1, error=Problem("recipe", what, "See `nemotui verify`."))
-    if ran is not None:
-        said = f"Run just now; it printed:\n{wrapped(plain_line(' '.join(ran['output'].split()), limit=300), '   ')}"
-    else:
-        said = f"Not run by us: {client} itself. What it needs of this server was tested."
-    return Answer(document, f"\n{text}\n\n{said}")
+    match ended:
+        case None:
+            return Answer(document, f"Not run by us: {client} itself. What it needs of this server was tested.")
+        case RunEnded(ok=True):
+            return Answer(document, f"{ended.words} Kept in {ended.directory}")
+        case RunEnded():
+            error = Problem("client_failed", ended.words, f"See {ended.directory}/output.log.")
+        case Tried(exit_code=0, output=output):
+            return Answer(document, f"Run just now; it printed:\n{wrapped(_line(output), '   ')}")
+        case Tried(output=output):
+            error = Problem("recipe", f"the recipe was run and failed: {_line(output)}", "See `nemotui verify`.")
+    return Answer({**document, "ok": False}, exit_code=1, error=error)
 
 
-async def _run(client: Client, text: str) -> dict[str, Any]:
-    from nemotui.adapters.recipes import run_recipe
+def _line(output: str) -> str:
+    return plain_line(" ".join(output.split()), limit=300)
 
-    code, output = await run_recipe(text, _PROGRAMS[client])
-    return {"exit_code": code, "output": output}
+
+def _ran(ended: Tried | RunEnded) -> dict[str, Any]:
+    if isinstance(ended, Tried):
+        return {"exit_code": ended.exit_code, "output": ended.output}
+    return {
+        "exit_code": ended.exit_code,
+        "seconds": ended.seconds,
+        "score": ended.score,
+        "directory": ended.directory,
+    }
 
 
 def key_expression(inv: Invocation, b: Backends) -> str | None:

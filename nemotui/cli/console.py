@@ -131,6 +131,7 @@ async def _main_screen(
         price_per_hour=inv.settings.price_per_hour,
         idle_after_s=inv.settings.idle_after_min * 60,
         slow=inv.settings.slow,
+        environ=os.environ,
         verify_skip=left_out(inv.settings.verify_skip),
         tour=tour(),
         key_in_shell=partial(key_expression, inv, b),

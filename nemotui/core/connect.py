@@ -17,7 +17,8 @@ from nemotui.core.verify_checks import TOOL, TOOL_FLAGS, TrustCheck, Verdict, to
 
 Client = Literal["curl", "python", "claude-code", "tau-bench"]
 CLIENTS: Final[tuple[Client, ...]] = ("curl", "python", "claude-code", "tau-bench")
-RUN_HERE: Final = ("curl", "python")
+RUN_HERE: Final[Mapping[Client, str]] = {"curl": "curl", "python": "python3"}  # at once; the program of each
+RUN_AT_LENGTH: Final[Mapping[Client, Sequence[str]]] = {"tau-bench": ("uv", "git")}  # when asked for; what each needs
 
 _QUESTION: Final = "Say hello in one sentence."
 _CLAUDE_CONTEXT: Final = 32768  # its own prompt and tools take about 20,000 tokens
@@ -108,7 +109,7 @@ def _tau_bench(to: Target) -> str:
     url, model = shlex.quote(f"{to.base_url}/v1"), to.model
     return (
         f"VLLM_API_KEY={key} OPENAI_API_KEY={key} OPENAI_BASE_URL={url} \\\n"
-        f"  uv run --python 3.12 --with openbench==0.5.3 --with {shlex.quote(_TAU2)} \\\n"
+        f"  uv run --no-project --isolated --python 3.12 --with openbench==0.5.3 --with {shlex.quote(_TAU2)} \\\n"
         f"  bench eval --alpha tau_bench_retail --model {shlex.quote(f'vllm/{model}')} --model-base-url {url} \\\n"
         f"  -T user_model={shlex.quote(f'openai/{model}')} --limit 10 --temperature 1.0 --top-p 0.95"
     )

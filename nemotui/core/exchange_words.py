@@ -152,6 +152,17 @@ def _cut(characters: int) -> str:
     return f"\n\n… {characters:,} more characters came and are not kept." if characters > 0 else ""
 
 
+def as_text(exchange: Exchange) -> str:
+    """All of it, a line a piece, with milliseconds from the request and from the piece before."""
+    said = [summary(exchange), *exchange.notes, *whole(exchange.sent, raw=True).split("\n"), ""]
+    said += whole(exchange.answered, raw=True).split("\n") if exchange.answered else []
+    for line in lines(exchange):
+        if not isinstance(line.piece, Sent | Answered):
+            at, gap = (f"{ms:,.1f}" if ms is not None else "" for ms in (line.at_ms, line.gap_ms))
+            said.append(f"{line.number or '':>6} {at:>10} {gap:>9} {whole(line.piece, raw=True)}")
+    return "\n".join(said)
+
+
 def summary(exchange: Exchange) -> str:
     """How it went, in a line."""
     answered, ended = exchange.answered, exchange.ended

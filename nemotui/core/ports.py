@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # whoever needs a port need not import all that passes throug
     from nemotui.core.plan import ContainerSpec, Plan
     from nemotui.core.stores import (
         ConversationStore,
+        HandoverStore,
         IncidentStore,
         KeyStore,
         LabStore,
@@ -393,6 +394,7 @@ class Backends:
     pretend: bool = False
     log_files: LogFiles | None = None
     verified: VerifiedStore | None = None
+    handover: HandoverStore | None = None
     lab: LabStore | None = None
     conversations: ConversationStore | None = None
     editor: Editor | None = None

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nemotui.core.bench import BenchSpec
     from nemotui.core.compare import Noise
     from nemotui.core.conversation import Conversation
+    from nemotui.core.handover import RunEvent
     from nemotui.core.lab_prompts import LabPrompt
     from nemotui.core.measured import MeasuredStart
     from nemotui.core.merge import Part
@@ -163,6 +164,21 @@ class VerifiedStore(Protocol):
         """Raises `FailedError` where it cannot be written."""
 
     async def last(self, base_url: str, model: str) -> Verified | None: ...
+
+
+class HandoverStore(Protocol):
+    """Recipes that are run against a server: short ones at once, benchmarks of clients in a directory each."""
+
+    async def once(self, recipe: str, program: str) -> tuple[int | None, str]:
+        """Its exit code, and what it printed; None where it could not be run, or did not end, with why."""
+
+    def run(
+        self, client: str, recipe: str, needs: Sequence[str], about: Mapping[str, Any]
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Run a recipe that needs these programs; `about` is kept with its result. Closing it early ends it.
+
+        Raises `NothingThereError` where a program is missing, `FailedError` where nothing can be written.
+        """
 
 
 class ModelCache(Protocol):

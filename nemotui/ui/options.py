@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what stands aside is drawn before any of these is needed
@@ -19,6 +19,7 @@ class Options:
     `way_in` is how a laptop reaches this machine.
 
     `pretend` names a pretend machine, whose server ends with the console; `time_scale` is how fast its time runs.
+    `environ`: the variables here, which may lead a client elsewhere.
     `verify_skip`: trust checks that are left out.
     `key_in_shell` tells what gives a shell the server's key, None: there is none; the key itself is not in it.
     `slow`: the line to the terminal is; None: it is measured.
@@ -37,6 +38,7 @@ class Options:
     slow: bool | None = None
     verify_skip: frozenset[str] = frozenset()
     tour: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict)
     key_in_shell: Callable[[], str | None] = lambda: None
 
     @property

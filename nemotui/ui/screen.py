@@ -23,6 +23,7 @@ from nemotui.core.watch import ServerSample, watch_machine, watch_server
 from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.chatting import Chatting
+from nemotui.ui.connecting import Connecting
 from nemotui.ui.deploying import DeployingScreen
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.inspector import Inspector
@@ -38,6 +39,7 @@ from nemotui.ui.panes.gpus import GpusPane
 from nemotui.ui.panes.logs import LogsPane
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.chat import ChatState
+from nemotui.ui.states.connect import ConnectState
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.inspected import inspected
@@ -64,7 +66,7 @@ PANES: Mapping[str, type[Pane[Any]]] = {
 }
 
 
-class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=False):
+class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inherit_bindings=False):
     """The console."""
 
     CSS_PATH = "nemotui.tcss"
@@ -80,6 +82,7 @@ class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=
             "bench": BenchState(),
             "chat": ChatState(),
         }
+        self.connect = ConnectState()
         self.trust = TrustState(skip=options.verify_skip)
         self.paused = False
         self._slow = False
@@ -243,6 +246,7 @@ class MainScreen(Labbing, Chatting, Trusting, DeployingScreen, inherit_bindings=
             self.lab,
             pretend=self.options.pretend is not None,
             unsent=self.query_one(ChatPane).unsent,
+            client=self.connect.going if self.connect.going and self.connect.at_length else "",
         )
         if not lost:
             self.app.exit()

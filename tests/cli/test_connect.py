@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -70,3 +71,47 @@ def test_a_hostile_name_runs_nothing(client: Client, tmp_path: Path) -> None:
     text = recipe(client, Target(base_url="http://127.0.0.1:1", model="'; touch owned; '\nEND\ntouch owned\n"))
     subprocess.run(["bash", "-c", text], cwd=tmp_path, capture_output=True, check=False, timeout=60)
     assert not (tmp_path / "owned").exists()
+
+
+def stand_in(folder: Path, script: str) -> str:
+    """A PATH whose `uv` and `git` are ours: nothing can be fetched here, and what uv would run takes hours."""
+    folder.mkdir()
+    for name, text in (("uv", script), ("git", "exit 0")):
+        (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_tau_bench_is_run_when_asked_for_and_its_score_kept(nemotui: Run, tmp_path: Path) -> None:
+    script = 'printf "%s\\n" "$@" > arguments; echo "$VLLM_API_KEY" > key; echo "accuracy 0.4"'
+    path = stand_in(tmp_path / "bin", script)
+    file = tmp_path / "the key"
+    file.write_text(SECRET)
+    ran = nemotui(
+        *("connect", "tau-bench", "--run", "--demo", "--speed", "100", "--json", "--api-key-file", str(file)),
+        env={"PATH": path},
+    )
+    assert ran.code == 0, ran.err
+    assert ran.document["run"]["score"] == {"accuracy": 0.4}
+    directory = Path(ran.document["run"]["directory"])
+    arguments = (directory / "arguments").read_text()
+    assert "openbench==0.5.3" in arguments
+    assert "tau_bench_retail" in arguments
+    assert SECRET not in arguments + ran.out + ran.err + (directory / "result.json").read_text()
+    assert (directory / "key").read_text().strip() == SECRET  # by the environment, from the file
+    assert (directory / "output.log").read_text() == "accuracy 0.4\n"
+
+
+def test_tau_bench_that_fails_is_told_with_where_it_printed(nemotui: Run, tmp_path: Path) -> None:
+    path = stand_in(tmp_path / "bin", "echo no network; exit 2")
+    ran = nemotui("connect", "tau-bench", "--run", "--demo", "--speed", "100", env={"PATH": path})
+    assert ran.code == 1
+    assert "no network" in ran.out
+    assert "exit code 2" in ran.err
+    assert "output.log" in ran.err
+
+
+def test_only_what_takes_long_is_run_on_request(nemotui: Run) -> None:
+    ran = nemotui("connect", "curl", "--run", "--demo")
+    assert ran.code == 2
+    assert "--run is for tau-bench" in ran.err

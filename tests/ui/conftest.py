@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.conversations import ConversationsFolder
 from nemotui.adapters.ending import end_process
+from nemotui.adapters.handover import HandoverRuns
 from nemotui.adapters.incidents import IncidentFolder
 from nemotui.adapters.keyfile import KeyFile
 from nemotui.adapters.lab_files import LabFolder
@@ -146,6 +147,7 @@ async def pretend_console(
         surroundings=PretendSurroundings(profile, engine),
         keys=KeyFile(runs.parent / "server.env"),
         log_files=LogsFolder(runs.parent / "logs", clock),
+        handover=HandoverRuns(runs.parent / "handover", clock),
         conversations=ConversationsFolder(runs.parent / "conversations", clock),
         lab=LabFolder(runs.parent / "lab", clock),
     )

@@ -84,7 +84,12 @@ def _ready(ready: Ready, width: int) -> list[Content]:
         ),
         Content.assemble(("It said: ", "$muted"), textwrap.shorten(said, max(20, 3 * width), placeholder=" …")),
         Content.assemble(("$ ", "$muted"), ready.curl),
-        Content.assemble(("v", "bold $primary"), f" verifies it: {len(CHECKS)} trust checks"),
+        Content.assemble(
+            ("v", "bold $primary"),
+            f" verifies it: {len(CHECKS)} trust checks.  ",
+            ("C", "bold $primary"),
+            " connects a client.",
+        ),
         Content(""),
     ]
 
