@@ -69,7 +69,9 @@ class LabScreen(Screen[None], inherit_bindings=False):
             yield Static(id="lab-tabs")
             with Horizontal(id="lab-columns"):
                 for _ in range(MOST_COLUMNS):
-                    yield LabColumn()
+                    column = LabColumn()
+                    column.display = False
+                    yield column
             with VerticalScroll(id="lab-all", can_focus=False):
                 yield Canvas(id="lab-rows")
         yield KeyBar(docked=True)

@@ -67,10 +67,10 @@ async def test_a_file_of_prompts_is_a_batch_that_goes_on_behind_the_console_and_
     console: ConsoleFactory, tmp_path: Path
 ) -> None:
     file = tmp_path / "p.txt"
-    file.write_text("Is 7 prime?\nWhat is 2 + 2?\n" + "Tell me a long story\n" * 20)
-    async with console(size=(120, 40), speed=10.0) as c:
+    file.write_text("Is 7 prime?\nWhat is 2 + 2?\n" + "Tell me a long story\n" * 400)
+    async with console(size=(120, 40), speed=4.0) as c:
         screen = await opened(c)
-        for path, words in ((tmp_path / "none", "cannot read"), (file, "22 prompts. Enter asks them.")):
+        for path, words in ((tmp_path / "none", "cannot read"), (file, "402 prompts. Enter asks them.")):
             await c.press("f")
             screen.query_one("#lab-file").value = str(path)  # type: ignore[attr-defined]
             await c.press("enter")
@@ -85,10 +85,10 @@ async def test_a_file_of_prompts_is_a_batch_that_goes_on_behind_the_console_and_
         await c.press("x")
         await c.until(lambda: not c.main.lab.going)
         await c.press(*["b"] * len(c.main.lab.rows))
-        await c.until("1 of 22 · Is 7 prime?")
+        await c.until("1 of 402 · Is 7 prime?")
         await c.press(*["n"] * (len(c.main.lab.rows) + 1))
         await c.until("their means")
-        assert len(c.main.lab.rows) < 22
+        assert len(c.main.lab.rows) < 402
 
 
 async def test_without_a_server_nothing_begins(console: ConsoleFactory) -> None:

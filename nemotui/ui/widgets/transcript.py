@@ -107,6 +107,8 @@ class Transcript(ScrollView, can_focus=False):
         if not width:
             self._blocks = blocks
             return
+        if width != self._width:  # also where no resize has told so yet
+            self._rich, self._drawn = None, {}
         following, reading = self._following, self._reading_at()
         self._blocks, self._width = blocks, width
         self._draw_some(newest_first=following)
