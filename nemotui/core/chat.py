@@ -148,6 +148,10 @@ class Reply:
             self, sent_at=0.0, first_token_at=first, first_answer_at=answer, last_token_at=last, exchange=None
         )
 
+    def without_wire(self) -> Reply:
+        """The same, with what went over the wire only counted: of an old one nobody looks at it."""
+        return self if self.exchange is None else replace(self, exchange=self.exchange.let_go())
+
     @property
     def begun(self) -> bool:
         """Something of the answer came: a token, its end, or its counts."""

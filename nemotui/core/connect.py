@@ -54,7 +54,7 @@ def curl_again(sent: Sent, key: str | None) -> str:
     of the body is kept.
     """
     if sent.size > len(sent.body):
-        raise UsageError("body", "the request is too long to be kept whole", "Ask with `nemotui chat` again.")
+        raise UsageError("body", "the request is not kept whole, or not any longer", "Ask again.")
     signed = any(name.lower() == "authorization" for name, _ in sent.headers)
     return (
         f"curl -sSN {shlex.quote(sent.url)}{_curl_key(key or '$NEMOTUI_API_KEY') if signed else ''} \\\n"

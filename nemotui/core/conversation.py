@@ -8,6 +8,7 @@ from nemotui.core.chat import MODES, ChatDelta, ChatSettings, Message, Reply
 from nemotui.core.errors import Problem
 
 _TITLE = 60  # characters
+_WIRES = 8  # the latest answers, of which it is kept what went over the wire: some MB each at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,14 @@ class Turn:
         return self.reply.thinking_chunks, False
 
 
+def _let_go(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """One more goes out: the wire of the one that is too old now is let go."""
+    if len(turns) < _WIRES or (reply := turns[-_WIRES].reply) is None:
+        return turns
+    old = replace(turns[-_WIRES], reply=reply.without_wire())
+    return (*turns[:-_WIRES], old, *turns[len(turns) - _WIRES + 1 :])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The turns, oldest first; only the last may be going on. `settings` are for the answers to come."""
@@ -82,7 +91,7 @@ class Conversation:
         match event:
             case Asked():
                 turn = Turn(question=event.text, settings=self.settings, model=event.model, at=event.at)
-                return replace(self, turns=(*self.turns[: event.instead_of], turn))
+                return replace(self, turns=(*_let_go(self.turns[: event.instead_of]), turn))
             case NextMode():
                 mode = MODES[(MODES.index(self.settings.mode) + 1) % len(MODES)]
                 return replace(self, settings=replace(self.settings, mode=mode))

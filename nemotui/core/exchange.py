@@ -119,6 +119,17 @@ class Exchange:
             dropped_characters=self.dropped_characters + sum(piece.size for piece in tail[:gone]),
         )
 
+    def let_go(self) -> Exchange:
+        """What went over the wire is only counted from now on: the memory of an old one is given back."""
+        characters = self.dropped_characters + sum(piece.size for piece in (*self.head, *self.tail))
+        return Exchange(
+            sent=replace(self.sent, body=""),
+            answered=self.answered,
+            dropped=self.count,
+            dropped_characters=characters,
+            ended=self.ended,
+        )
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What is odd about the reply, a sentence each."""

@@ -27,9 +27,9 @@ MOST_CHARACTERS: Final = 4_000_000  # of one answer and its thinking: four times
 class Answer:
     """What one column has so far.
 
-    `reply` None until the request went out; what was on the wire is not kept, a batch has many. `notes` say what is odd
-    about how it came. `over`: nothing more comes: it is complete, was stopped (no finish reason), or broken by
-    `problem`; what had come by then is kept.
+    `reply` None until the request went out; what was on the wire is kept of the newest row's, a batch has many. `notes`
+    say what is odd about how it came. `over`: nothing more comes: it is complete, was stopped (no finish reason), or
+    broken by `problem`; what had come by then is kept.
     """
 
     reply: Reply | None = None
@@ -39,7 +39,11 @@ class Answer:
 
     def after(self, reply: Reply) -> Answer:
         """With more of the reply."""
-        return replace(self, reply=replace(reply, exchange=None), notes=reply.notes)
+        return replace(self, reply=reply, notes=reply.notes)
+
+    def without_wire(self) -> Answer:
+        """What went over the wire is let go: a batch has many."""
+        return self if self.reply is None else replace(self, reply=self.reply.without_wire())
 
     @property
     def complete(self) -> bool:
@@ -162,7 +166,8 @@ class LabState:
                     answers=(Answer(),) * columns,
                     differs=(None,) * columns,
                 )
-                return replace(self, rows=(*self.rows, row))
+                old = (replace(row, answers=tuple(a.without_wire() for a in row.answers)) for row in self.rows[-1:])
+                return replace(self, rows=(*self.rows[:-1], *old, row))
             case Answered() if self.rows and self.over is None:
                 return self._last(self.rows[-1].with_answer(event.column, event.answer))
             case LabOver() if self.over is None:

@@ -297,6 +297,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
                 _E("lab-thinking", "t", "thinking", "Thinking", "Open or close the thinking"),
                 _E("lab-on", "n", "turn(1)", "Next", "The next prompt of a batch; after the last all of them"),
                 _E("lab-before", "b", "turn(-1)", "Before", "The prompt before"),
+                _E("lab-inspect", "f8", "inspect", "Wire", "Requests, raw events and their times"),
                 _E("lab-save", SAVE, "save", "Save", "Keep it as JSON and Markdown"),
                 _E("lab-next", NEXT_FIELD, "app.focus_next", "Next field", "Next field"),
                 _E("lab-up", UP, "scroll(-1)", "Up", "Scroll up"),

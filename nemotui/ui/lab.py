@@ -21,9 +21,11 @@ from nemotui.core.lab_report import as_markdown
 from nemotui.core.lab_setting import DEFAULT, MOST_COLUMNS, Setting, parse_settings
 from nemotui.core.lab_table import document
 from nemotui.core.ports import Backends
+from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import bindings
 from nemotui.ui.lab_prompts import PromptsScreen
 from nemotui.ui.options import Options
+from nemotui.ui.states.inspected import Inspected, inspected_row
 from nemotui.ui.states.lab import LabView
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
@@ -49,6 +51,7 @@ class LabScreen(Screen[None], inherit_bindings=False):
         self._b, self._begin, self._stop = backends, begin, stop
         self._price = options.price_per_hour if options.time_scale == 1 else None
         self._time_scale = options.time_scale
+        self._key_in_shell = options.key_in_shell
         self._state = state
         self._view = LabView()
         # What is asked where nothing is typed.
@@ -233,6 +236,17 @@ class LabScreen(Screen[None], inherit_bindings=False):
     def action_differences(self) -> None:
         """From the one to the other."""
         self._look(replace(self._view, differences=not self._view.marked(self._state)))
+
+    def action_inspect(self) -> None:
+        """What went over the wire for each answer to the prompt that is shown, also while they come."""
+        if not inspected_row(self._state, self._view.row(self._state)):
+            self.notify("Nothing was asked yet.", severity="warning")
+            return
+
+        def exchanges() -> list[Inspected]:
+            return inspected_row(self._state, self._view.row(self._state))
+
+        self.app.push_screen(Inspector(exchanges, self._key_in_shell, at=self._view.column))
 
     def action_thinking(self) -> None:
         """Open or close it, in every column."""

@@ -9,6 +9,7 @@ from nemotui.core.chat import ChatDelta, ChatSettings, Message, Reply, Sampling
 from nemotui.core.chat_text import as_markdown, figures
 from nemotui.core.conversation import Asked, Conversation, NextMode
 from nemotui.core.errors import Problem
+from nemotui.core.exchange import Ended, Received, Sent
 from nemotui.core.ports import ChatChunk, ToolCallDelta, Usage
 
 BROKEN = Problem("reset", "the connection broke", "ask again")
@@ -120,3 +121,17 @@ def test_as_markdown_it_has_all_of_it() -> None:
         "## Question 2\n\nand?\n\n*mode low · budget 64 · seed 7 · system prompt*\n\n"
         "**the connection broke. Ask again**\n\n*no answer*\n"
     )
+
+
+def test_of_the_latest_answers_it_is_kept_what_went_over_the_wire_of_older_ones_only_how_much() -> None:
+    sent = Sent(at=1.0, method="POST", url="http://x", headers=(), body="{}", size=2)
+    seen = (sent, Received(at=2.0, text="event", size=5), Ended(at=3.0, how="x", notes=("Odd.",)))
+    said = Conversation()
+    for number in range(12):
+        reply = Reply(mode="off", sent_at=1.0).after(ChatChunk(at=2.0, content="a", seen=seen))
+        said = said.after(Asked(str(number))).after(ChatDelta(reasoning="", content="a", reply=reply)).after(None)
+    exchanges = [turn.reply.exchange for turn in said.turns if turn.reply is not None]
+    assert [bool(each.head) for each in exchanges if each is not None] == [False] * 4 + [True] * 8
+    assert {each.notes for each in exchanges if each is not None} == {("Odd.",)}
+    assert exchanges[0] is not None
+    assert exchanges[0].count == 1

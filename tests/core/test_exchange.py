@@ -60,3 +60,11 @@ def test_a_huge_event_is_cut_and_what_is_cut_is_known() -> None:
     exchange = reduce(Exchange.after, [event(10_000_000), event(5)], Exchange(sent=SENT))
     assert exchange.head[0].cut == 10_000_000 - HEAD_CHARACTERS
     assert [piece.text for piece in exchange.tail] == ["xxxxx"]
+
+
+def test_an_old_one_is_let_go_and_its_pieces_are_still_counted() -> None:
+    exchange = followed(None, (SENT, event(3), event(4), Ended(at=9.0, how="[DONE]", notes=("Odd.",))))
+    assert exchange is not None
+    gone = exchange.let_go()
+    assert (gone.count, gone.dropped_characters, gone.head, gone.sent.body) == (2, 7, (), "")
+    assert (gone.notes, gone.ended) == (exchange.notes, exchange.ended)
