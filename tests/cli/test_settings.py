@@ -32,6 +32,8 @@ def test_the_config_file_can_be_named_by_the_environment(config: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ('[keys]\nlogs-serch = "z"', ["[keys] has no action", "Did you mean 'logs-search'?"]),
+        ('[keys]\ncopy = "x"', ["[keys] gives x to deploy-stop"]),
         ('imagge = "x"', ["unknown key 'imagge'", "Did you mean 'image'?"]),
         ('port = "http"', ["port = 'http'", "int"]),
         ("port = [1]", ["port", "int"]),

@@ -43,6 +43,14 @@ class Terminal:
         """The same with its colours, as escape sequences."""
         return self._tmux("capture-pane", "-p", "-e")
 
+    def clipboard(self) -> str:
+        """What programs have sent to the clipboard (OSC 52) since `take_clipboard`."""
+        return self._tmux("show-buffer")
+
+    def take_clipboard(self) -> None:
+        """As `set -g set-clipboard on` in a tmux.conf: what a program copies is taken."""
+        self._tmux("set-option", "-g", "set-clipboard", "on")
+
     def modes(self) -> str:
         """Alternate screen, mouse reports, cursor: `0 0 1` where a program has left the terminal as it was."""
         return self._tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()

@@ -98,9 +98,13 @@ def test_it_can_be_resized_to_nothing_and_back(home: dict[str, str]) -> None:
         t.wait_for("exit code 0")
 
 
-def test_keys_that_come_in_one_go_are_taken_one_after_another(home: dict[str, str]) -> None:
+def test_keys_that_come_in_one_go_are_taken_one_after_another_and_copies_arrive(home: dict[str, str]) -> None:
     with console(["--demo"], home) as t:
-        t.wait_for("NVIDIA H100")
+        t.take_clipboard()
+        t.wait_for("The first time")
+        t.keys("y")
+        t.wait_for("kept in")
+        assert t.clipboard().startswith("GPU-")
         t.burst("F6", *"hello")
         t.wait_for("│ hello")
         t.burst(*" you", "Escape", "3")

@@ -37,6 +37,7 @@ from nemotui.sim.engine import PretendEngine
 from nemotui.sim.machines import load_machine
 from nemotui.sim.surroundings import PretendSurroundings
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.look import Look
 from nemotui.ui.options import Options
 from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.gpus import GpusState
@@ -208,9 +209,11 @@ class StillFolder(RunsFolder):
         return found[:limit], max(len(found) - limit, 0)
 
 
-def still_app(profile: str = "2xh100", *, serving: bool = True, runs: Sequence[StoredRun] = ()) -> NemotuiApp:
+def still_app(
+    profile: str = "2xh100", *, serving: bool = True, runs: Sequence[StoredRun] = (), look: Look | None = None
+) -> NemotuiApp:
     """A console over the world that stands still."""
-    app = NemotuiApp(lambda: still_main(profile=profile, serving=serving, runs=runs))
+    app = NemotuiApp(lambda: still_main(profile=profile, serving=serving, runs=runs), look=look)
     app.animation_level = "none"
     return app
 

@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from nemotui.adapters.runs import RunsFolder
 from nemotui.core.bench import BenchFinished, BenchObserved, BenchProgress, follow_bench
 from nemotui.ui.app import NemotuiApp
+from nemotui.ui.look import Look
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
 from tests.ui.scripted import RUN, still_app
@@ -94,6 +95,33 @@ def test_gpus(snap_compare: Snap, size: tuple[int, int]) -> None:
 def test_deploy(snap_compare: Snap, size: tuple[int, int]) -> None:
     run = shows("FP8", "fits", "NVFP4", prepare=keys("f3"))
     assert snap_compare(still_app(serving=False), terminal_size=size, run_before=run)
+
+
+def test_without_gpus(snap_compare: Snap) -> None:
+    run = shows("The driver works, and there is no GPU.", "r looks again now", prepare=keys())
+    assert snap_compare(still_app("none", serving=False), terminal_size=(80, 24), run_before=run)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("f4", "Nothing has been started here yet."), ("f5", "No server yet."), ("f6", "No server answers yet.")],
+    ids=["logs", "bench", "chat"],
+)
+def test_nothing_is_served(snap_compare: Snap, key: str, words: str) -> None:
+    """What is empty says what to do next."""
+    assert snap_compare(still_app(serving=False), terminal_size=(60, 20), run_before=shows(words, prepare=keys(key)))
+
+
+def test_deploy_without_colours(snap_compare: Snap) -> None:
+    run = shows("FP8", "● fits", prepare=keys("f3"))
+    look = Look(theme="monochrome")
+    assert snap_compare(still_app(serving=False, look=look), terminal_size=(80, 24), run_before=run)
+
+
+def test_gpus_in_ascii_and_sixteen_colours(snap_compare: Snap) -> None:
+    run = shows("NVIDIA H100 80GB HBM3", "70 of 700 W", prepare=keys())
+    app = still_app(look=Look(ascii=True, sixteen=True))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=run)
 
 
 def test_logs(snap_compare: Snap) -> None:

@@ -120,7 +120,8 @@ class GpusPane(Pane[GpusState]):
             lines, self._cursor = gpu_rows(gpus, state.traces, order=self.view.order, selected=selected, width=width)
             return [*lines, _BLANK, *_sections(slowed_lines(gpus), holder_lines(gpus), below)]
         spare = (height - ranks * high - len(below)) // ranks
-        load_lines = min(max(1, 1 + spare), MOST_LOAD_LINES)
+        most = MOST_LOAD_LINES * beside  # a wide screen is a tall one, too
+        load_lines = min(max(1, 1 + spare), most)
         return [*self._cards(gpus, state, room, beside, load_lines), *below]
 
     def _cards(self, gpus: list[Gpu], state: GpusState, room: int, beside: int, load_lines: int) -> list[Content]:
