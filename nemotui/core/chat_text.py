@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from nemotui.core.chat import ChatSettings, Reply
 from nemotui.core.conversation import Conversation, Turn
+from nemotui.core.fences import closed
 from nemotui.core.show import number
 
 
@@ -88,7 +89,7 @@ def _body(conversation: Conversation) -> Iterator[str]:
             yield f"### Thought for {thought_for(turn)}\n\n{quoted}"
         if reply is not None:
             calls = [f"`{call.name}({call.arguments})`" for call in reply.tool_calls]
-            yield "\n\n".join(filter(None, [f"### Answer {number_}", reply.content.strip(), *calls]))
+            yield "\n\n".join(filter(None, [f"### Answer {number_}", closed(reply.content.strip()), *calls]))
         if turn.problem is not None:
             yield f"**{turn.problem}**"
         yield f"*{figures(turn)}*"

@@ -33,6 +33,17 @@ def opened_by(line: str) -> Fence | None:
     return None
 
 
+def closed(text: str) -> str:
+    """A Markdown text whose last fence is closed, so that other text can follow."""
+    fence: Fence | None = None
+    for line in text.split("\n"):
+        if fence is None:
+            fence = opened_by(line)
+        elif fence.closed_by(line):
+            fence = None
+    return text if fence is None else f"{text}\n{' ' * fence.indent}{fence.mark}"
+
+
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
     """What stands between two fences, or after one that is not closed yet."""

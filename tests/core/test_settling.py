@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemotui.core.fences import CodeBlock, code_blocks
+from nemotui.core.fences import CodeBlock, closed, code_blocks
 from nemotui.core.settling import LINES, LONGEST, Settling
 
 
@@ -84,6 +84,11 @@ def test_no_line_is_too_long_for_a_piece_and_nothing_of_it_is_lost(word: str, le
     assert all(len(piece) <= LONGEST for piece in done)
     assert len(rest) <= 2 * LONGEST
     assert "".join([*done, rest]).split() == text.split()
+
+
+def test_a_fence_that_is_open_is_closed() -> None:
+    assert closed("a\n```\nb\n```") == "a\n```\nb\n```"
+    assert closed("a\n  ~~~~ py\n  ```") == "a\n  ~~~~ py\n  ```\n  ~~~~"
 
 
 def test_code_blocks_are_found_with_their_languages() -> None:

@@ -85,17 +85,78 @@ async def test_a_paste_is_made_plain_and_keeps_its_lines(console: ConsoleFactory
         assert field(c).text == "one\ntwo\nthree"
 
 
-async def test_a_new_conversation_and_a_copy(console: ConsoleFactory) -> None:
+async def test_commands_complete_and_set_what_the_border_says(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5", "slash")
+        await c.until("/budget N|none")
+        await c.press(*"bud", "tab", *"64", "enter")
+        await c.until("reasoning full · budget 64 · F7")
+        assert field(c).text == ""
+        await c.press("slash", *"seed", "space", "x", "enter")
+        await c.until("/seed N|none")
+        assert field(c).text == "/seed x"
+        assert c.main.states["chat"].conversation.settings.sampling.thinking_token_budget == 64
+
+
+async def test_a_question_of_several_lines_comes_back_and_is_asked_anew(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await serving(c)
+        await c.press("f7", "f7", *"one", "ctrl+j", *"two", "enter")
+        await c.until("· stop")
+        assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo"]
+        await c.press("up")
+        assert field(c).text == "one\ntwo"
+        await c.press("down")
+        assert field(c).text == ""
+        await c.until(lambda: c.main.states["chat"].kept is not None)
+        stored = c.main.states["chat"].kept
+        await c.press("escape", "e")
+        await c.until("in the place of question 1")
+        await c.press(*"!", "enter")
+        await c.until(lambda: c.main.states["chat"].kept not in (None, stored))
+        assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo!"]
+        await c.press("escape", "o")
+        await c.until("Stored conversations")
+        assert c.text.count("1 question") == 2
+        await c.press("down", "enter")
+        await c.until(lambda: c.main.states["chat"].kept == stored)
+        assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo"]
+
+
+async def test_a_new_conversation_and_copies(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5", "escape")
-        talk(c, "what?", ChatChunk(at=1, content="forty-two"))
+        talk(c, "what?", ChatChunk(at=1, content="forty-two\n```py\na = 1\n```\n~~~\nb\n~~~"))
         c.main._next("chat", None)
-        await c.until("forty-two")
-        await c.press("y")
-        assert c.app.clipboard == "forty-two"
-        await c.press("n")
+        await c.until("code 2")
+        copied = []
+        for key in "yccc":
+            await c.press(key)
+            copied.append(c.app.clipboard)
+        assert copied == [c.main.states["chat"].conversation.last_answer, "a = 1", "b", "a = 1"]
+        await c.press("slash", *"copy", "space", *"all", "enter")
+        assert c.app.clipboard == "a = 1\n\nb"
+        await c.press("escape", "n")
         await c.until("No server answers yet.")
         assert not c.main.states["chat"].turns
+
+
+async def test_a_conversation_that_another_console_went_on_with_is_stored_beside_it(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.press("5")
+        talk(c, "what?", ChatChunk(at=1, content="this"))
+        c.main._answer_ends(None)
+        await c.until(lambda: c.main.states["chat"].kept is not None)
+        kept, store = c.main.states["chat"].kept, c.main.b.conversations
+        assert store is not None
+        conversation, theirs = await store.open(kept.name)
+        await store.save(conversation.after(Asked("theirs?")).after(None), theirs)
+        talk(c, "mine?", ChatChunk(at=1, content="that"))
+        c.main._answer_ends(None)
+        await c.until("changed by somebody else")
+        listed, _ = await store.listed(9)
+        assert sorted(each.turns for each in listed) == [2, 2]
+        assert (await store.open(kept.name))[0].turns[-1].question == "theirs?"
 
 
 async def test_a_reader_who_scrolled_back_is_left_there(console: ConsoleFactory) -> None:
@@ -111,8 +172,10 @@ async def test_a_reader_who_scrolled_back_is_left_there(console: ConsoleFactory)
         c.main._next("chat", None)
         await c.pilot.pause(0.3)
         assert c.pane("chat").query_one(Transcript).scroll_offset.y == before
+        await c.until("▼ new text below")
         await c.press("pagedown", "pagedown", "pagedown")
         await c.until("the last words")
+        await c.until("Enter sends")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

@@ -18,6 +18,10 @@ from textual.pilot import Pilot
 
 from nemotui.adapters.runs import RunsFolder
 from nemotui.core.bench import BenchFinished, BenchObserved, BenchProgress, follow_bench
+from nemotui.core.chat import ChatDelta, Reply
+from nemotui.core.conversation import Asked
+from nemotui.core.errors import Problem
+from nemotui.core.ports import ChatChunk
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.look import Look
 from nemotui.ui.panes.base import Pane
@@ -163,3 +167,54 @@ def test_lab(snap_compare: Snap, size: tuple[int, int]) -> None:
 
     words = ("THOUGHT", "[-constant-]", "{+much", "of the words differ")
     assert snap_compare(still_app(), terminal_size=size, run_before=shows(*words, prepare=asked))
+
+
+def test_chat_narrow(snap_compare: Snap) -> None:
+    run = shows("hello", "one state of fixed size", "full · TTFT", prepare=conversation)
+    assert snap_compare(still_app(), terminal_size=(60, 20), run_before=run)
+
+
+def test_chat_before_the_first_question(snap_compare: Snap) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("5", "slash")
+
+    run = shows("Ask nemotron-super", "/budget N|none", "reasoning full", prepare=prepare)
+    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=run)
+
+
+def chatting(*events: Any) -> Prepare:
+    """The pane as these events leave it."""
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        main = pilot.app.screen
+        assert isinstance(main, MainScreen)
+        for event in (Asked("What is a Mamba layer good for?"), *events):
+            main._next("chat", event)
+
+    return prepare
+
+
+def test_chat_while_it_thinks(snap_compare: Snap) -> None:
+    chunks = (ChatChunk(at=0.4, reasoning="The user asks about Mamba. "), ChatChunk(at=1.1, reasoning="Be brief."))
+    run = shows(
+        "thinking … 0.7 s, about 2 tokens", "Be brief.", "Esc stops the answer", prepare=chatting(*said(*chunks))
+    )
+    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=run)
+
+
+def test_chat_that_broke(snap_compare: Snap) -> None:
+    code = "As code:\n\n```python\ndef state(h, x):\n    return a * h + b * x\n```\n\n| layer | memory |\n|---|---|\n| M |"
+    lost = Problem("connection_lost", "the connection broke in the middle of the reply", "See `nemotui logs`.")
+    prepare = chatting(*said(ChatChunk(at=0.4, content=code)), lost)
+    run = shows("code 1 python", "See `nemotui logs`", "broken off", prepare=prepare)
+    assert snap_compare(still_app(), terminal_size=(80, 24), run_before=run)
+
+
+def said(*chunks: ChatChunk) -> list[ChatDelta]:
+    """A reply to a question of 0 s, piece by piece."""
+    reply, deltas = Reply(mode="full", sent_at=0), []
+    for chunk in chunks:
+        reply = reply.after(chunk)
+        deltas.append(ChatDelta(reasoning=chunk.reasoning, content=chunk.content, reply=reply))
+    return deltas

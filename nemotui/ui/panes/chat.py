@@ -80,6 +80,7 @@ class ChatPane(Pane[ChatState]):
         self._thoughts = False  # whether the thinking is open
         self._blocks = Blocks()
         self._below = False  # new text, further down than the reader is
+        self._offers: tuple[bool | None, ...] = ()  # what the footer was last drawn for
         self._copied = -1  # the code block of the last answer that was copied last
 
     def compose(self) -> ComposeResult:
@@ -105,6 +106,10 @@ class ChatPane(Pane[ChatState]):
         transcript.show(self._blocks.of(state.conversation, thoughts=self._thoughts))
         self.field.remember(state.asked)
         self._tell()
+        offers = tuple(self.check_action(name, ()) for name in ("thinking", "edit", "copy", "copy_code"))
+        if offers != self._offers:
+            self._offers = offers
+            self.refresh_bindings()
 
     def _tell(self) -> None:
         """What will happen to the question, in its border."""
@@ -169,8 +174,7 @@ class ChatPane(Pane[ChatState]):
             return
         self.field.put("")
         if isinstance(meant, ChatSettings):
-            self.post_message(self.Changed(meant))
-            self.notify(told(meant))
+            self.post_message(self.Changed(meant))  # and the border says it
             return
         match meant:
             case Do("help"):
@@ -189,6 +193,23 @@ class ChatPane(Pane[ChatState]):
                 self.post_message(self.Store(argument))
 
     # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the field Enter sends; no key is offered that would do nothing."""
+        state = self.live
+        match action:
+            case "write":
+                return not self.field.has_focus
+            case "thinking":
+                return state is not None and any(turn.reply and turn.reply.reasoning for turn in state.turns)
+            case "edit" | "new":
+                return state is not None and bool(state.turns)
+            case "copy":
+                return state is not None and bool(state.conversation.last_answer)
+            case "copy_code":
+                answer = state.conversation.last_answer if state is not None else ""
+                return "```" in answer or "~~~" in answer
+        return True
 
     def action_write(self) -> None:
         """Into the field."""

@@ -62,6 +62,14 @@ class Transcript(ScrollView, can_focus=False):
         self._themed = ""  # the theme that the lines were drawn in
         self._later = False  # some blocks are still to be drawn, and a timer is set
 
+    def on_mount(self) -> None:
+        self.watch(self.app, "theme", self._anew, init=False)
+
+    def _anew(self) -> None:
+        """Other colours, or another width: nothing that is drawn holds any more."""
+        self._rich, self._drawn = None, {}
+        self.call_after_refresh(lambda: self._lay_out(self._blocks))
+
     def show(self, blocks: Sequence[Block]) -> None:
         """Show these, oldest first."""
         if tuple(blocks) != self._blocks:
@@ -78,8 +86,7 @@ class Transcript(ScrollView, can_focus=False):
     def on_resize(self, event: events.Resize) -> None:
         """Another width: every line anew."""
         if self.scrollable_content_region.width != self._width:
-            self._rich, self._drawn = None, {}
-            self._lay_out(self._blocks)
+            self._anew()
         elif self._following:
             self.scroll_end(animate=False, immediate=True)
 
@@ -160,20 +167,19 @@ class Transcript(ScrollView, can_focus=False):
         return block.text.count("\n") + len(block.text) // self._width + 1 + block.gap
 
     def render_line(self, y: int) -> Strip:
-        line, width = y + self.scroll_offset.y, self.size.width
+        line = y + self.scroll_offset.y
         if line >= self.virtual_size.height or not self._starts:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(self.size.width, self.rich_style)
         index = bisect_right(self._starts, line) - 1
         block = self._blocks[index]
         if block not in self._drawn:  # in sight before its turn came
             self._drawn[block] = self._draw(block)
             self._draw_later()
         strips, at = self._drawn[block], line - self._starts[index]
-        strip = strips[at] if at < len(strips) else Strip.blank(width)
-        return strip.apply_style(self.rich_style).extend_cell_length(width, self.rich_style)
+        return strips[at] if at < len(strips) else Strip.blank(self.size.width, self.rich_style)
 
     def _draw(self, block: Block) -> list[Strip]:
-        """A block and the blank line after it, if there is one."""
+        """A block and the blank line after it, if there is one: whole lines, so that a scroll costs nothing more."""
         width = max(1, self._width - 1)  # so that no word touches the scrollbar
         if self._rich is None:
             self._rich = Console(
@@ -185,7 +191,9 @@ class Transcript(ScrollView, can_focus=False):
             del strips[0]
         while len(strips) > 1 and _is_blank(strips[-1]):
             del strips[-1]
-        return [*strips, Strip.blank(width)] if block.gap else strips
+        ground, whole = self.rich_style, self.size.width
+        blank = [Strip.blank(whole, ground)] if block.gap else []
+        return [*(strip.apply_style(ground).extend_cell_length(whole, ground) for strip in strips), *blank]
 
     def _rendered(self, block: Block) -> RenderableType:
         match block.kind:
