@@ -40,6 +40,7 @@ class LeftHere:
         catalog: Catalog,
         hf_cache: Path,
         vllm_cache: Path,
+        conversations: Path,
         incidents: Path,
         starts: Path,
         keys: Path,
@@ -49,6 +50,7 @@ class LeftHere:
         self._hub = hf_cache / "hub"
         self._repos = {f"models--{variant.repo.replace('/', '--')}" for variant in catalog.model.variants}
         self._compiled = vllm_cache / "torch_compile_cache"
+        self._conversations = conversations
         self._incidents, self._starts, self._keys = incidents, starts, keys
 
     async def found(self) -> Sequence[Leaving]:
@@ -86,6 +88,8 @@ class LeftHere:
             yield _leaving("caches", folder, note="compiled graphs: the next start compiles again", kept=in_use)
         for run, kept in runs:
             yield _leaving("runs", run, kept=kept)
+        for text in sorted((*self._conversations.glob("*.json"), *self._conversations.glob("*.md"))):
+            yield _leaving("conversations", text)
         for bundle in sorted(self._incidents.glob("*.tar.gz")):
             yield _leaving("incidents", bundle)
         if self._starts.exists():

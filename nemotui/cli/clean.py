@@ -23,6 +23,7 @@ _WHAT: dict[LeavingKind, str] = {
     "weights": "Checkpoints of the model in the Hugging Face cache.",
     "caches": "Compiled graphs of vLLM.",
     "runs": "Stored benchmarks.",
+    "conversations": "Conversations of the chat, JSON and Markdown.",
     "incidents": "Bundles of failed starts.",
     "starts": "What starts have taught.",
     "keys": "The key of an open server.",

@@ -48,6 +48,7 @@ def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunsFolder, c
         catalog=catalog,
         hf_cache=settings.hf_cache,
         vllm_cache=settings.vllm_cache,
+        conversations=settings.conversations_dir,
         incidents=settings.incidents_dir,
         starts=settings.starts_file,
         keys=settings.key_file,

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
 
-LeavingKind = Literal["containers", "images", "weights", "caches", "runs", "incidents", "starts", "keys"]
+LeavingKind = Literal[
+    "containers", "images", "weights", "caches", "runs", "conversations", "incidents", "starts", "keys"
+]
 KINDS: Final[tuple[LeavingKind, ...]] = get_args(LeavingKind)
 
 

@@ -115,19 +115,25 @@ async def test_a_question_of_several_lines_comes_back_and_is_asked_anew(console:
         await c.press(*"!", "enter")
         await c.until(lambda: c.main.states["chat"].kept not in (None, stored))
         assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo!"]
-        await c.press("escape", "o")
+        await c.press("escape", "n", "o")
         await c.until("Stored conversations")
         assert c.text.count("1 question") == 2
         await c.press("down", "enter")
         await c.until(lambda: c.main.states["chat"].kept == stored)
+        await c.until("❯ one")
         assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo"]
 
 
 async def test_a_new_conversation_and_copies(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5", "escape")
-        talk(c, "what?", ChatChunk(at=1, content="forty-two\n```py\na = 1\n```\n~~~\nb\n~~~"))
+        talk(
+            c,
+            "what?",
+            ChatChunk(at=1, content="<think>hm</think> [it](http://a) is 42\n```py\na = 1\n```\n~~~\nb\n~~~"),
+        )
         c.main._next("chat", None)
+        await c.until("<think>hm</think> it (http://a) is 42")  # neither HTML that vanishes nor a link to click
         await c.until("code 2")
         copied = []
         for key in "yccc":

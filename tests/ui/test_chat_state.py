@@ -60,7 +60,7 @@ def test_an_answer_from_question_to_figures() -> None:
 
 def test_the_thinking_is_counted_until_the_answer_begins() -> None:
     state = after(Asked("what?"), *answered(THOUGHT, THOUGHT_MORE, ANSWER, ANSWER_MORE))
-    assert shown(state)[1:] == [("note", "▸ thought for 2.0 s, about 2 tokens"), ("text", "forty-two")]
+    assert shown(state)[1:] == [("note", "▸ thought for 2.0 s, about 2 tokens"), ("markdown", "forty-two")]
 
 
 def test_of_long_thinking_the_end_is_shown_while_it_goes_on() -> None:

@@ -170,7 +170,7 @@ def test_lab(snap_compare: Snap, size: tuple[int, int]) -> None:
 
 
 def test_chat_narrow(snap_compare: Snap) -> None:
-    run = shows("hello", "one state of fixed size", "full · TTFT", prepare=conversation)
+    run = shows("constant memory", "full · TTFT", "reasoning full", prepare=conversation)
     assert snap_compare(still_app(), terminal_size=(60, 20), run_before=run)
 
 
@@ -204,7 +204,9 @@ def test_chat_while_it_thinks(snap_compare: Snap) -> None:
 
 
 def test_chat_that_broke(snap_compare: Snap) -> None:
-    code = "As code:\n\n```python\ndef state(h, x):\n    return a * h + b * x\n```\n\n| layer | memory |\n|---|---|\n| M |"
+    code = (
+        "As code:\n\n```python\ndef state(h, x):\n    return a * h + b * x\n```\n\n| layer | memory |\n|---|---|\n| M |"
+    )
     lost = Problem("connection_lost", "the connection broke in the middle of the reply", "See `nemotui logs`.")
     prepare = chatting(*said(ChatChunk(at=0.4, content=code)), lost)
     run = shows("code 1 python", "See `nemotui logs`", "broken off", prepare=prepare)

@@ -116,13 +116,13 @@ class ChatPane(Pane[ChatState]):
         state = self.state
         if state is None:
             return
-        title = " · ".join((f"reasoning {state.mode}", *settings_words(state.conversation.settings), "F7"))
+        settings = " · ".join((*settings_words(state.conversation.settings), "F7"))
         keys = "Esc stops the answer" if state.answering else "Enter sends · Esc leaves"
         if state.editing is not None:
             keys = f"in the place of question {state.editing + 1} · {keys}"
         if self._below:
             keys = "▼ new text below: Ctrl+End"
-        self.query_one(QuestionBox).tell(title, keys)
+        self.query_one(QuestionBox).tell(state.mode, settings, keys)
 
     def on_transcript_below(self, message: Transcript.Below) -> None:
         """Said in the border: the text itself stays where it is read."""

@@ -1,7 +1,7 @@
 """A conversation as blocks of one kind each: what the transcript draws, a block at a time.
 
-A block is drawn anew only when its text changes, so an answer is cut where its Markdown has settled. What comes after
-is a tail of plain text until it settles too.
+A block is drawn anew only when its text changes, so an answer is cut where its Markdown has settled: only the tail that
+still grows, which is never long, is drawn again and again.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _blocks(turn: Turn, thoughts: bool, settling: Settling) -> Iterator[Block]:
         if reply.reasoning:
             yield Block("note", _thinking(turn, thoughts), gap=not (thoughts or turn.thinking))
             yield from _thoughts(turn, reply.reasoning, thoughts)
-        yield from _answer(reply.content, settling, over=turn.over)
+        yield from _answer(reply.content, settling)
         for call in reply.tool_calls:
             yield Block("text", f"{call.name}({call.arguments})"[:MOST])
         yield from (Block("problem", note) for note in reply.notes if turn.problem is None)
@@ -106,11 +106,11 @@ def _thoughts(turn: Turn, reasoning: str, open_: bool) -> Iterator[Block]:
         yield Block("thinking", tail if len(reasoning) <= LIVE_THINKING else "…" + tail)
 
 
-def _answer(content: str, settling: Settling, *, over: bool) -> Iterator[Block]:
+def _answer(content: str, settling: Settling) -> Iterator[Block]:
     tail = settling.grown(content[:MOST])
     yield from (_block(piece) for piece in settling.pieces)
     if tail is not None:
-        yield _block(tail) if over or tail.kind == "code" else Block("text", tail.text)
+        yield _block(tail)
     yield from _left_out(content)
 
 

@@ -102,7 +102,7 @@ class QuestionBox(Vertical):
     """The field, as high as what stands in it, and above it the commands that a slash may become."""
 
     DEFAULT_CSS = "QuestionBox { height: auto; } #commands { height: auto; display: none; }"
-    _told: tuple[str, str] | None = None
+    _told: tuple[str, str, str] | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="commands")
@@ -113,11 +113,11 @@ class QuestionBox(Vertical):
         """Where one types."""
         return self.query_one(Question)
 
-    def tell(self, title: str, below: str) -> None:
+    def tell(self, mode: str, settings: str, below: str) -> None:
         """Say so in the border; only when it changes, since each time the field is painted."""
-        if (title, below) != self._told:
-            self._told = title, below
-            self.field.border_title = Content(title)
+        if (mode, settings, below) != self._told:
+            self._told = mode, settings, below
+            self.field.border_title = Content.assemble("reasoning ", (mode, "bold $primary"), f" · {settings}")
             self.field.border_subtitle = Content(below)
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:

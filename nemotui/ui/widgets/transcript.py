@@ -73,8 +73,12 @@ class Transcript(ScrollView, can_focus=False):
     def show(self, blocks: Sequence[Block]) -> None:
         """Show these, oldest first."""
         if tuple(blocks) != self._blocks:
+            longer = tuple(blocks[-1:]) != self._blocks[-1:]  # not if the thinking further up was opened
+            self._following = self._following or not blocks
             self._lay_out(tuple(blocks))
-            if not self._following:
+            if not blocks or self._following:
+                self._tell_below(False)
+            elif longer:
                 self._tell_below(True)
 
     def follow(self) -> None:
@@ -111,8 +115,8 @@ class Transcript(ScrollView, can_focus=False):
 
     def _lay_out(self, blocks: tuple[Block, ...]) -> None:
         width = self.scrollable_content_region.width
-        if not width:
-            self._blocks = blocks
+        if not width:  # hidden: it will be told its size when it is shown
+            self._blocks, self._width = blocks, 0
             return
         if width != self._width:  # also where no resize has told so yet
             self._rich, self._drawn = None, {}
