@@ -30,7 +30,7 @@ class Engine(Protocol):
 
 
 class LeftHere:
-    """`core.leavings.Leavings`. `state` are the files of ours by kind; `engine` None: a pretend one leaves nothing."""
+    """`core.leavings.Leavings`. `engine` None: a pretend one leaves nothing."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class LeftHere:
         in_use = ""
         if self._engine is not None:
             try:
-                running = [c.name for c in await self._engine.containers() if c.state in ("running", "restarting")]
+                running = [c.name for c in await self._engine.containers() if c.going_on]
                 in_use = f"{running[0]} runs and may use it" if running else ""
                 engine = list(await self._engine.leftovers())
             except NemotuiError as error:  # without an engine nobody knows who uses the caches

@@ -24,7 +24,6 @@ from nemotui.core.text import plain_line
 from nemotui.settings import Settings
 
 _KEY_LIMIT = 4096
-_GOING_ON = ("running", "restarting", "paused")
 _DEMO_START_S = 6.0  # a pretend start, every phase of it
 
 
@@ -173,7 +172,7 @@ async def deployed(
     Raises `NothingThereError` where there is none.
     """
     for container in await runtime.containers():
-        if name not in (None, container.name) or (running and container.state not in _GOING_ON):
+        if name not in (None, container.name) or (running and not container.going_on):
             continue
         if ours and not container.ours:
             message = f"{container.name} was not started by nemotui"

@@ -197,7 +197,7 @@ async def _events(
 ) -> AsyncGenerator[DeployEvent | Swapping, None]:
     """A new server, or one that takes the place of another, said in its steps before it happens."""
     old = next((c for c in await b.runtime.containers() if c.name == spec.name and c.ours), None) if replaces else None
-    if old is None or old.state not in ("running", "restarting", "paused"):
+    if old is None or not old.going_on:
         return deploy_events(b.runtime, server, spec, b.clock, partial(Lookout, b))
     plan = await plan_swap(b.runtime, old, spec)
     inv.out.event("swap", {"steps": list(plan.steps), "beside": plan.beside})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nemotui.core.serve_args import value_of
 from nemotui.core.show import duration
 from nemotui.core.vitals import Vitals
 
@@ -59,9 +60,9 @@ def _hung(vitals: Vitals, args: Sequence[str]) -> Advice:
     metrics = vitals.metrics
     work = f"{metrics.running or 0:.0f} running, {metrics.waiting or 0:.0f} waiting"
     tries = ["see what it says (`nemotui logs --level warning`)", "stop it and start it again"]
-    if _value(args, "--tensor-parallel-size", "-tp") not in (None, "1"):
+    if value_of(args, "--tensor-parallel-size", "-tp") not in (None, "1"):
         tries.append("if it comes back, start it with `-- --disable-custom-all-reduce`")
-    if _value(args, "--speculative-config"):
+    if value_of(args, "--speculative-config"):
         tries.append("or without --mtp")
     words = "; ".join(tries)
     return Advice(
@@ -88,7 +89,7 @@ def _queue(vitals: Vitals, args: Sequence[str]) -> Advice | None:
     known = [length for length in lengths if length is not None]
     if len(known) < 3 or len(known) < len(lengths) or known[-1] < _QUEUE or min(known) == 0 or known[-1] <= known[0]:
         return None
-    limit, running = _value(args, "--max-num-seqs") or "", vitals.metrics.running
+    limit, running = value_of(args, "--max-num-seqs") or "", vitals.metrics.running
     usage = vitals.metrics.kv_cache_usage
     roomy = usage is not None and usage < _ROOMY
     if roomy and limit.isdecimal() and running is not None and running >= int(limit[:9]):
@@ -140,12 +141,3 @@ def idle(idle_s: float | None, after_s: float, cost: float | None) -> Advice | N
 
 def _span(vitals: Vitals) -> float:
     return vitals.looks[-1].at - vitals.looks[0].at
-
-
-def _value(args: Sequence[str], *names: str) -> str | None:
-    """The value of a flag, given as `--flag value` or `--flag=value`."""
-    for at, word in enumerate(args):
-        name, joined, value = word.partition("=")
-        if name in names:
-            return value if joined else args[at + 1] if at + 1 < len(args) else None
-    return None

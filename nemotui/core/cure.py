@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from nemotui.core.hardware import BUSY_BYTES, Machine
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec, docker_run
+from nemotui.core.serve_args import same_flag
 
 _GAP = 0.01  # of a GPU's memory, left free beside what somebody else holds
 _LEAST_SHARE = 0.6  # of a GPU's memory: with less, no variant of the model has room for its cache
@@ -47,16 +48,6 @@ def cured(spec: ContainerSpec, changes: Sequence[Change]) -> Cure | None:
     for change in changes:
         after = _changed(after, change)
     return Cure(changes=tuple(changes), before=spec, after=after) if after != spec else None
-
-
-def value_of(spec: ContainerSpec, flag: str) -> str | None:
-    """The last value of a flag of `vllm serve`, as the parser takes it."""
-    found = None
-    for word, following in pairwise([*spec.args, ""]):
-        name, joined, value = word.partition("=")
-        if _same(name, flag):
-            found = value if joined else following
-    return found
 
 
 def command_diff(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +124,7 @@ def _with_flag(args: Sequence[str], flag: str, value: str | None) -> tuple[str, 
     result: list[str] = []
     placed = dropping = False
     for word in args:
-        if _same(word.partition("=")[0], flag):
+        if same_flag(word.partition("=")[0], flag):
             dropping = "=" not in word
             if not placed:
                 result += new
@@ -144,11 +135,6 @@ def _with_flag(args: Sequence[str], flag: str, value: str | None) -> tuple[str, 
             dropping = False
             result.append(word)
     return tuple(result) if placed else (*args, *new)
-
-
-def _same(name: str, flag: str) -> bool:
-    """vLLM reads `_` as `-`."""
-    return name.replace("_", "-") == flag.replace("_", "-")
 
 
 def _options(command: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.lookout import LOOK_S, NOTHING_SEEN, Lookout, Sight
-from nemotui.core.namesakes import GONE, LOST_RACE, POLL_S, in_use, of_that_name, winner
+from nemotui.core.namesakes import LOST_RACE, POLL_S, in_use, of_that_name, winner
 from nemotui.core.phases import Expectation, Phase
 from nemotui.core.plan import ContainerSpec, docker_run
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
@@ -202,7 +202,7 @@ async def follow_start(
                 case Container() as ended:
                     found = diagnose(lines, ended.exit_code, ended.oom_killed) or _REMOVED
                     event = await failed_log(runtime, found, ended)
-                    if ended.state in GONE:
+                    if not ended.going_on:
                         yield event
                         return
                     crashes += 1
@@ -262,7 +262,7 @@ async def _follow_log(
                     raise
                 await clock.sleep(POLL_S)
                 continue
-            if now.state in GONE:
+            if not now.going_on:
                 await news.put(_ENGINE_STOPPED if away_since is not None and now.exit_code in _ENDED_BY_ENGINE else now)
                 return
             if now.restarts > seen.restarts or now.started_at != seen.started_at:

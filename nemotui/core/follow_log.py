@@ -31,7 +31,7 @@ async def follow_log(
                     if fresh := rest.new(batch):
                         last = last.after(fresh)
                         yield fresh
-            if (await runtime.inspect(container_id)).state in ("exited", "dead", "created"):
+            if not (await runtime.inspect(container_id)).going_on:
                 return
         except NothingThereError as error:
             yield error.problem

@@ -8,11 +8,12 @@ from typing import Final
 
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.measured import model_of, newest_start, setup_of
+from nemotui.core.measured import newest_start, setup_of
 from nemotui.core.phases import Expectation
 from nemotui.core.plan import ALL_GPUS
 from nemotui.core.ports import Backends, Container
 from nemotui.core.rate import Rate
+from nemotui.core.serve_args import model_of
 
 LOOK_S: Final = 2.0
 _STIRS_BYTES: Final = 64 * 1024**2  # less than that of a GPU's memory may be anybody's

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nemotui.core.hardware import Machine
-from nemotui.core.memory import DEFAULT_UTILIZATION, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.phases import Expectation, Phase, learned
 from nemotui.core.plan import LABEL
+from nemotui.core.serve_args import memory_share, model_of, value_of
 
 if TYPE_CHECKING:
     from nemotui.core.ports import Container, ServerMetrics
@@ -122,7 +123,7 @@ def measured_start(
     return MeasuredStart(
         setup=setup,
         at=at,
-        gpu_memory_utilization=float(_value(container.args, "--gpu-memory-utilization") or DEFAULT_UTILIZATION),
+        gpu_memory_utilization=memory_share(container.args),
         kv_cache_bytes=figures.kv_cache_bytes,
         weights_bytes=figures.weights_bytes,
         blocks=metrics.num_gpu_blocks if metrics else None,
@@ -163,10 +164,10 @@ def setup_of(container: Container, machine: Machine | None) -> Setup | None:
     try:
         variant = container.labels[f"{LABEL}.variant"] or model_of(container.args)
         tensor_parallel_size = int(container.labels[f"{LABEL}.tensor-parallel-size"])
-        data_parallel_size = int(_value(container.args, "--data-parallel-size") or 1)
-        speculative = json.loads(_value(container.args, "--speculative-config") or "{}")
+        data_parallel_size = int(value_of(container.args, "--data-parallel-size") or 1)
+        speculative = json.loads(value_of(container.args, "--speculative-config") or "{}")
         mtp_tokens = int(speculative.get("num_speculative_tokens", 0))
-        float(_value(container.args, "--gpu-memory-utilization") or 0)
+        float(value_of(container.args, "--gpu-memory-utilization") or 0)
     except (KeyError, ValueError, AttributeError, TypeError):
         return None
     if len(products) > 1 or not variant:
@@ -200,20 +201,9 @@ def newest_start(starts: Sequence[MeasuredStart], setup: Setup) -> MeasuredStart
 
 def _bearing_on_speed(args: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """The arguments without the context, as long as the shape has room in it, and how many sequences of it run."""
-    context, seqs = (_value(args, flag) for flag in ("--max-model-len", "--max-num-seqs"))
+    context, seqs = (value_of(args, flag) for flag in ("--max-model-len", "--max-num-seqs"))
     long_enough = context is None or not context.isdecimal() or int(context) >= TYPICAL_TOKENS
     at_once = min(int(seqs), TYPICAL_REQUESTS) if seqs and seqs.isdecimal() else TYPICAL_REQUESTS
     dropped = {"--max-num-seqs", *(("--max-model-len",) if long_enough else ())}
     kept = [word for before, word in pairwise(("", *args)) if word not in dropped and before not in dropped]
     return tuple(kept), at_once
-
-
-def model_of(args: tuple[str, ...]) -> str | None:
-    """The model that `vllm serve` with these arguments loads: the first of them, or --model."""
-    return args[0] if args and not args[0].startswith("-") else _value(args, "--model")
-
-
-def _value(args: tuple[str, ...], flag: str) -> str | None:
-    """What follows a flag, the last time that it is given: that is the one that counts."""
-    found = [value for name, value in pairwise(args) if name == flag]
-    return found[-1] if found else None

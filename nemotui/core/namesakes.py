@@ -10,7 +10,6 @@ from nemotui.core.plan import ContainerSpec
 from nemotui.core.ports import Clock, Container, ContainerRuntime
 
 POLL_S: Final = 1.0
-GONE: Final = ("exited", "dead", "removing", "created")
 LOST_RACE: Final = ("name_taken", "no_container")  # what the engine says to the slower of two that start the same
 _BEING_STARTED_S: Final = 60.0  # a container is created, then started; this old it was left behind
 _LOOKS: Final = 5
@@ -36,6 +35,6 @@ def in_use(containers: list[Container], clock: Clock) -> Container | None:
     now = clock.now()
     for container in containers:
         young = container.created_at is not None and now - container.created_at < _BEING_STARTED_S
-        if container.state not in GONE or (container.state == "created" and young):
+        if container.going_on or (container.state == "created" and young):
             return container
     return None

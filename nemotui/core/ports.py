@@ -96,6 +96,11 @@ class Container:
 
         return LABEL in self.labels or self.adopted
 
+    @property
+    def going_on(self) -> bool:
+        """It runs, is started again, or is paused: it holds its name, its port and its GPUs."""
+        return self.state in ("running", "restarting", "paused")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInfo:

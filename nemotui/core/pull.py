@@ -20,12 +20,11 @@ from nemotui.core.failed import Failed, failed
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine
 from nemotui.core.lookout import Fetch, FetchWatch
-from nemotui.core.measured import model_of
 from nemotui.core.plan import FETCH_LABEL, HF_CACHE, ContainerSpec
 from nemotui.core.ports import Backends, Container, ContainerRuntime
+from nemotui.core.serve_args import model_of
 
 _LOOK_S: Final = 0.5
-_ENDED: Final = ("exited", "dead", "removing", "created")
 # vLLM reads safetensors; what some repositories hold beside them would be fetched for nothing.
 _FETCH: Final = """\
 import os, sys
@@ -169,6 +168,6 @@ async def _read(b: Backends, container: Container, lines: deque[LogLine]) -> Con
                 return None
             await b.clock.sleep(_LOOK_S)  # an engine that is restarted comes back
             continue
-        if ended.state in _ENDED:
+        if not ended.going_on:
             return ended
         await b.clock.sleep(_LOOK_S)

@@ -7,18 +7,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from nemotui.core.serve_args import model_of, value_of
+
 
 def served_name(args: tuple[str, ...]) -> str | None:
     """The name under which `vllm serve` with these arguments serves its model in /v1/models, if it can be told.
 
-    Without `--served-model-name` it is the model itself: `--model`, or the first argument.
+    Without `--served-model-name` it is the model itself.
     """
-    for flag in ("--served-model-name", "--model"):
-        if joined := [arg.removeprefix(f"{flag}=") for arg in args if arg.startswith(f"{flag}=")]:
-            return joined[0]
-        if flag in args[:-1]:
-            return args[args.index(flag) + 1]
-    return args[0] if args and not args[0].startswith("-") else None
+    return value_of(args, "--served-model-name") or model_of(args)
 
 
 def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -> str:

@@ -7,17 +7,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nemotui.core.cure import value_of
 from nemotui.core.deploy import Created, DeployEvent, Ready, deploy, pull_image
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failed import Failed, refused
 from nemotui.core.lookout import Lookout
-from nemotui.core.namesakes import GONE
 from nemotui.core.plan import ALL_GPUS, ContainerSpec
 from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer
+from nemotui.core.serve_args import memory_share
 from nemotui.core.stop import GRACE_S
 
-_DEFAULT_SHARE: Final = 0.92  # vLLM's own gpu_memory_utilization
 _PREVIOUS: Final = "-previous"
 _WHOLE: Final = 0.98  # of a GPU: more is not to be had
 
@@ -139,7 +137,7 @@ async def _back(runtime: ContainerRuntime, old: Container, new: Container | None
 def left_behind(containers: Sequence[Container]) -> Container | None:
     """A server that was stopped to give its place to another, where nothing of ours runs: nobody finished that."""
     ours = [container for container in containers if container.ours]
-    if any(container.state not in GONE for container in ours):
+    if any(container.going_on for container in ours):
         return None
     return next((c for c in ours if c.name.endswith(_PREVIOUS) and c.state in ("exited", "dead")), None)
 
@@ -168,15 +166,8 @@ def _why_not_beside(old: ContainerSpec, new: ContainerSpec) -> str:
         return f"Both want port {new.port}"
     if not (ALL_GPUS in (old.gpus, new.gpus) and old.gpus and new.gpus) and not set(old.gpus) & set(new.gpus):
         return ""
-    share = _share(old) + _share(new)
+    share = memory_share(old.args) + memory_share(new.args)
     return f"The memory of the GPUs is not enough for both ({share:.0%} of it)" if share > _WHOLE else ""
-
-
-def _share(spec: ContainerSpec) -> float:
-    try:
-        return float(value_of(spec, "--gpu-memory-utilization") or _DEFAULT_SHARE)
-    except ValueError:
-        return _DEFAULT_SHARE
 
 
 def _next(name: str) -> str:

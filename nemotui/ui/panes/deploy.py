@@ -310,7 +310,7 @@ class DeployPane(Pane[DeployState]):
         if failed is None or failed.cure is None:
             return
         cure, container = failed.cure, failed.container
-        if container is not None and (cure.replaces or container.state in ("running", "restarting")):
+        if container is not None and (cure.replaces or container.going_on):
             self.post_message(self.Replace(container, cure.after))  # it is in the way, or crashes on and on
             return
 
