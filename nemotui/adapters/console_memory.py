@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nemotui.adapters.state_file import keep_state, read_state
+from nemotui.core.errors import FailedError
+from nemotui.core.terminal import THEMES
 from nemotui.whole_file import whole_file
-
-_LIMIT = 65536
 
 
 class ConsoleMemory:
@@ -17,13 +17,13 @@ class ConsoleMemory:
 
     def __init__(self, folder: Path) -> None:
         self._file, self._copied = folder / "console.json", folder / "copied.txt"
-        self._known = self._read()
+        self._known = read_state(self._file, dict[str, Any]) or {}
 
     @property
     def theme(self) -> str | None:
         """The theme that was chosen last."""
         theme = self._known.get("theme")
-        return theme if theme in ("dark", "light", "high-contrast", "monochrome") else None
+        return theme if theme in THEMES else None
 
     def remember_theme(self, theme: str) -> None:
         """For the next time."""
@@ -45,13 +45,7 @@ class ConsoleMemory:
             return None
         return self._copied
 
-    def _read(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError), self._file.open("rb") as file:
-            known = json.loads(file.read(_LIMIT))
-            return known if isinstance(known, dict) else {}
-        return {}
-
     def _write(self, **news: object) -> None:
         self._known |= news
-        with suppress(OSError), whole_file(self._file, private=True) as file:
-            file.write(json.dumps(self._known).encode())
+        with suppress(FailedError):
+            keep_state(self._file, self._known)

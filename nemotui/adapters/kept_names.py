@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from pathlib import Path
 
-import msgspec
+from nemotui.adapters.state_file import keep_state, read_state
 
-from nemotui.core.errors import FailedError
-from nemotui.whole_file import whole_file
-
-_LIMIT = 1024 * 1024
 _KEPT = 100  # the newest
 
 
@@ -26,17 +22,7 @@ class KeptNames:
 
     def add(self, name: str) -> None:
         """Keep it. Raises `FailedError` where it cannot be written."""
-        kept = [name, *(old for old in self._read() if old != name)][:_KEPT]
-        try:
-            with whole_file(self._path, private=True) as file:
-                file.write(msgspec.json.encode(kept) + b"\n")
-        except OSError as error:
-            message = f"{self._path} cannot be written: {error.strerror}"
-            raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
+        keep_state(self._path, [name, *(old for old in self._read() if old != name)][:_KEPT])
 
     def _read(self) -> list[str]:
-        try:
-            with self._path.open("rb") as file:
-                return msgspec.json.decode(file.read(_LIMIT), type=list[str])
-        except (OSError, ValueError, RecursionError):
-            return []
+        return read_state(self._path, list[str]) or []

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from nemotui.core.errors import FailedError
+from nemotui.adapters.state_file import keep_state, read_state
 from nemotui.core.measured import MeasuredBench, MeasuredStart, measured_bench
-from nemotui.whole_file import whole_file
 
 _KEPT_STARTS = 100
 _READ_RUNS = 50  # the newest: older ones were of older images
-_LIMIT = 4 * 1024 * 1024
 
 
 class StartsFile:
@@ -23,21 +21,12 @@ class StartsFile:
 
     def all(self) -> tuple[MeasuredStart, ...]:
         """All that is kept, newest first."""
-        try:
-            with self._path.open("rb") as file:
-                return msgspec.json.decode(file.read(_LIMIT), type=tuple[MeasuredStart, ...])
-        except (OSError, ValueError, RecursionError):
-            return ()
+        return read_state(self._path, tuple[MeasuredStart, ...]) or ()
 
     def add(self, start: MeasuredStart) -> None:
         """Keep it, in place of an older one of the same setup. Raises `FailedError` where it cannot be written."""
-        kept = (start, *(old for old in self.all() if old.setup != start.setup))[:_KEPT_STARTS]
-        try:
-            with whole_file(self._path, private=True) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
-        except OSError as error:
-            message = f"what this start has taught cannot be kept in {self._path}: {error.strerror}"
-            raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
+        others = (old for old in self.all() if old.setup != start.setup)
+        keep_state(self._path, (start, *others)[:_KEPT_STARTS])
 
 
 def stored_benchmarks(folder: Path, *, pretend: bool = False) -> tuple[MeasuredBench, ...]:

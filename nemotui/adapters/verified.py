@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
-import msgspec
-
 from nemotui.adapters import threads
-from nemotui.core.errors import FailedError
-from nemotui.core.text import plain, plain_values
+from nemotui.adapters.state_file import keep_state, read_state
 from nemotui.core.verified import Verified
-from nemotui.whole_file import whole_file
 
-_LIMIT = 4 * 1024 * 1024
 _KEPT = 50  # servers, the newest
 
 
@@ -35,17 +29,7 @@ class VerifiedFile:
     def _keep(self, verified: Verified) -> None:
         of = verified.base_url, verified.model
         others = [each for each in self._read() if (each.base_url, each.model) != of]
-        kept = [asdict(each) for each in (verified, *others)[:_KEPT]]
-        try:
-            with whole_file(self._path, private=True) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
-        except OSError as error:
-            message = f"{self._path} cannot be written: {error.strerror}"
-            raise FailedError("state", message, "Make room, or set NEMOTUI_STATE_DIR.") from None
+        keep_state(self._path, [verified, *others][:_KEPT])
 
     def _read(self) -> list[Verified]:
-        try:
-            with self._path.open("rb") as file:
-                return msgspec.convert(plain_values(msgspec.json.decode(file.read(_LIMIT)), plain), list[Verified])
-        except (OSError, ValueError, RecursionError):
-            return []
+        return read_state(self._path, list[Verified]) or []

@@ -66,7 +66,7 @@ def test_no_more_are_kept_than_anybody_will_read(file: Path) -> None:
 
 def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(FailedError, match="cannot be kept"):
+    with pytest.raises(FailedError, match="cannot be written"):
         StartsFile(tmp_path / "state" / "starts.json").add(START)
 
 
