@@ -11,12 +11,13 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from platformdirs import user_config_path, user_state_path
 
 from nemotui.core.errors import UsageError
+from nemotui.core.terminal import Theme
 from nemotui.core.text import plain_line
 from nemotui.keys.keymap import remapped
 
@@ -24,7 +25,6 @@ _CONFIG_LIMIT = 1024 * 1024
 
 
 _Dollars = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
-_Theme = Literal["dark", "light", "high-contrast", "monochrome"]
 _Minutes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 
@@ -55,7 +55,7 @@ class Settings:
     verify_skip: Annotated[str | None, _means("trust checks to leave out, by name, with commas between")] = None
     idle_after_min: Annotated[_Minutes, _means("an idle server gets a word after so long; 0: never")] = 30.0
     slow: Annotated[bool | None, _means("whether the line to the terminal is slow; unset: it is measured")] = None
-    theme: Annotated[_Theme | None, _means("the console's look; unset: as chosen last, first dark")] = None
+    theme: Annotated[Theme | None, _means("the console's look; unset: as chosen last, first dark")] = None
     ascii: Annotated[bool | None, _means("no sign beyond ASCII; unset: as LC_ALL, LC_CTYPE or LANG say")] = None
     keys: Annotated[Mapping[str, str], _means("the table [keys]: other keys, see [keys](keys.md)")] = field(
         default_factory=dict

@@ -43,7 +43,6 @@ VERBS = {
     "connect": "connect",
     "simulate": "simulate",
 }
-DEFAULT_PROFILE = "2xh100"
 
 
 class _Verbs(click.Group):
@@ -147,13 +146,9 @@ def _with_profile(argv: list[str]) -> list[str]:
     if "--demo" not in argv[:end]:
         return argv
     at = argv.index("--demo")
+    from nemotui.sim.machines import DEFAULT_PROFILE, PROFILES
+
     following = argv[at + 1] if at + 1 < end else "-"
-    if following.startswith("-") or following in VERBS or (argv[0] in ("chat", "lab") and not _is_profile(following)):
+    if following.startswith("-") or following in VERBS or (argv[0] in ("chat", "lab") and following not in PROFILES):
         return [*argv[:at], f"--demo={DEFAULT_PROFILE}", *argv[at + 1 :]]
     return [*argv[:at], f"--demo={following}", *argv[at + 2 :]]
-
-
-def _is_profile(word: str) -> bool:
-    from nemotui.sim.machines import PROFILES
-
-    return word in PROFILES

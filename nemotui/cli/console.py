@@ -23,14 +23,13 @@ from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, skip_checks, verb
 from nemotui.core.errors import UsageError
-from nemotui.core.terminal import ascii_only, sixteen_colours, theme_of
+from nemotui.core.terminal import THEMES, ascii_only, sixteen_colours, theme_of
 from nemotui.keys.keymap import remapped
 
 if TYPE_CHECKING:
     from nemotui.ui.screen import MainScreen
     from nemotui.ui.states.gpus import GpusState
 
-THEMES = ("dark", "light", "high-contrast", "monochrome")
 # Python's 5 ms, once for each thread that reads a flood, is what a key would wait at each step to the screen.
 _HANDS_OVER_S = 0.001
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
@@ -67,10 +67,9 @@ async def runs(
 
 async def _deleted(inv: Invocation, store: RunStore, run: StoredRun, yes: bool) -> Answer:
     if not yes:
-        if not sys.stdin.isatty() or inv.out.as_json:
+        if not somebody_there(inv):
             raise UsageError("usage", f"{run.name} would be deleted for good", "Say --yes.")
-        inv.out.ask(f"Delete {run.name} and all that it measured? [y/N] ")
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        if not await agreed(inv, f"Delete {run.name} and all that it measured?"):
             raise FailedError("not_deleted", "nothing was deleted")
     await store.delete(run)
     return Answer({"deleted": run.name}, f"Deleted {run.name}")
@@ -113,7 +112,6 @@ def _table(found: Sequence[StoredRun]) -> str:
                 number(result.get("failed")),
             )
         )
-    # What is not known of any run has no column on a narrow screen.
     return table(rows, right=range(3, 8))
 
 

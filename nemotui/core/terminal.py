@@ -1,8 +1,12 @@
-"""What the environment says of a terminal."""
+"""How the console looks on a terminal: the themes that there are, and what the environment says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+Theme = Literal["dark", "light", "high-contrast", "monochrome"]
+THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 
 _NO_CHARSET = ("C", "POSIX")
 

@@ -24,8 +24,8 @@ class Report(msgspec.Struct, array_like=True, kw_only=True):
     """Lists and `coalesced` are news since the report before; the rest is how it is now, or in all.
 
     `due` are the requests that should be under way, `sent` those that are, `streaming` those of them with a token.
-    The first one says
-    that its connections are open. `over` says why it ended: all requests done, the server gone, or asked to stop.
+    The first report says that the connections are open. `over` says why it ended: all requests done, the server gone,
+    or asked to stop.
     """
 
     records: list[RequestRecord] = []

@@ -1,4 +1,4 @@
-"""What the environment says of a terminal."""
+"""How the console looks on a terminal: what the environment says of it."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class LogsPane(Pane[LogsState]):
         nothing.display = not lines.shown
         lines.display = bool(lines.shown)
         if not lines.shown:
-            nothing.update(nothing_words(state, lines.view))
+            nothing.update(nothing_words(state))
 
     def on_lines_moved(self) -> None:
         """Away from the end or back to it: held or followed. At the end of what is held, what has come since joins."""

@@ -54,7 +54,7 @@ def _figures(figures: EngineFigures) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def nothing_words(state: LogsState, view: LogView) -> Content:
+def nothing_words(state: LogsState) -> Content:
     """Why there is no line to be seen."""
     if state.container is None:
         return Content.assemble(
