@@ -13,6 +13,7 @@ from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.card import Card
+from nemotui.ui.connect import ConnectScreen
 from nemotui.ui.conversations import Conversations
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.lab import LabScreen
@@ -77,11 +78,12 @@ async def test_the_help_always_says_how_it_is_closed(console: ConsoleFactory, si
 
 
 async def test_a_long_line_of_the_help_goes_on_under_its_beginning(console: ConsoleFactory) -> None:
-    async with console(size=(80, 60)) as c:
+    async with console(size=(72, 60)) as c:
         await c.press("question_mark")
         lines = c.text.splitlines()
         at = next(n for n, line in enumerate(lines) if "Leave the console;" in line)
-        assert lines[at + 1].index("server") == lines[at].index("Leave")
+        following = lines[at + 1].partition("│")[2]
+        assert len(following) - len(following.lstrip()) + 1 + lines[at + 1].index("│") == lines[at].index("Leave")
 
 
 async def test_ctrl_c_says_how_to_leave(console: ConsoleFactory) -> None:
@@ -168,6 +170,7 @@ def screens() -> list[tuple[str, Any]]:
         "advice": AdviceScreen,
         "what-if": WhatIfScreen,
         "conversations": Conversations,
+        "connect": ConnectScreen,
         "trust": TrustScreen,
         "lab": LabScreen,
         "prompts": PromptsScreen,
