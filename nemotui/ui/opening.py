@@ -61,7 +61,10 @@ class Opening(Screen[None], inherit_bindings=False):
             if machine is not None:
                 self._shown = self._shown.after(machine)
                 self.query_one(GpusPane).state = self._shown
-        self.call_after_refresh(self._go_on)
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self.run_worker(self._go_on(), group="main")
 
     async def _go_on(self) -> None:
         from nemotui.ui.app import NemotuiApp

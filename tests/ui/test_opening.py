@@ -80,7 +80,7 @@ async def test_the_gpus_are_seen_before_there_is_a_main_screen() -> None:
         assert isinstance(console.app.screen, Opening)
         assert "looking for a server" in console.text
         console.go_on.set()
-        await console.until(pilot, "Palette")
+        await console.until(pilot, "q Quit")
         assert isinstance(console.app.screen_stack[0], MainScreen)
         assert "NVIDIA H100" in console.text
 
@@ -103,7 +103,7 @@ async def test_a_driver_that_takes_its_time_does_not_hold_the_main_screen_up() -
 
     async with opened(asyncio.create_task(silent())) as (console, pilot):
         console.go_on.set()
-        await console.until(pilot, "Palette")
+        await console.until(pilot, "q Quit")
         assert console.known == GpusState()
 
 
@@ -122,7 +122,11 @@ async def test_what_keeps_the_main_screen_from_being_made_ends_the_console_and_i
     wrong = UsageError("catalog", "that is no catalogue", "Mend it.")
     console = Opened(asyncio.create_task(told(load_machine("2xh100"))), wrong)
     console.go_on.set()
-    await asyncio.wait_for(console.app.run_async(headless=True), 60)
+    async with console.app.run_test() as pilot:
+        for _ in range(600):
+            if console.app.failure is not None:
+                break
+            await pilot.pause(0.05)
     assert console.app.failure is wrong
 
 
