@@ -79,6 +79,7 @@ def test_a_line_that_breaks_at_each_stage_loses_nothing(
         t.wait_for("Application startup complete|GET /")
         cut(t)
     with terminal(command) as t:  # the log is there, from its beginning
+        t.wait_for("slow line")  # measured: the terminal answers late
         t.wait_for("● nemotron-super")
         t.keys("F4")
         t.wait_for("Application startup complete|GET /")
