@@ -43,6 +43,8 @@ VERBS = {
     "connect": "connect",
     "simulate": "simulate",
 }
+# verbs that take words of their own: after --demo such a word is a profile only where a profile is called so
+TAKE_WORDS = frozenset({"runs", "compare", "report", "chat", "lab", "connect", "clean", "bundle"})
 
 
 class _Verbs(click.Group):
@@ -149,6 +151,6 @@ def _with_profile(argv: list[str]) -> list[str]:
     from nemotui.sim.machines import DEFAULT_PROFILE, PROFILES
 
     following = argv[at + 1] if at + 1 < end else "-"
-    if following.startswith("-") or following in VERBS or (argv[0] in ("chat", "lab") and following not in PROFILES):
+    if following.startswith("-") or following in VERBS or (argv[0] in TAKE_WORDS and following not in PROFILES):
         return [*argv[:at], f"--demo={DEFAULT_PROFILE}", *argv[at + 1 :]]
     return [*argv[:at], f"--demo={following}", *argv[at + 2 :]]

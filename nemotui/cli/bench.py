@@ -132,7 +132,7 @@ async def bench(
     stop: str | None,
     **flags: Any,
 ) -> Answer:
-    """Benchmark a server: TTFT, ITL, TPOT, E2EL and throughput, by the field's names.
+    """Benchmark a server: TTFT, ITL, TPOT, E2EL and throughput.
 
     Ctrl+C leaves the run going: its process is its own. `nemotui bench --attach RUN` follows it again.
     """

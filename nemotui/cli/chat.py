@@ -58,7 +58,7 @@ async def chat(
     show_exchange: bool,
     **flags: Any,
 ) -> Answer:
-    """Ask one question; without PROMPT it is read from standard input.
+    """Ask one question; without PROMPT, standard input holds it.
 
     The answer streams to standard output, the thinking to standard error.
     """

@@ -37,7 +37,10 @@ _INDENT = 22
     flags=(click.argument("extra", nargs=-1, metavar="[-- VLLM_ARGS…]"), plan_flags),
 )
 async def check(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answer:
-    """Everything that would make this deployment fail, each with the command that mends it. Starts nothing."""
+    """What would make a deployment fail, with what mends it.
+
+    It starts nothing.
+    """
     request = plan_request(inv, flags, extra)
     async with backends(inv) as b:
         plan, no_plan = None, None

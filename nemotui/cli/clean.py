@@ -31,7 +31,8 @@ _WHAT: dict[LeavingKind, str] = {
 
 
 def _kinds() -> tuple[Callable[[Any], Any], ...]:
-    return tuple(click.option(f"--{kind}", is_flag=True, help=_WHAT[kind]) for kind in KINDS)
+    # Named apart from the settings: a flag of a setting's name would be taken for it, and `keys` is one.
+    return tuple(click.option(f"--{kind}", f"of_{kind}", is_flag=True, help=_WHAT[kind]) for kind in KINDS)
 
 
 @verb(
@@ -43,11 +44,12 @@ def _kinds() -> tuple[Callable[[Any], Any], ...]:
     ),
 )
 async def clean(inv: Invocation, names: tuple[str, ...], yes: bool, **kinds: bool) -> Answer:
-    """List what nemotui left here, with sizes; with kinds, or NAMES as listed, remove them.
+    """List what nemotui left here, with sizes, or remove it.
 
-    A server that runs and what it uses are never removed, and nothing that is not ours.
+    With kinds, or NAMES as listed, these are removed. A server that runs and what it uses are never removed, and
+    nothing that is not ours.
     """
-    wanted = [kind for kind in KINDS if kinds[kind]]
+    wanted = [kind for kind in KINDS if kinds[f"of_{kind}"]]
     async with backends(inv) as b:
         found = list(await b.leavings.found())
         if unknown := [name for name in names if name not in {each.name for each in found}]:

@@ -39,10 +39,10 @@ PUBLISHED = "published"  # in place of a run: the published row of the other's h
 async def compare(
     inv: Invocation, runs: tuple[str, ...], rules: tuple[str, ...], every: bool, output: Path | None
 ) -> Answer:
-    """Compare runs with the first of them, figure by figure; `published` names the published row of the hardware.
+    """Compare runs with the first of them, figure by figure.
 
-    A change that the noise of the runs can explain is "within noise". Runs of the same setup that are stored beside
-    them tell that noise best: measure the baseline three times.
+    `published` names the published row of the hardware. A change that the noise of the runs can explain is "within
+    noise". Runs of the same setup that are stored beside them tell that noise best: measure the baseline three times.
     """
     if len(runs) < 2:
         raise UsageError("usage", "there is nothing to compare with", "Name two runs: nemotui compare BASELINE RUN")

@@ -32,10 +32,11 @@ from nemotui.core.verify_checks import TrustCheck
     ),
 )
 async def connect(inv: Invocation, client: Client, at_length: bool, **_: object) -> Answer:
-    """How CLIENT is pointed at this server: URL, model and key, the key by file and never in a command.
+    """How CLIENT is pointed at this server: URL, model and key.
 
-    curl and python are run before they are shown; for claude-code and tau-bench the server's side is tested.
-    With --run tau-bench runs here, in an environment of its own, for as long as it takes; Ctrl+C ends it.
+    The key goes by file, never in a command. curl and python are run before they are shown; for claude-code and
+    tau-bench the server's side is tested. With --run tau-bench runs here, in an environment of its own, for as long as
+    it takes; Ctrl+C ends it.
     """
     if at_length and client not in RUN_AT_LENGTH:
         raise UsageError("usage", f"--run is for {', '.join(RUN_AT_LENGTH)}", "curl and python are always run.")

@@ -72,7 +72,7 @@ async def deploy(
     variables: tuple[str, ...],
     **flags: Any,
 ) -> Answer:
-    """Start the best plan that the flags allow, and follow it until it serves.
+    """Start the best plan, and follow it until it serves.
 
     Ctrl+C detaches: the server goes on. Arguments after -- go to `vllm serve` unchanged.
     """

@@ -53,9 +53,9 @@ _ANSWER = 4000  # characters of an answer on a terminal; JSON and Markdown have 
 async def lab(
     inv: Invocation, prompt: str | None, words: Sequence[str], prompts: str | None, repeat: int, save: bool, **_: object
 ) -> Answer:
-    """Ask the same under several settings at once, and compare: tokens, times, cost, the answers' words.
+    """Ask the same under several settings at once, and compare.
 
-    Exit 1 when an answer fails; the others are there all the same.
+    Tokens, times, cost, the answers' words. Exit 1 when an answer fails; the others are there all the same.
     """
     if prompt is not None and prompts is not None:
         raise UsageError("usage", "PROMPT and --prompts name two things to ask", "Leave out one of them.")

@@ -27,7 +27,7 @@ from nemotui.core.show import arriving, gib
     flags=(plan_flags,),
 )
 async def pull(inv: Invocation, **flags: Any) -> Answer:
-    """Fetch the image and the weights of the plan that the flags choose, and start nothing.
+    """Fetch the image and weights of a plan, and start nothing.
 
     Weights can be broken off: what was fetched stays, and the next pull or deploy goes on from there. When this
     connection is lost their download goes on by itself, and another pull shows it. An image is Docker's to resume.

@@ -36,7 +36,10 @@ from nemotui.core.whatif import imagined
     ),
 )
 async def recommend(inv: Invocation, hardware: str | None, card: bool, explain: bool, **flags: Any) -> Answer:
-    """Ranked plans for the GPUs that are free now, best first, each with the reason and the exact command."""
+    """Plans for the GPUs that are free now, best first.
+
+    Each comes with its reasons; below stands the exact command of the first.
+    """
     if hardware is not None and (inv.demo is not None or inv.machine is not None):
         raise UsageError("usage", "--hardware, --demo and --machine each name a machine", "Leave out all but one.")
     request = plan_request(inv, flags)

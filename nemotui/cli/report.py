@@ -64,9 +64,9 @@ async def report(
     whole: bool,
     output: Path | None,
 ) -> Answer:
-    """Write a report of runs; of several, each beside the first, with their noise; or of a whole sweep.
+    """Write a report of runs, or of a whole sweep.
 
-    The HTML page holds its charts and needs no network.
+    Of several, each stands beside the first, with their noise. The HTML page holds its charts and needs no network.
     """
     kind = wanted or (_BY_ENDING.get(file.suffix.lower()) if file else None) or "markdown"
     if merging and len(runs) < 2:

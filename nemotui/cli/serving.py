@@ -27,7 +27,7 @@ from nemotui.core.watch import container_url, take_pulse
 
 @verb(example="nemotui status --json", flags=(server_flags,))
 async def status(inv: Invocation, **_: object) -> Answer:
-    """What runs: our containers, and the server with its models and its load."""
+    """What runs: our containers, the server, its models, its load."""
     async with backends(inv, start_s=0.5) as b:
         url = inv.settings.base_url
         if url is None and inv.demo is not None:
@@ -186,7 +186,10 @@ async def _end_held(inv: Invocation, b: Backends, stopped: Stopped, yes: bool) -
     flags=(click.option("--name", metavar="NAME", help="Which container (default: the newest that is not ours)."),),
 )
 async def adopt(inv: Invocation, name: str | None) -> Answer:
-    """Make a vLLM container that was started by hand ours: to stop it, to replace it, to be the default server."""
+    """Make a vLLM container that was started by hand ours.
+
+    Then it can be stopped and replaced from here, and is the default server.
+    """
     async with backends(inv) as b:
         for container in await b.runtime.containers():
             if not container.ours and name in (None, container.name):
@@ -204,9 +207,9 @@ async def adopt(inv: Invocation, name: str | None) -> Answer:
     ),
 )
 async def bundle(inv: Invocation, file: str | None, name: str | None) -> Answer:
-    """Save what is known of a start for somebody to look at: plan, log, engine's document, machine. No secrets.
+    """Save what is known of a start, for somebody to look at.
 
-    Without FILE it goes into the state directory.
+    The plan, the log, the engine's document, the machine; no secrets. Without FILE it goes into the state directory.
     """
     async with backends(inv, start_s=0.5) as b:
         if inv.demo is not None:

@@ -55,9 +55,10 @@ async def simulate(
     slower: float | None,
     **flags: Any,
 ) -> Answer:
-    """Serve the pretend vLLM server of a pretend machine (default 2xh100) until Ctrl+C.
+    """Serve a pretend vLLM server alone, until Ctrl+C.
 
-    It speaks vLLM's API on the timing of published hardware: for trying a client, or a script, without a GPU.
+    It is that of a pretend machine (default 2xh100). It speaks vLLM's API on the timing of published hardware: for
+    trying a client, or a script, without a GPU.
     """
     from nemotui.sim.machines import DEFAULT_PROFILE
 

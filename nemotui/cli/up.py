@@ -44,7 +44,7 @@ _QUESTION = "In one sentence: what is a Mamba layer good for?"
     ),
 )
 async def up(inv: Invocation, yes: bool, anyway: bool, **flags: Any) -> Answer:
-    """Discover, recommend, deploy, wait until ready, verify, benchmark, chat: the whole loop.
+    """The whole loop: recommend, check, deploy, verify, bench, chat.
 
     The server goes on afterwards; with --demo it ends with the loop.
     """

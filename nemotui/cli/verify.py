@@ -27,9 +27,9 @@ _INDENT = 26
     flags=(skip_checks(f"One of {', '.join(CHECKS)}."), server_flags),
 )
 async def verify(inv: Invocation, **_: object) -> Answer:
-    """Whether a server can be trusted: modes, parsers, tools, known answers, context, usage. It should be idle.
+    """Whether a server can be trusted: modes, tools, known answers.
 
-    Exit 0 when all is well (warnings included), 1 when a check fails, 3 when no server answers.
+    It should be idle. Exit 0 when all is well (warnings included), 1 when a check fails, 3 when no server answers.
     """
     skip = left_out(inv.settings.verify_skip)
     async with serving(inv) as (b, server, model):

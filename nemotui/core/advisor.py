@@ -120,7 +120,8 @@ def _prefix(vitals: Vitals, args: Sequence[str]) -> Advice | None:
         return Advice(
             "prefix_caching_idle",
             f"Prefix caching found nothing in {asked:,.0f} prompt tokens",
-            "What prompts share belongs at their beginning; where it is nothing, --no-prefix-caching frees blocks",
+            "A benchmark's prompts share nothing, as they should. Elsewhere what they share belongs first; "
+            "where it is nothing, --no-prefix-caching frees blocks",
         )
     if asked == 0 and prompts >= _PROMPT_TOKENS:
         return Advice(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nemotui.cli import VERBS, _with_verb
+from nemotui.cli import VERBS, _with_profile, _with_verb
 from nemotui.cli.backends import api_key
 from tests.adapters.raw_http import raw_server, reply
 from tests.cli.conftest import SMALL_BENCH, Ran, Run
@@ -67,6 +67,25 @@ def test_a_demo_without_a_keyboard_is_the_loop_in_plain_text(monkeypatch: pytest
         monkeypatch.setattr("sys.stdin.isatty", lambda is_one=stdin: is_one, raising=False)
         monkeypatch.setattr("sys.stdout.isatty", lambda is_one=stdout: is_one, raising=False)
         assert _with_verb(["--demo"])[0] == verb
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["report", "--demo", "latest"], ["report", "--demo=2xh100", "latest"]),
+        (["connect", "--demo", "curl"], ["connect", "--demo=2xh100", "curl"]),
+        (["compare", "--demo", "2xb200", "a", "b"], ["compare", "--demo=2xb200", "a", "b"]),
+        (["gpus", "--demo", "3xb200"], ["gpus", "--demo=3xb200"]),  # no such machine, which is said
+    ],
+)
+def test_what_follows_demo_is_a_machine_unless_the_verb_takes_words_and_none_is_called_so(
+    words: list[str], meant: list[str]
+) -> None:
+    assert _with_profile(words) == meant
+
+
+def test_the_list_of_verbs_has_a_whole_sentence_for_each(nemotui: Run) -> None:
+    assert "..." not in nemotui("--help").out.partition("Commands:")[2]
 
 
 def test_gpus(nemotui: Run) -> None:
