@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,10 +39,20 @@ def home(tmp_path: Path) -> dict[str, str]:
     return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
 
 
+@contextmanager
+def ended(server: str) -> Iterator[None]:
+    """The tmux of this name lives no longer than the test."""
+    try:
+        yield
+    finally:
+        subprocess.run(["tmux", "-L", server, "kill-server"], check=False, stderr=subprocess.DEVNULL, timeout=30)
+
+
 def test_the_journey_in_tmux_over_a_slow_line(far: Box, home: dict[str, str]) -> None:
     arguments = ["--demo", "2xh100", "--speed", "20", "--port", str(free_port())]
-    inner = ["env", "LANG=C.UTF-8", "tmux", "-u", "-L", f"far-{free_port()}", "-f", "/dev/null", "new-session"]
-    with terminal(far.login(*inner, *program(arguments, home)), (100, 30)) as t:
+    server = f"far-{free_port()}"
+    inner = ["env", "LANG=C.UTF-8", "tmux", "-u", "-L", server, "-f", "/dev/null", "new-session"]
+    with ended(server), terminal(far.login(*inner, *program(arguments, home)), (100, 30)) as t:
         t.wait_for("NVIDIA H100 80GB HBM3")
         deploy(t)
         t.keys("F4")
