@@ -278,6 +278,9 @@ def sound(result: dict[str, Any]) -> dict[str, Any]:
     for name in (*FIGURES, *_COUNTS):
         if not isinstance(result.get(name), int | float | None):
             raise ValueError(f"result.json: {name} is no number")
+    beside = result.get("beside") or []
+    if not isinstance(beside, list) or not all(isinstance(name, str) for name in beside):
+        raise ValueError("result.json: beside is no list of names")
     for name in _MAPPINGS:
         if not isinstance(result.get(name), Mapping | None):
             raise ValueError(f"result.json: {name} is no object")
@@ -313,7 +316,10 @@ def _point(run: StoredRun, result: Mapping[str, Any]) -> SweepPoint:
 
 def _clean(result: Mapping[str, Any]) -> bool:
     return (
-        bool(result.get("complete")) and not result.get("failed") and bool((result.get("clock") or {}).get("trusted"))
+        bool(result.get("complete"))
+        and not result.get("failed")
+        and bool((result.get("clock") or {}).get("trusted"))
+        and not result.get("beside")
     )
 
 

@@ -217,7 +217,8 @@ async def _several(
     environment = await run_environment(b, server)
 
     async def measure(one: BenchSpec) -> Mapping[str, Any]:
-        return (await follow_run(inv, b, run_bench(b.load, one, environment), ends_with_us=pretend)).document
+        events = run_bench(b.load, one, environment)
+        return (await follow_run(inv, b, events, ends_with_us=pretend, one_of_several=True)).document
 
     if loads is not None:
         return await run_sweep(inv, b, spec, loads, objectives, measure, gpus_measured(environment))
@@ -254,9 +255,18 @@ async def _container(b: Backends, server: ModelServer) -> Container:
 
 
 async def follow_run(
-    inv: Invocation, b: Backends, events: AsyncGenerator[BenchEvent, None], *, ends_with_us: bool = False
+    inv: Invocation,
+    b: Backends,
+    events: AsyncGenerator[BenchEvent, None],
+    *,
+    ends_with_us: bool = False,
+    one_of_several: bool = False,
 ) -> Answer:
-    """Show a run until it ends. `ends_with_us`: its server does, so that an interrupted run is stopped too."""
+    """Show a run until it ends. `ends_with_us`: its server does, so that an interrupted run is stopped too.
+
+    `one_of_several`: the others come after it, and none of them without us.
+    """
+    goes_on = "The run goes on, no load after it" if one_of_several else "The run goes on"
     shown_s = 0.0
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(aclosing(events))
@@ -266,7 +276,7 @@ async def follow_run(
                     if ends_with_us:
                         stack.push_async_callback(b.load.stop, run)
                     else:
-                        inv.out.afterwards = f"The run goes on. Follow it: nemotui bench --attach {run}"
+                        inv.out.afterwards = f"{goes_on}. Follow it: nemotui bench --attach {run}"
                     inv.out.event("started", {"run": run})
                     inv.out.note(f"Run {run}")
                 case BenchProgress(point=point):

@@ -82,12 +82,16 @@ def _text(comparison: Comparison, names: tuple[str, ...]) -> str:
 def _judged(comparison: Comparison, judged: Judged) -> str:
     sign = {True: "FAIL", False: "ok", None: "FAIL"}[judged.broken]
     figure = judged.figure
-    if judged.broken is None or figure is None:
+    if comparison.unlike:
+        found = comparison.unlike[0]
+    elif judged.broken is None or figure is None:
         found = "not known"
     elif judged.rule.relative:
         found = f"{figure.change:+.1%}" + (" (within noise)" if figure.verdict == "within noise" else "")
     else:
         found = f"{figure.b:,.1f}"
+    if comparison.caveats and not comparison.unlike:
+        found += f" (doubtful: {comparison.caveats[0]})"
     return f"{sign:<4}  {judged.rule.text}: {found}  ({comparison.b})"
 
 
@@ -96,4 +100,6 @@ def _gate(judged: list[tuple[Comparison, Judged]]) -> Problem | None:
     if not broken:
         return None
     told = ", ".join(f"{j.rule.text} by {c.b}" for c, j in broken)
-    return Problem("gate", f"{len(broken)} of {len(judged)} rules are broken: {told}", "Run it again if that is noise.")
+    unlike = next((c.unlike[0] for c, _ in broken if c.unlike), None)
+    why, fix = (f" ({unlike})", "Measure both alike.") if unlike else ("", "Run it again if that is noise.")
+    return Problem("gate", f"{len(broken)} of {len(judged)} rules are broken or not known: {told}{why}", fix)

@@ -11,7 +11,7 @@ from nemotui.cli.output import Answer, columns, table, wrapped
 from nemotui.cli.verb import Invocation
 from nemotui.core.bench import BenchSpec
 from nemotui.core.comparing import point_beside
-from nemotui.core.errors import Problem
+from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.goodput import LEAST_RATE, Found, Measure, Objective, Probe, reasons, search, sentence
 from nemotui.core.pareto import KEY, pareto
 from nemotui.core.ports import Backends
@@ -29,6 +29,7 @@ from nemotui.core.sweep import (
 )
 
 _CHART_LINES = 16
+_KEPT = "What was measured is kept: nemotui runs"
 
 
 async def run_sweep(
@@ -40,8 +41,12 @@ async def run_sweep(
     measure: Measure,
     gpus: int | None,
 ) -> Answer:
-    """One run a load, the least first; the points as they come, then the chart with its knee."""
+    """One run a load, the least first; the points as they come, then the chart with its knee.
+
+    Of one that is broken off, since no server answers any more, as many points as there are.
+    """
     steps: list[SweepStep] = []
+    broken: NemotuiError | None = None
     published: SweepPoint | None = None
     earlier = await b.runs.swept(spec)
 
@@ -51,11 +56,16 @@ async def run_sweep(
         published = point_beside(result, b.catalog)
         return result
 
-    async with aclosing(sweep(measured, spec, loads, objectives, gpus)) as found:
-        async for step in found:
-            steps.append(step)
-            inv.out.event("point", {**_point(step.point), "kept": step.probe.good if step.probe else None})
-            inv.out.say(_table(steps, whole=loads.whole).splitlines()[-1])
+    try:
+        async with aclosing(sweep(measured, spec, loads, objectives, gpus)) as found:
+            async for step in found:
+                steps.append(step)
+                inv.out.event("point", {**_point(step.point), "kept": step.probe.good if step.probe else None})
+                inv.out.say(_table(steps, whole=loads.whole).splitlines()[-1])
+    except NemotuiError as raised:
+        if not steps:
+            raise
+        broken = raised
     points = [step.point for step in steps]
     best = knee(points)
     told = sweep_sentence(points, whole=loads.whole)
@@ -67,10 +77,9 @@ async def run_sweep(
         "sentence": told,
     }
     faults = [point for point in points if point.fault]
-    error = None
-    if faults:
-        fix = "What was measured is kept: nemotui runs"
-        error = Problem("unsound_points", f"{len(faults)} of {len(points)} points do not count", fix)
+    error = broken.problem if broken else None
+    if faults and not broken:
+        error = Problem("unsound_points", f"{len(faults)} of {len(points)} points do not count", _KEPT)
     chart = pareto(points, earlier=earlier, published=published, width=columns(), height=_CHART_LINES)
     why = [wrapped(line) for line in reasons([(p.load, p.fault) for p in points], whole=loads.whole)]
     report = f"As a page: nemotui report {points[0].run} --sweep --file sweep.html"
@@ -80,43 +89,67 @@ async def run_sweep(
         *why,
         f"{told}.\n{report}",
     ]
-    return Answer(document, "\n\n".join(parts), exit_code=1 if error else 0, error=error)
+    exit_code = broken.exit_code if broken else 1 if error else 0
+    return Answer(document, "\n\n".join(parts), exit_code=exit_code, error=error)
 
 
 async def run_goodput(
     inv: Invocation, spec: BenchSpec, objectives: Sequence[Objective], measure: Measure, *, most: float, whole: bool
 ) -> Answer:
-    """The search, probe by probe; exit 1 where not even the least load keeps the objectives."""
-    async with aclosing(
-        search(
-            lambda load: measure(at_load(spec, load, whole=whole, group="goodput")),
-            objectives,
-            least=1 if whole else min(LEAST_RATE, most),
-            most=most,
-            whole=whole,
-        )
-    ) as events:
-        async for event in events:
-            match event:
-                case Probe():
-                    inv.out.event("probe", _probe(event))
-                    kept = "kept" if event.good else "unknown" if event.fault else "broken"
-                    inv.out.say(f"{event.load:>8.4g}  {kept:<7}  {event.reason}")
-                case Found():
-                    return _found(event, objectives, whole)
+    """The search, probe by probe; exit 1 where not even the least load keeps the objectives.
+
+    One that is broken off, since no server answers any more, has its probes and no sentence.
+    """
+    probes: list[Probe] = []
+    try:
+        async with aclosing(
+            search(
+                lambda load: measure(at_load(spec, load, whole=whole, group="goodput")),
+                objectives,
+                least=1 if whole else min(LEAST_RATE, most),
+                most=most,
+                whole=whole,
+            )
+        ) as events:
+            async for event in events:
+                match event:
+                    case Probe():
+                        probes.append(event)
+                        inv.out.event("probe", _probe(event))
+                        kept = "kept" if event.good else "unknown" if event.fault else "broken"
+                        inv.out.say(f"{event.load:>8.4g}  {kept:<7}  {event.reason}")
+                    case Found():
+                        return _found(event, objectives, whole)
+    except NemotuiError as error:
+        if not probes:
+            raise
+        best = max((probe for probe in probes if probe.good), key=lambda probe: probe.load, default=None)
+        document = _searched(objectives, whole, best, None, probes, None)
+        return Answer(document, exit_code=error.exit_code, error=error.problem)
     raise AssertionError("a search ends with what it found")
+
+
+def _searched(
+    objectives: Sequence[Objective],
+    whole: bool,
+    best: Probe | None,
+    beyond: Probe | None,
+    probes: Sequence[Probe],
+    told: str | None,
+) -> dict[str, Any]:
+    return {
+        "objectives": [asdict(objective) for objective in objectives],
+        "unit": unit(whole),
+        "best": _probe(best) if best else None,
+        "limit": beyond.limit if beyond else None,
+        "probes": [_probe(probe) for probe in probes],
+        "sentence": told,
+    }
 
 
 def _found(found: Found, objectives: Sequence[Objective], whole: bool) -> Answer:
     told = sentence(found, whole=whole)
-    document = {
-        "objectives": [asdict(objective) for objective in objectives],
-        "unit": unit(whole),
-        "best": _probe(found.best) if found.best else None,
-        "limit": found.beyond.limit if found.beyond else None,
-        "probes": [_probe(probe) for probe in found.probes],
-        "sentence": told,
-    }
+    document = _searched(objectives, whole, found.best, found.beyond, found.probes, told)
     asked = ", ".join(map(str, objectives))
     error = None
     if found.best is None:

@@ -76,12 +76,17 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Run `b` beside run `a`. `caveats` say why they may not be compared; with any of those no figure has a winner."""
+    """Run `b` beside run `a`. `caveats` say why they may not be compared; with any of those no figure has a winner.
+
+    `unlike` are those of them with which a change says nothing at all: another load, requests that failed or are
+    missing.
+    """
 
     a: str
     b: str
     figures: tuple[Figure, ...]
     caveats: tuple[str, ...]
+    unlike: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -182,10 +187,15 @@ def widest(*kinds: Mapping[str, Noise]) -> dict[str, Noise]:
 
 def compare(a: Measured, b: Measured) -> Comparison:
     """`b` beside `a`, the baseline."""
-    caveats = tuple(_caveats(a, b))
+    unlike = tuple(_unlike(a, b))
+    caveats = (*unlike, *_of_each(a, b, _DOUBTFUL))
     figures = (_figure(name, a, b, rank=not caveats) for name in FIGURES)
     return Comparison(
-        a=a.name, b=b.name, caveats=caveats, figures=tuple(f for f in figures if f.a is not None or f.b is not None)
+        a=a.name,
+        b=b.name,
+        caveats=caveats,
+        unlike=unlike,
+        figures=tuple(f for f in figures if f.a is not None or f.b is not None),
     )
 
 
@@ -222,24 +232,29 @@ def _student(p: float, freedom: float) -> float:
 
 
 _SHAPE = ("input_len", "output_len", "max_concurrency", "request_rate", "burstiness", "mode", "endpoint_type")
+_Checks = Sequence[tuple[Callable[[Mapping[str, Any]], bool], str]]
+_LACKING: Final[_Checks] = (
+    (lambda r: not r.get("complete", True), "is not complete"),
+    (lambda r: bool(r.get("failed")), "has failed requests"),
+)
+_DOUBTFUL: Final[_Checks] = (
+    (lambda r: bool(r.get("time_scaled")), "ran on scaled time"),
+    (lambda r: (r.get("clock") or {}).get("trusted") is False, "has a clock that is not trusted"),
+    (lambda r: bool(r.get("beside")), "shared the server with other runs"),
+)
 
 
-def _caveats(a: Measured, b: Measured) -> Iterable[str]:
+def _unlike(a: Measured, b: Measured) -> Iterable[str]:
     for name in _SHAPE:
         x, y = a.result.get(name), b.result.get(name)
         # A published row does not say how its requests came.
         if x != y and name in a.result and name in b.result:
             yield f"{name} is {_words(x)} in {a.name} and {_words(y)} in {b.name}"
-    checks: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
-        (lambda r: bool(r.get("time_scaled")), "ran on scaled time"),
-        (lambda r: not r.get("complete", True), "is not complete"),
-        (lambda r: bool(r.get("failed")), "has failed requests"),
-        (lambda r: r.get("clock", {}).get("trusted") is False, "has a clock that is not trusted"),
-    )
-    for run in (a, b):
-        for wrong, words in checks:
-            if wrong(run.result):
-                yield f"{run.name} {words}"
+    yield from _of_each(a, b, _LACKING)
+
+
+def _of_each(a: Measured, b: Measured, checks: _Checks) -> Iterable[str]:
+    return (f"{run.name} {words}" for run in (a, b) for wrong, words in checks if wrong(run.result))
 
 
 def _words(value: object) -> str:

@@ -62,6 +62,9 @@ def parse_rule(text: str) -> Rule:
 
 
 def judge(comparison: Comparison, rules: Sequence[Rule]) -> list[Judged]:
-    """Each rule on `comparison.b`."""
+    """Each rule on `comparison.b`; on runs that did not do the same none is known to hold."""
     figures = {figure.name: figure for figure in comparison.figures}
-    return [Judged(rule=r, figure=figures.get(r.name), broken=r.broken(figures.get(r.name))) for r in rules]
+    return [
+        Judged(rule=r, figure=(f := figures.get(r.name)), broken=None if comparison.unlike else r.broken(f))
+        for r in rules
+    ]

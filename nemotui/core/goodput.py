@@ -17,6 +17,7 @@ PRECISION: Final = 1.1  # the search ends when the first load that fails is at m
 MOST_PROBES: Final = 8
 MOST_CONCURRENCY: Final = 256  # a search goes no further by itself: vLLM's usual max_num_seqs
 LEAST_RATE: Final = 0.05  # requests a second
+_NAMED: Final = 5  # of the runs that shared a server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +89,14 @@ class Found:
 
 def unsound(result: Mapping[str, Any]) -> Fault | None:
     """Why no figure of a run may be built on; None where all may."""
-    if result["failed"] or not result["complete"]:
-        errors = ", ".join(f"{n} {kind}" for kind, n in result["errors"].items()) or "the run is not complete"
-        return Fault(word="requests failed", why=errors)
+    if result["failed"]:
+        return Fault(word="requests failed", why=", ".join(f"{n} {kind}" for kind, n in result["errors"].items()))
+    if not result["complete"]:
+        return Fault(word="not complete", why=result.get("reason") or "requests are missing")
     if not result["clock"]["trusted"]:
         return Fault(word="clock untrusted", why="; ".join(result["clock"]["notes"]) or "no request was measured")
+    if beside := result.get("beside"):  # an older version did not say
+        return Fault(word="server shared", why=f"other runs used it meanwhile: {', '.join(beside[:_NAMED])}")
     return None
 
 

@@ -111,6 +111,7 @@ class Run:
             "started_unix_s": self._clock_unix_s,
             "clock_ahead_of_server_s": self._clock_ahead_s,
             "run": str(self._directory.path),
+            "beside": others,
             "error": error,
         }
 
@@ -248,7 +249,8 @@ def _neighbours(directory: RunDirectory) -> set[str]:
     for path in directory.path.parent.iterdir():
         other = RunDirectory(path)
         try:
-            if path != directory.path and other.pid() is not None and other.spec().server == server:
+            # One that has its result sends nothing any more, although its process may take a moment to end.
+            if path != directory.path and other.status() == "running" and other.spec().server == server:
                 found.add(path.name)
         except (OSError, ValueError):
             continue

@@ -46,6 +46,7 @@ def test_a_faster_server_is_better_in_throughput_and_in_times() -> None:
         ({"complete": False}, "b is not complete"),
         ({"time_scaled": True}, "b ran on scaled time"),
         ({"clock": {"trusted": False}}, "b has a clock that is not trusted"),
+        ({"beside": ["other"]}, "b shared the server with other runs"),
     ],
 )
 def test_what_did_not_measure_the_same_thing_is_shown_and_not_ranked(changed: dict[str, Any], caveat: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nemotui.core.compare import Comparison, Figure
@@ -37,6 +39,14 @@ COMPARISON = Comparison(
 def test_a_rule_is_broken_beyond_its_limit(rule: str, broken: bool | None) -> None:
     (judged,) = judge(COMPARISON, [parse_rule(rule)])
     assert judged.broken is broken
+
+
+def test_no_rule_passes_on_runs_that_did_not_do_the_same() -> None:
+    unlike = replace(COMPARISON, unlike=("b has failed requests",))
+    assert [j.broken for j in judge(unlike, [parse_rule("output_throughput<-7%"), parse_rule("p99_ttft_ms>500")])] == [
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

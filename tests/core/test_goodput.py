@@ -117,7 +117,8 @@ def test_a_server_that_carries_nobody_says_why() -> None:
     ("changed", "reason"),
     [
         ({"failed": 1, "errors": {"http_5xx": 1}}, "requests failed"),
-        ({"complete": False}, "requests failed"),
+        ({"complete": False, "reason": "the run was stopped"}, "not complete"),
+        ({"beside": ["20261127T100000Z-other"]}, "server shared"),
         ({"clock": {"trusted": False, "notes": ["late"]}}, "clock untrusted"),
         ({"p95_itl_ms": None}, "p95_itl_ms is not known"),
     ],

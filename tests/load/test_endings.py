@@ -129,6 +129,8 @@ def test_two_runs_at_once_on_one_server_are_both_whole_and_say_so(tmp_path: Path
     assert [(result["completed"], result["complete"]) for result in results] == [(4, True)] * 2
     notes = " ".join(note for result in results for note in result["notes"])
     assert "other runs used this server meanwhile" in notes
+    assert {name for result in results for name in result["beside"]} <= {directory.path.name for directory, _ in runs}
+    assert any(result["beside"] for result in results)
 
 
 def test_a_run_on_another_server_is_no_neighbour(tmp_path: Path) -> None:
