@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from nemotui.adapters import threads
 from nemotui.adapters.runs import RunsFolder
 from nemotui.core.errors import FailedError, NemotuiError
-from nemotui.core.leavings import Leaving
+from nemotui.core.leavings import Leaving, LeavingKind
 from nemotui.core.models import Catalog
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
 
 class LeftHere:
-    """`core.leavings.Leavings`. `engine` None: a pretend one leaves nothing."""
+    """`core.leavings.Leavings`. `engine` None: a pretend one leaves nothing. `folders`: by kind, what lies in each."""
 
     def __init__(
         self,
@@ -40,8 +40,7 @@ class LeftHere:
         catalog: Catalog,
         hf_cache: Path,
         vllm_cache: Path,
-        conversations: Path,
-        incidents: Path,
+        folders: Mapping[LeavingKind, Path],
         starts: Path,
         keys: Path,
     ) -> None:
@@ -50,8 +49,7 @@ class LeftHere:
         self._hub = hf_cache / "hub"
         self._repos = {f"models--{variant.repo.replace('/', '--')}" for variant in catalog.model.variants}
         self._compiled = vllm_cache / "torch_compile_cache"
-        self._conversations = conversations
-        self._incidents, self._starts, self._keys = incidents, starts, keys
+        self._folders, self._starts, self._keys = folders, starts, keys
 
     async def found(self) -> Sequence[Leaving]:
         engine: list[Leaving] = []
@@ -88,18 +86,17 @@ class LeftHere:
             yield _leaving("caches", folder, note="compiled graphs: the next start compiles again", kept=in_use)
         for run, kept in runs:
             yield _leaving("runs", run, kept=kept)
-        for text in sorted((*self._conversations.glob("*.json"), *self._conversations.glob("*.md"))):
-            yield _leaving("conversations", text)
-        for bundle in sorted(self._incidents.glob("*.tar.gz")):
-            yield _leaving("incidents", bundle)
+        for kind, folder in self._folders.items():
+            for entry in sorted(folder.glob("[!.]*")):  # a part that is being written has a dot before its name
+                yield _leaving(kind, entry)
         if self._starts.exists():
             yield _leaving("starts", self._starts, note="what starts have taught: later plans and ETAs know less")
         if self._keys.exists():
             yield _leaving("keys", self._keys, note="the key of a server that is open to the network", kept=in_use)
 
 
-def _leaving(kind: str, path: Path, note: str = "", kept: str = "") -> Leaving:
-    return Leaving(kind=kind, name=str(path), size_bytes=_size(path), note=note, kept=kept)  # type: ignore[arg-type]
+def _leaving(kind: LeavingKind, path: Path, note: str = "", kept: str = "") -> Leaving:
+    return Leaving(kind=kind, name=str(path), size_bytes=_size(path), note=note, kept=kept)
 
 
 def _folders(path: Path) -> list[Path]:

@@ -24,6 +24,8 @@ _WHAT: dict[LeavingKind, str] = {
     "caches": "Compiled graphs of vLLM.",
     "runs": "Stored benchmarks.",
     "conversations": "Conversations of the chat, JSON and Markdown.",
+    "labs": "Labs that were kept.",
+    "logs": "Logs that were saved.",
     "incidents": "Bundles of failed starts.",
     "starts": "What starts have taught.",
     "keys": "The key of an open server.",

@@ -48,8 +48,12 @@ def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunsFolder, c
         catalog=catalog,
         hf_cache=settings.hf_cache,
         vllm_cache=settings.vllm_cache,
-        conversations=settings.conversations_dir,
-        incidents=settings.incidents_dir,
+        folders={
+            "conversations": settings.conversations_dir,
+            "labs": settings.lab_dir,
+            "logs": settings.logs_dir,
+            "incidents": settings.incidents_dir,
+        },
         starts=settings.starts_file,
         keys=settings.key_file,
     )

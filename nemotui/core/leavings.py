@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
 
 LeavingKind = Literal[
-    "containers", "images", "weights", "caches", "runs", "conversations", "incidents", "starts", "keys"
+    "containers",
+    "images",
+    "weights",
+    "caches",
+    "runs",
+    "conversations",
+    "labs",
+    "logs",
+    "incidents",
+    "starts",
+    "keys",
 ]
 KINDS: Final[tuple[LeavingKind, ...]] = get_args(LeavingKind)
 

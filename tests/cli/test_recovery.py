@@ -107,6 +107,10 @@ def left(environment: dict[str, str], tmp_path: Path) -> Path:
     (tmp_path / "vllm/torch_compile_cache/abc").mkdir(parents=True)
     (state / "incidents").mkdir(parents=True)
     (state / "incidents/1-x.tar.gz").write_bytes(b"x")
+    (state / "lab/1-full").mkdir(parents=True)
+    (state / "logs").mkdir()
+    (state / "logs/1-nemotui.log").write_bytes(b"x")
+    (state / "logs/.2-nemotui.log.part").write_bytes(b"")
     (state / "starts.json").write_text("[]")
     environment |= {"NEMOTUI_HF_CACHE": str(tmp_path / "hf"), "NEMOTUI_VLLM_CACHE": str(tmp_path / "vllm")}
     return tmp_path
@@ -117,6 +121,8 @@ def test_clean_lists_what_is_ours_with_sizes(nemotui: Run, left: Path) -> None:
     assert {(each["kind"], Path(each["name"]).name) for each in found} == {
         ("weights", OURS),
         ("caches", "abc"),
+        ("labs", "1-full"),
+        ("logs", "1-nemotui.log"),
         ("incidents", "1-x.tar.gz"),
         ("starts", "starts.json"),
     }
