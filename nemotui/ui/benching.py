@@ -11,16 +11,14 @@ from typing import Any
 from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_lengths, follow_bench, run_bench
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
-from nemotui.core.ports import Backends, ServedModel
+from nemotui.core.ports import ServedModel
 from nemotui.core.replay import SPEEDS, replay
 from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import vllm_bench_command
 from nemotui.ui.copying import copy
-from nemotui.ui.options import Options
 from nemotui.ui.panes.bench import BenchPane
 from nemotui.ui.runs import Chosen, RunsScreen
 from nemotui.ui.states.bench import Replaying
-from nemotui.ui.states.server import ServerState
 from nemotui.ui.workers import WorkingScreen
 
 _RUNS_EVERY_S = 3.0
@@ -28,18 +26,7 @@ _MEANWHILE_S = 3600.0
 
 
 class Benching(WorkingScreen, inherit_bindings=False):
-    """`states` are the panes', `_next` brings one further by an event."""
-
-    states: dict[str, Any]
-
-    def __init__(self, backends: Backends, options: Options) -> None:
-        super().__init__()
-        self.b = backends
-        self.options = options
-        self.server = ServerState(price_per_hour=options.price_per_hour, idle_after_s=options.idle_after_s)
-
-    def _next(self, name: str, event: Any) -> None:
-        raise NotImplementedError
+    """One run at a time; what else may be coming, those who make several of them say."""
 
     async def _watch_runs(self) -> None:
         """A run that an earlier console left going, or that is begun elsewhere, is shown too.
@@ -91,9 +78,7 @@ class Benching(WorkingScreen, inherit_bindings=False):
         if self.states["bench"].measuring or self.several:
             self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
             return None
-        sample = self.server.sample
-        if sample is None or not sample.serving:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+        if (sample := self._answering()) is None:
             return None
         try:
             spec = BenchSpec(
@@ -165,7 +150,5 @@ class Benching(WorkingScreen, inherit_bindings=False):
             self._next("bench", Replaying(replaying.run, SPEEDS[place]))
 
     async def _stop_bench(self, run: str) -> None:
-        try:
+        with self._troubles_told():
             await self.b.load.stop(run)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")

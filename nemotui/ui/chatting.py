@@ -39,9 +39,7 @@ class Chatting(Sweeping, inherit_bindings=False):
     # -- asking
 
     def on_chat_pane_asked(self, message: ChatPane.Asked) -> None:
-        sample = self.server.sample
-        if sample is None or not sample.serving:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+        if (sample := self._answering()) is None:
             return
         model, now = sample.models[0].id, self.b.clock.now()
         self._next("chat", Asked(text=message.text, model=model, at=now, instead_of=message.instead_of))

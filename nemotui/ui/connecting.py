@@ -7,21 +7,15 @@ from typing import Any
 from nemotui.core.connect import Client, Target
 from nemotui.core.errors import NemotuiError
 from nemotui.core.handing_over import hand_over
-from nemotui.core.ports import Backends
 from nemotui.core.watch import ServerSample
 from nemotui.ui.connect import ConnectScreen
-from nemotui.ui.options import Options
 from nemotui.ui.states.connect import Begun, ConnectState, Over
-from nemotui.ui.states.server import ServerState
 from nemotui.ui.workers import WorkingScreen
 
 
 class Connecting(WorkingScreen, inherit_bindings=False):
     """A recipe for each client of the server that answers."""
 
-    b: Backends
-    options: Options
-    server: ServerState
     connect: ConnectState
 
     def _connected(self, event: Any) -> None:
@@ -31,9 +25,7 @@ class Connecting(WorkingScreen, inherit_bindings=False):
 
     def action_connect(self) -> None:
         """Recipes for the server that answers."""
-        sample = self.server.sample
-        if sample is None or not sample.serving:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+        if (sample := self._answering()) is None:
             return
         target = f"{sample.models[0].id} at {sample.base_url}"
 

@@ -17,14 +17,12 @@ from nemotui.core.leavings import Leaving
 from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.plan_of import plan_of
-from nemotui.core.ports import Backends, Container
+from nemotui.core.ports import Container
 from nemotui.core.pull import pull
 from nemotui.core.show import gib
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, bring_back, left_behind, plan_swap, swap
 from nemotui.core.watch import local_url
-from nemotui.ui.modals import Ask
-from nemotui.ui.options import Options
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.launch import Ahead, Begun
@@ -37,15 +35,9 @@ _KEY_SHOWN_S = 60.0  # time to write it down
 class DeployingScreen(WorkingScreen, inherit_bindings=False):
     """What happens to servers; `_next` and `_server` hand the events on."""
 
-    b: Backends
-    options: Options
-    states: dict[str, Any]
     came_back: str | None = None  # a server that was to be replaced: why it was not stays to be read
     followed: tuple[str, float | None] | None = None  # the container whose log is followed, and its start
     read_by_start: Container | None = None  # whose log comes from what follows its start: nobody reads it twice
-
-    def _next(self, name: str, event: Any) -> None:
-        raise NotImplementedError
 
     def _server(self, event: Any) -> None:
         raise NotImplementedError
@@ -104,11 +96,8 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._agreed(question, "Start it again", "previous", lambda: self._bring_back(previous))
 
     async def _bring_back(self, previous: Container) -> None:
-        try:
+        with self._troubles_told():
             container = await bring_back(self.b.runtime, previous)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-        else:
             self.notify(f"{container.name} is started again as it was.")
 
     async def _start(self, events: AsyncGenerator[DeployEvent | Swapping, None]) -> None:
@@ -168,21 +157,14 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._offer_to_end(stopped)
 
     def _offer_to_end(self, stopped: Stopped) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._work("end", self._end(stopped))
-
         words = "\n".join(held_words(process) for process in stopped.held)
         question = f"{stopped.container.name} has ended, and processes of it hold on to the GPUs. End them?"
-        self.app.push_screen(Ask(question, "End them", words), answered)
+        self._agreed(question, "End them", "end", lambda: self._end(stopped), words)
 
     async def _end(self, stopped: Stopped) -> None:
         for process in stopped.held:
-            try:
+            with self._troubles_told():
                 await self.b.end_process(process.pid, stopped.container.id)
-            except NemotuiError as error:
-                self.notify(str(error), severity="error")
-            else:
                 self.notify(f"Process {process.pid} has ended.")
 
     async def _ask_to_replace(self, old: Container, spec: ContainerSpec) -> None:
@@ -203,19 +185,13 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         self._preview(f"Replace {old.name}?", spec, answered, changes=[*steps, "", *new], replaces=True)
 
     async def _save_incident(self, container: Container) -> None:
-        try:
+        with self._troubles_told():
             path = await self.b.incidents.save(container.name, await incident(self.b, container))
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-        else:
             self.notify(f"Saved to {path}, without secrets.", timeout=20)
 
     async def _adopt(self, container: Container) -> None:
-        try:
+        with self._troubles_told():
             await self.b.runtime.adopt(container.id)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-        else:
             self.notify(f"{container.name} counts as ours from now on.")
 
     async def _show_left(self) -> None:
@@ -227,26 +203,19 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             return
         ended = [each for each in found if each.kind == "containers" and not each.kept]
         total = gib(sum(each.size_bytes or 0 for each in found))
-        lines = [f"{each.kind:<10} {gib(each.size_bytes):>10}  {each.name}" for each in found]
+        lines = [f"{each.kind:<13} {gib(each.size_bytes):>10}  {each.name}" for each in found]
         question = f"nemotui left {total} here. Remove the {len(ended)} containers that have ended?"
         hint = "`nemotui clean --images --weights --caches --runs` removes the others, as chosen."
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._work("clean", self._remove(ended))
 
         if not ended:
             self.notify("\n".join([f"nemotui left {total} here.", *lines, hint if found else ""]), timeout=20)
             return
-        self.app.push_screen(Ask(question, "Remove them", "\n".join([*lines, "", hint])), answered)
+        self._agreed(question, "Remove them", "clean", lambda: self._remove(ended), "\n".join([*lines, "", hint]))
 
     async def _remove(self, leavings: Sequence[Leaving]) -> None:
         for leaving in leavings:
-            try:
+            with self._troubles_told():
                 await self.b.leavings.remove(leaving)
-            except NemotuiError as error:
-                self.notify(str(error), severity="error")
-            else:
                 self.notify(f"{leaving.name} is removed.")
 
     # -- what the Deploy pane asks for
@@ -333,10 +302,3 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_clean(self) -> None:
         self._work("clean", self._show_left())
-
-    def _agreed(self, question: str, verb: str, group: str, work: Any) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._work(group, work())
-
-        self.app.push_screen(Ask(question, verb), answered)

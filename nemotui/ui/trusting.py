@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nemotui.core.errors import NemotuiError
-from nemotui.core.ports import Backends
 from nemotui.core.verify import verify
-from nemotui.ui.options import Options
-from nemotui.ui.states.server import ServerState
 from nemotui.ui.states.trust import Aimed, Begun, LeftOut, Over, TrustState
 from nemotui.ui.trust import TrustScreen
 from nemotui.ui.workers import WorkingScreen
@@ -17,9 +14,6 @@ from nemotui.ui.workers import WorkingScreen
 class Trusting(WorkingScreen, inherit_bindings=False):
     """Offered after each start, and by its key whenever a server answers."""
 
-    b: Backends
-    options: Options
-    server: ServerState
     trust: TrustState
 
     def _trusted(self, event: Any) -> None:
@@ -29,11 +23,8 @@ class Trusting(WorkingScreen, inherit_bindings=False):
 
     def action_verify(self) -> None:
         """The trust checks of the server that answers."""
-        sample = self.server.sample
-        if self.trust.going or (sample is not None and sample.serving):
+        if self.trust.going or self._answering() is not None:
             self._work("trust-open", self._open_trust())
-        else:
-            self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
 
     async def _open_trust(self) -> None:
         sample = self.server.sample

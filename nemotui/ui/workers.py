@@ -1,20 +1,54 @@
-"""A screen's long-lived workers: one of a kind at a time, each closing what it reads from."""
+"""What the parts of the main screen share: what they act on, and workers that live long, one of a kind at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
 from textual.screen import Screen
 
 from nemotui.core.errors import NemotuiError
+from nemotui.core.ports import Backends
+from nemotui.core.watch import ServerSample
+from nemotui.ui.modals import Ask
+from nemotui.ui.options import Options
+from nemotui.ui.states.server import ServerState
 
 E = TypeVar("E")
 
 
 class WorkingScreen(Screen[None], inherit_bindings=False):
-    """A screen whose workers live in exclusive groups: a new one of a group ends the one before."""
+    """`states` are the panes', which `_next` brings one further by an event; `server` is the status line's.
+
+    Its workers live in exclusive groups: a new one of a group ends the one before.
+    """
+
+    def __init__(self, backends: Backends, options: Options) -> None:
+        super().__init__()
+        self.b = backends
+        self.options = options
+        self.states: dict[str, Any] = {}
+        self.server = ServerState(price_per_hour=options.price_per_hour, idle_after_s=options.idle_after_s)
+
+    def _next(self, name: str, event: Any) -> None:
+        raise NotImplementedError
+
+    def _answering(self) -> ServerSample | None:
+        """The server that answers; None, and it is said, where there is none."""
+        if self.server.sample is not None and self.server.sample.serving:
+            return self.server.sample
+        self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+        return None
+
+    def _agreed(self, question: str, verb: str, group: str, work: Callable[[], Any], details: str = "") -> None:
+        """Ask, and set to work where the answer is yes."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work(group, work())
+
+        self.app.push_screen(Ask(question, verb, details), answered)
 
     def _work(self, group: str, work: Any) -> None:
         self.run_worker(work, group=group, exclusive=True)
