@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from contextlib import aclosing
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.handover import HandoverRuns
 from nemotui.core.errors import FailedError, NothingThereError
 from nemotui.core.handover import RunBegun, RunEnded, RunEvent, RunOutput
+from tests.waiting import alive, until_there
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +67,7 @@ async def test_closed_early_it_is_ended_with_all_that_it_started_and_what_it_pri
                 child = int(event.lines[0])
                 break
     assert child is not None
-    await asyncio.to_thread(wait_until_gone, child)
+    await until_there(lambda: not alive(child))
     assert json.loads(only(tmp_path, "result.json"))["stopped"] is True
     assert only(tmp_path, "output.log").strip() == str(child)
 
@@ -92,15 +91,3 @@ async def test_where_nothing_can_be_written_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(FailedError, match="cannot be made"):
         async for _ in HandoverRuns(tmp_path / "file", SystemClock()).run("x", "true", (), {}):
             pass
-
-
-def wait_until_gone(pid: int) -> None:
-    """Until no process of this number runs."""
-    while True:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return
-        if state == "Z":
-            return
-        time.sleep(0.01)

@@ -7,12 +7,13 @@ import itertools
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
 
 from nemotui.adapters import threads
+from tests.waiting import until_there
 
 pytestmark = pytest.mark.anyio
 
@@ -37,12 +38,6 @@ class Source:
     def close(self) -> None:
         self.closings += 1
         self.closed.release()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for another thread: tests state what must come, not how soon."""
-    while not condition():  # noqa: ASYNC110 - the other side is a thread
-        await asyncio.sleep(0.001)
 
 
 async def test_call_gives_the_result_from_another_daemon_thread() -> None:
@@ -89,11 +84,11 @@ async def test_a_slow_reader_holds_the_source_back() -> None:
     source = Source(itertools.count())
     async with aclosing(threads.iterate(lambda: source, maxsize=4, close=Source.close)) as batches:
         first = await anext(batches)
-        await until(lambda: source.taken >= len(first) + 5)
+        await until_there(lambda: source.taken >= len(first) + 5)
         await asyncio.sleep(0.02)
         # Four wait in the queue and one is in the thread's hand: the source is not asked for more.
         assert source.taken == len(first) + 5
-    await until(lambda: source.closings == 1)
+    await until_there(lambda: source.closings == 1)
 
 
 async def test_what_waits_is_bounded_by_its_weight() -> None:
@@ -101,10 +96,10 @@ async def test_what_waits_is_bounded_by_its_weight() -> None:
     bridge = threads.iterate(lambda: source, maxsize=4, close=Source.close, weigh=lambda _: 3)
     async with aclosing(bridge) as batches:
         first = await anext(batches)
-        await until(lambda: source.taken >= len(first) + 3)
+        await until_there(lambda: source.taken >= len(first) + 3)
         await asyncio.sleep(0.02)
         assert source.taken == len(first) + 3  # two wait, which weigh six, and one is in the thread's hand
-    await until(lambda: source.closings == 1)
+    await until_there(lambda: source.closings == 1)
 
 
 async def test_an_error_comes_after_the_items_before_it() -> None:
@@ -143,12 +138,12 @@ async def test_cancelling_a_blocked_read_closes_the_source_from_a_second_thread(
                 assert batch == (1,)
 
     task = asyncio.create_task(read())
-    await until(lambda: source.taken == 1)
+    await until_there(lambda: source.taken == 1)
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: source.closings == 1)
+    await until_there(lambda: source.closings == 1)
 
 
 async def test_a_source_that_opens_after_the_reader_has_left_is_closed() -> None:
@@ -165,7 +160,7 @@ async def test_a_source_that_opens_after_the_reader_has_left_is_closed() -> None
     with pytest.raises(asyncio.CancelledError):
         await task
     may_open.set()
-    await until(lambda: source.closings == 1)
+    await until_there(lambda: source.closings == 1)
 
 
 async def test_a_close_that_fails_is_dropped() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +29,3 @@ def measure(tmp_path: Path, server: KnownServer, **asked: Any) -> RunDirectory:
         directory, process = start(tmp_path, server.url, **asked)
         assert process.wait(60) == 0
     return directory
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that other processes bring about."""
-    for _ in range(1500):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never happened")

@@ -19,7 +19,8 @@ from nemotui.catalog import load_catalog
 from nemotui.core.bench import BenchSpec
 from nemotui.rundir import RunDirectory
 from tests.load.known_server import Behaviour, KnownServer, secure, serving
-from tests.load.runs import begun, start, until
+from tests.load.runs import begun, start
+from tests.waiting import alive, until
 
 SLOW = Behaviour(thinking=0, content=200, gap_s=0.02)
 
@@ -27,13 +28,6 @@ SLOW = Behaviour(thinking=0, content=200, gap_s=0.02)
 def children(pid: int) -> list[int]:
     """The load processes of a run."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.mark.anyio

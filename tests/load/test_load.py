@@ -14,7 +14,8 @@ import pytest
 
 from nemotui.core.bench import RequestRecord
 from tests.load.known_server import Behaviour, Break, KnownServer, serving
-from tests.load.runs import measure, start, until
+from tests.load.runs import measure, start
+from tests.waiting import until
 
 
 def well(_: int) -> Behaviour:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.chat import Opened
 from nemotui.ui.widgets.transcript import Transcript
 from tests.perf.chat_server import answer
+from tests.waiting import until_there
 
 EVERY_S = 0.005
 MESSAGES = 50
@@ -51,15 +51,6 @@ async def lateness(late: list[float], own: list[float]) -> None:
         own.append((time.thread_time() - used) * 1e3)
 
 
-async def until(there: Callable[[], object]) -> None:
-    """Wait for it, for some minutes at most."""
-    for _ in range(6_000):
-        if there():
-            return
-        await asyncio.sleep(0.05)
-    raise TimeoutError
-
-
 def shares(values: list[float]) -> dict[str, float]:
     """What so many of them are below, and the greatest."""
     values.sort()
@@ -68,7 +59,7 @@ def shares(values: list[float]) -> dict[str, float]:
 
 async def watch(screen: MainScreen, out: Path) -> None:
     """Ask, follow, scroll back, and write down what that was like."""
-    await until(lambda: screen.server.sample is not None and screen.server.sample.serving)
+    await until_there(lambda: screen.server.sample is not None and screen.server.sample.serving)
     screen.action_pane("chat")
     screen._next("chat", Opened(conversation(), KeptConversation(name="perf", path="/dev/null", version="")))
     pane, transcript = screen.query_one(ChatPane), screen.query_one(Transcript)
@@ -79,13 +70,13 @@ async def watch(screen: MainScreen, out: Path) -> None:
     began, used = time.perf_counter(), time.process_time()
     pane.post_message(ChatPane.Asked("How is a batch put together?"))
     text = len(answer())
-    await until(lambda: len(screen.states["chat"].conversation.last_answer) > FOLLOWED * text)
+    await until_there(lambda: len(screen.states["chat"].conversation.last_answer) > FOLLOWED * text)
     followed = transcript.is_vertical_scroll_end
     for _ in range(3):
         pane.action_scroll(-1)
     await asyncio.sleep(0.5)
     top, lines = transcript.scroll_offset.y, _lines(transcript)
-    await until(lambda: not screen.states["chat"].answering)
+    await until_there(lambda: not screen.states["chat"].answering)
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     watching.cancel()
     await asyncio.sleep(0.5)

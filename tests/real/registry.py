@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import listens, until
+
 _CHUNK = 64 * 1024
 _CONFIG = """
 version: 0.1
@@ -48,7 +50,7 @@ def registry(folder: Path, *, bytes_per_s: int, breaks_at: int | None = None) ->
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log, env=dict(os.environ))
     try:
-        _wait(port)
+        until(lambda: listens(port))
         line = Line(bytes_per_s, breaks_at)
         with _relay(port, line):
             yield f"127.0.0.1:{port}", line
@@ -92,11 +94,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait(port: int) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the registry does not listen")
