@@ -21,7 +21,6 @@ import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -32,6 +31,7 @@ from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
 from nemotui.core.bench_summary import Gaps
 from nemotui.core.errors import NemotuiError
 from nemotui.core.observe import Observation
+from nemotui.core.show import file_time
 from nemotui.whole_file import whole_file
 
 Status = Literal["running", "finished", "interrupted"]
@@ -51,7 +51,7 @@ class RunDirectory:
     def create(cls, folder: Path, spec: BenchSpec, environment: Mapping[str, Any], *, now: float) -> RunDirectory:
         """A new directory in `folder`, which is made too, readable by its owner alone. `now` is unix seconds."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        time = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = file_time(now)
         label = spec.label or f"{spec.input_len}x{spec.output_len}"
         name = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', label).strip('-.')[:LABEL_LENGTH] or 'run'}"
         directory = cls(_make_new(folder, name))

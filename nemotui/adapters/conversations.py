@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +19,7 @@ from nemotui.core.chat_text import as_markdown
 from nemotui.core.conversation import Conversation
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.ports import Clock
+from nemotui.core.show import file_time
 from nemotui.core.stores import KeptConversation, StoredConversation
 from nemotui.core.text import plain, plain_line, plain_values
 from nemotui.whole_file import whole_file
@@ -90,7 +90,7 @@ class ConversationsFolder:
                 what = f"{kept.name} was changed by somebody else since it was read here"
                 raise FailedError("conversation_changed", what, "Save this one under another name.")
             return path
-        time = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = file_time(self._clock.now())
         words = re.sub(r"[^\w]+", "-", name or conversation.title)[:40].strip("-").lower()
         stem = words if name and words else "-".join(filter(None, (time, words)))
         for number in range(1, _TRIES):

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from nemotui.adapters.recipes import run_recipe
 from nemotui.core.errors import FailedError, NothingThereError
 from nemotui.core.handover import RunBegun, RunEnded, RunEvent, RunOutput, score_of_lines, score_of_log
 from nemotui.core.ports import Clock
+from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -81,7 +81,7 @@ class HandoverRuns:
         yield ended
 
     def _made(self, client: str) -> Path:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now()))
+        stamp = file_time(self._clock.now())
         directory = self._folder / f"{stamp}-{client}-{os.getpid()}"
         try:
             directory.mkdir(parents=True, mode=0o700)

@@ -11,6 +11,7 @@ from pathlib import Path
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
 from nemotui.core.incident import scrubbed
+from nemotui.core.show import file_time
 from nemotui.whole_file import whole_file
 
 
@@ -23,7 +24,7 @@ class IncidentFolder:
 
     async def save(self, name: str, files: Mapping[str, str], path: str | None = None) -> str:
         """Write the bundle and return its path; whole or not at all."""
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        stamp = file_time(time.time())
         target = Path(path) if path else self._folder / f"{stamp}-{name}.tar.gz"
         return await threads.call(lambda: self._write(target, name, files))
 

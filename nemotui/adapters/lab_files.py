@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nemotui.adapters import threads
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.lab_prompts import FILE_LIMIT, LabPrompt, parse_prompts
 from nemotui.core.ports import Clock
+from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -37,7 +37,7 @@ class LabFolder:
         return await threads.call(self._save, name, document, text)
 
     def _save(self, name: str, document: Mapping[str, Any], text: str) -> str:
-        time = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = file_time(self._clock.now())
         stem = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', name)[:40].strip('-.').lower() or 'lab'}"
         part = self._folder / f".{stem}.{secrets.token_hex(4)}.part"
         try:

@@ -6,12 +6,12 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
 from nemotui.core.ports import Clock
+from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -25,7 +25,7 @@ class LogsFolder:
 
     async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
         name = re.sub(r"[^\w.-]+", "-", container)[:64].strip(".-") or "container"
-        time = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        time = file_time(self._clock.now())
         path = self._folder / f"{time}-{name}.log"
         return plain_line(str(path)), await write_whole(path, chunks)
 

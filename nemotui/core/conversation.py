@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from nemotui.core.chat import MODES, ChatDelta, ChatSettings, Message, Reply
 from nemotui.core.errors import Problem
+from nemotui.core.show import cut
 
 _TITLE = 60  # characters
 _WIRES = 8  # the latest answers, of which it is kept what went over the wire: some MB each at most
@@ -142,4 +143,4 @@ class Conversation:
     def title(self) -> str:
         """The first question in a line; empty where nothing was asked."""
         words = " ".join(self.turns[0].question.split()) if self.turns else ""
-        return words if len(words) <= _TITLE else words[: _TITLE - 1] + "…"
+        return cut(words, _TITLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 
@@ -42,6 +43,16 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def cut(text: str, width: int) -> str:
+    """What fits into so many characters; an ellipsis for the rest."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def file_time(at: float) -> str:
+    """Unix time as the names of files begin with it, in UTC, so that they sort by it: `20261127T190512Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: float | None) -> str:

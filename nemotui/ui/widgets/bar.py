@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from nemotui.core.show import cut
+
 _FRACTIONS = " ▏▎▍▌▋▊▉"
 
 
@@ -26,8 +28,7 @@ def columns(cells: Sequence[tuple[str, int]]) -> str:
 
 def _fit(text: str, width: int) -> str:
     size = abs(width)
-    if len(text) > size:
-        text = text[: size - 1] + "…"
+    text = cut(text, size)
     return text.rjust(size) if width < 0 else text.ljust(size)
 
 

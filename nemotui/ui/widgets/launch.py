@@ -12,11 +12,11 @@ from nemotui.core.failed import Failed
 from nemotui.core.phases import Phase
 from nemotui.core.plan import LABEL
 from nemotui.core.ports import Container
-from nemotui.core.show import duration
+from nemotui.core.show import cut, duration
 from nemotui.core.stop import Stopping
 from nemotui.core.verify import CHECKS
 from nemotui.ui.states.launch import Launch, PhaseLine
-from nemotui.ui.widgets.starting import cut, going_on
+from nemotui.ui.widgets.starting import going_on
 
 _NAMES: dict[Phase | Literal["pull"], str] = {
     "pull": "fetch image",

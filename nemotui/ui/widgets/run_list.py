@@ -9,7 +9,7 @@ from textual.content import Content
 
 from nemotui.core.compare import HEADLINES, Comparison
 from nemotui.core.report import SHOWN, compared_row
-from nemotui.core.show import number
+from nemotui.core.show import cut, number
 from nemotui.core.stores import StoredRun
 from nemotui.core.sweep import at_once
 from nemotui.ui.states.runs import RunsState
@@ -127,6 +127,6 @@ def _row(cells: Sequence[str], widths: dict[str, int]) -> str:
     for name, cell in zip(_HEAD, cells, strict=True):
         if name in widths:
             room = widths[name]
-            cell = cell if len(cell) <= room else cell[: room - 1] + "…"
+            cell = cut(cell, room)
             shown.append(cell.ljust(room) if name in ("RUN", "SHAPE", "CLOCK") else cell.rjust(room))
     return "  ".join(shown).rstrip()

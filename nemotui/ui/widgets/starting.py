@@ -10,7 +10,7 @@ from nemotui.core.deploy import Pulling, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.ports import Layer
 from nemotui.core.pull import Fetching, Kept, Pulled
-from nemotui.core.show import arriving, duration, gib
+from nemotui.core.show import arriving, cut, duration, gib
 from nemotui.core.silence import silence
 from nemotui.ui.states.launch import Ahead, Launch
 from nemotui.ui.widgets.bar import bar
@@ -114,8 +114,3 @@ def _bar(label: str, share: float | None, figures: str, width: int) -> Content:
     room = min(_BAR, max(10, width - _LABEL - 1 - 49))
     text = cut(figures, max(10, width - _LABEL - 2 - room))
     return Content.assemble((f"{label:<{_LABEL}} ", "$muted"), bar(share, room, "$accent"), f" {text}")
-
-
-def cut(text: str, width: int) -> str:
-    """What fits; an ellipsis for the rest."""
-    return text if len(text) <= width else text[: max(1, width - 1)] + "…"

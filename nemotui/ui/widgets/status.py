@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from nemotui.core.advisor import Advice
+from nemotui.core.show import cut
 from nemotui.ui.states.server import ServerState
 
 
@@ -63,5 +64,4 @@ class Notice(Widget):
         more = f"! all {len(self.advice)}" if len(self.advice) > 1 else "! more"
         room = self.content_size.width - len(more) - 3
         words = str(first) if len(str(first)) <= room else first.message
-        words = words if len(words) <= room else f"{words[: max(0, room - 1)]}…"
-        return Content.assemble((words, f"bold {colour}"), (f"   {more}", "$muted"))
+        return Content.assemble((cut(words, room), f"bold {colour}"), (f"   {more}", "$muted"))
