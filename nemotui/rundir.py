@@ -249,7 +249,7 @@ def _rows(path: Path, kind: type[Row], offset: int) -> tuple[Iterator[Row], int]
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         data = b""
     whole = data[: data.rfind(b"\n") + 1]
     decoder = msgspec.json.Decoder(kind)

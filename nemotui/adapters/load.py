@@ -11,7 +11,7 @@ from typing import Any
 
 from nemotui.adapters import apart
 from nemotui.adapters.published import beside_published
-from nemotui.adapters.runs import sound
+from nemotui.adapters.sound import sound_result
 from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.bench_summary import Summary, summarise
 from nemotui.core.beside import beside
@@ -105,9 +105,9 @@ class LoadProcess:
             read = _of_the_dead if _status(directory) == "interrupted" else RunDirectory.result
             # A version before or after this one may not have written every field.
             unknown = {**Summary(directory.spec()).result(0.0), "complete": True, "reason": None}
-            told = plain_values(sound(dict(read(directory))))
-            parts = {name: {**unknown[name], **(told.get(name) or {})} for name in ("clock", "as_vllm")}
-            result = {**unknown, **told, **parts, "run": run}
+            told = plain_values(sound_result(dict(read(directory))))
+            parts = {name: _over(unknown[name], told.get(name) or {}) for name in ("clock", "as_vllm")}
+            result = {**_over(unknown, told), **parts, "run": run}
         except (OSError, ValueError, RecursionError) as error:
             raise FailedError("no_result", f"{run} has no readable result: {plain_line(str(error))}") from None
         if problem := result.get("error"):
@@ -160,6 +160,11 @@ class LoadProcess:
     def _reap(self) -> None:
         """A child that has ended stays a zombie until its parent asks for it."""
         self._children -= {pid for pid in self._children if os.waitpid(pid, os.WNOHANG) != (0, 0)}
+
+
+def _over(unknown: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told, and where that is nothing what is known without it."""
+    return {**unknown, **told, **{name: value for name, value in unknown.items() if told.get(name) is None}}
 
 
 def _how_it_died(directory: RunDirectory) -> str:

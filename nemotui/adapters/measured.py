@@ -45,6 +45,7 @@ def stored_benchmarks(folder: Path, *, pretend: bool = False) -> tuple[MeasuredB
 def _bench(path: Path, pretend: bool) -> MeasuredBench | None:
     # Only where there are runs: every plan asks for them, and a console starts in the time that it may take.
     from nemotui.adapters.published import measured_on
+    from nemotui.adapters.sound import sound_result
     from nemotui.rundir import RunDirectory
 
     directory, on = RunDirectory(path), measured_on(path)
@@ -54,6 +55,8 @@ def _bench(path: Path, pretend: bool) -> MeasuredBench | None:
     try:
         if bool(directory.environment().get("pretend")) is not pretend:
             return None
-        return measured_bench(container, machine, msgspec.to_builtins(directory.spec()), directory.result())
+        return measured_bench(
+            container, machine, msgspec.to_builtins(directory.spec()), sound_result(directory.result())
+        )
     except (OSError, ValueError, RecursionError):
         return None

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from nemotui.adapters import threads
+from nemotui.adapters.sound import sound_environment, sound_result
 from nemotui.core.bench import BenchSpec
-from nemotui.core.compare import FIGURES, TIMES, Noise, noise
+from nemotui.core.compare import TIMES, Noise, noise
 from nemotui.core.environment import gpus_measured
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.merge import Part
@@ -25,8 +26,6 @@ from nemotui.rundir import RunDirectory
 from nemotui.whole_file import whole_file
 
 _NEWEST = 100  # one that goes on is among them
-_COUNTS = ("completed", "failed", "num_prompts", "input_len", "output_len", "duration")
-_MAPPINGS = ("clock", "errors", "as_vllm", "metadata")
 _ALIKE = ("input_len", "output_len", "mode", "time_scale")
 _REPEATS_AMONG = 500  # runs, newest first: older ones were measured on another day
 _KEPT = 1000  # runs whose summary is kept in memory, some 10 KB each
@@ -264,27 +263,13 @@ def stored(path: Path) -> StoredRun:
     try:
         spec, status = directory.spec(), directory.status()
         spec = replace(spec, label=_plain(spec.label), model=_plain(spec.model))
-        result = {**plain_values(sound(directory.result())), "run": str(path)} if status == "finished" else None
+        result = {**plain_values(sound_result(directory.result())), "run": str(path)} if status == "finished" else None
         ended_at = directory.ended() if status == "finished" else None
     except FileNotFoundError:
         return StoredRun(name=name, path=str(path), status="broken", problem="it holds no run")
     except (OSError, ValueError, RecursionError) as error:
         return StoredRun(name=name, path=str(path), status="broken", problem=plain_line(str(error)))
     return StoredRun(name=name, path=str(path), status=status, spec=spec, result=result, ended_at=ended_at)
-
-
-def sound(result: dict[str, Any]) -> dict[str, Any]:
-    """A result.json whose figures are figures; raises `ValueError`. Which of them are there is up to its version."""
-    for name in (*FIGURES, *_COUNTS):
-        if not isinstance(result.get(name), int | float | None):
-            raise ValueError(f"result.json: {name} is no number")
-    beside = result.get("beside") or []
-    if not isinstance(beside, list) or not all(isinstance(name, str) for name in beside):
-        raise ValueError("result.json: beside is no list of names")
-    for name in _MAPPINGS:
-        if not isinstance(result.get(name), Mapping | None):
-            raise ValueError(f"result.json: {name} is no object")
-    return result
 
 
 def _plain(text: str | None) -> str | None:
@@ -300,7 +285,7 @@ def _changed(file: str | Path) -> int:
 
 def _environment(run: StoredRun) -> dict[str, Any]:
     try:
-        return RunDirectory(Path(run.path)).environment()
+        return sound_environment(RunDirectory(Path(run.path)).environment())
     except (OSError, ValueError, RecursionError):
         return {}
 
@@ -310,7 +295,7 @@ def _load(run: StoredRun) -> float:
 
 
 def _point(run: StoredRun, result: Mapping[str, Any]) -> SweepPoint:
-    known = {**dict.fromkeys(("output_throughput", "mean_tpot_ms", "errors")), **dict.fromkeys(TIMES)}
+    known = {**dict.fromkeys(("output_throughput", "mean_tpot_ms")), **dict.fromkeys(TIMES)}
     return sweep_point(_load(run), {**known, **result}, gpus_measured(_environment(run)))
 
 

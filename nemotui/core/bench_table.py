@@ -85,7 +85,7 @@ def facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 def asked(result: Mapping[str, Any]) -> str:
     """The shape, and how requests came."""
     at_once = result["max_concurrency"]
-    if result["measured_from"] == "schedule":
+    if result["measured_from"] == "schedule" and isinstance(result["request_rate"], int | float):
         came = (
             f"open loop, {result['request_rate']:g} a second (burstiness {result['burstiness']:g}), from the schedule"
         )

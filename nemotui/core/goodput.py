@@ -88,14 +88,16 @@ class Found:
 
 
 def unsound(result: Mapping[str, Any]) -> Fault | None:
-    """Why no figure of a run may be built on; None where all may."""
-    if result["failed"]:
-        return Fault(word="requests failed", why=", ".join(f"{n} {kind}" for kind, n in result["errors"].items()))
-    if not result["complete"]:
+    """Why no figure of a run may be built on; None where all may. An older version may not have said everything."""
+    if result.get("failed"):
+        errors = (result.get("errors") or {}).items()
+        return Fault(word="requests failed", why=", ".join(f"{n} {kind}" for kind, n in errors) or "of unknown kinds")
+    if not result.get("complete"):
         return Fault(word="not complete", why=result.get("reason") or "requests are missing")
-    if not result["clock"]["trusted"]:
-        return Fault(word="clock untrusted", why="; ".join(result["clock"]["notes"]) or "no request was measured")
-    if beside := result.get("beside"):  # an older version did not say
+    clock = result.get("clock") or {}
+    if not clock.get("trusted"):
+        return Fault(word="clock untrusted", why="; ".join(clock.get("notes", ())) or "no request was measured")
+    if beside := result.get("beside"):
         return Fault(word="server shared", why=f"other runs used it meanwhile: {', '.join(beside[:_NAMED])}")
     return None
 
