@@ -110,6 +110,8 @@ def _size(path: Path) -> int | None:
     """Bytes on disk, links not followed; None where nobody may look."""
     try:
         total = path.lstat().st_blocks * 512
+        if not path.is_dir():
+            return total
         for folder, _, names in os.walk(path, onerror=_raise):
             for name in names:
                 total += Path(folder, name).lstat().st_blocks * 512

@@ -215,7 +215,10 @@ class RunsFolder:
         return [stored(path) for path in paths if RunDirectory(path).status() == "running"]
 
     async def find(self, name: str) -> StoredRun:
-        """By directory, name, the beginning of a name, or `latest`; `UsageError` when none or several match."""
+        """By directory, name, the beginning of a name, `latest`, or a label: the newest that has it.
+
+        Raises `UsageError` when none or several match.
+        """
         if "/" in name or name in (".", ".."):
             return _at(name)
         names = self._names()
@@ -224,15 +227,26 @@ class RunsFolder:
             case [one]:
                 return stored(self._folder / one)
             case []:
+                if (labelled := await threads.call(self._labelled, names, name)) is not None:
+                    return stored(self._folder / labelled)
                 raise UsageError(
                     "no_run",
                     f"no run is called {plain_line(name)!r}",
-                    f"The runs are the folders in {plain_line(str(self._folder))}.",
+                    f"See `nemotui runs`; the folder is {plain_line(str(self._folder))}."
+                    if names
+                    else f"None is stored in {plain_line(str(self._folder))}.",
                 )
             case several:
                 some = ", ".join(map(plain_line, several[:5]))
                 message = f"{len(several)} runs begin with {plain_line(name)!r}: {some}"
                 raise UsageError("ambiguous_run", message, "Give more of the name.")
+
+    def _labelled(self, names: list[str], label: str) -> str | None:
+        """The newest of this label."""
+        folded = label.casefold()
+        return next(
+            (one for one in names if folded in self._known_by(one) and _label(self._folder / one) == label), None
+        )
 
     def _names(self) -> list[str]:
         """Newest first. Not as paths, which take longer to make than a folder to list."""
@@ -248,6 +262,11 @@ def _at(name: str) -> StoredRun:
     if not RunDirectory(path).exists():
         raise UsageError("no_run", f"{plain_line(name)} is not a run directory", "Give a run's name or its directory.")
     return stored(path)
+
+
+def _label(path: Path) -> str | None:
+    run = stored(path)
+    return run.spec.label if run.spec else None
 
 
 def _newest(name: str) -> tuple[str, int, str]:

@@ -14,7 +14,7 @@ from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import FailedError, Problem, UsageError
 from nemotui.core.leavings import KINDS, Leaving, LeavingKind
-from nemotui.core.show import gib
+from nemotui.core.show import size
 from nemotui.core.text import plain_line
 
 _WHAT: dict[LeavingKind, str] = {
@@ -85,7 +85,7 @@ async def clean(inv: Invocation, names: tuple[str, ...], yes: bool, **kinds: boo
             "removed": [asdict(each) for each in removed],
             "freed_bytes": freed,
         },
-        f"Removed {len(removed)}, {gib(freed)}.",
+        f"Removed {len(removed)}, {size(freed)}.",
         exit_code=1 if problems else 0,
         error=_all(problems),
     )
@@ -95,9 +95,9 @@ def listed(found: Sequence[Leaving]) -> str:
     """The list as text."""
     if not found:
         return "nemotui has left nothing here."
-    rows = [(each.kind, gib(each.size_bytes), each.name, each.kept or each.note) for each in found]
+    rows = [(each.kind, size(each.size_bytes), each.name, each.kept or each.note) for each in found]
     total = sum(each.size_bytes or 0 for each in found)
-    return f"{table([('KIND', 'SIZE', 'NAME', ''), *rows], right=(1,))}\n{gib(total)} in all."
+    return f"{table([('KIND', 'SIZE', 'NAME', ''), *rows], right=(1,))}\n{size(total)} in all."
 
 
 def _all(problems: Sequence[Problem]) -> Problem | None:

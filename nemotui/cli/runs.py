@@ -45,7 +45,7 @@ async def runs(
 ) -> Answer:
     """List the stored benchmarks; with RUN, label or delete one.
 
-    RUN is a name, the beginning of one, a directory, or `latest`.
+    RUN is a name, the beginning of one, a label (its newest run), a directory, or `latest`.
     """
     if (label is not None or delete) and run is None:
         raise UsageError("usage", "--label and --delete need a RUN", "Name one: nemotui runs RUN --label TEXT")

@@ -13,6 +13,15 @@ def gib(size: float | None) -> str:
     return "n/a" if size is None else f"{size / 2**30:.1f} GiB"
 
 
+def size(count: float | None) -> str:
+    """Bytes in the unit that suits them: `12 KiB`, `3.4 MiB`, `114.2 GiB`; "n/a" for what is unknown."""
+    if count is None or count >= 2**30:
+        return gib(count)
+    if count < 2**20:
+        return f"{count / 2**10:.0f} KiB"
+    return f"{count / 2**20:.1f} MiB"
+
+
 def number(value: float | None, unit: str = "", digits: int = 0) -> str:
     """A figure with its unit; "n/a" for what is unknown."""
     return "n/a" if value is None else f"{value:,.{digits}f}{unit and ' '}{unit}"

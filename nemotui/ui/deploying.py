@@ -19,7 +19,7 @@ from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.plan_of import plan_of
 from nemotui.core.ports import Container
 from nemotui.core.pull import pull
-from nemotui.core.show import gib
+from nemotui.core.show import size
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, bring_back, left_behind, plan_swap, swap
 from nemotui.core.watch import local_url
@@ -202,8 +202,8 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self.notify(str(error), severity="error")
             return
         ended = [each for each in found if each.kind == "containers" and not each.kept]
-        total = gib(sum(each.size_bytes or 0 for each in found))
-        lines = [f"{each.kind:<13} {gib(each.size_bytes):>10}  {each.name}" for each in found]
+        total = size(sum(each.size_bytes or 0 for each in found))
+        lines = [f"{each.kind:<13} {size(each.size_bytes):>10}  {each.name}" for each in found]
         question = f"nemotui left {total} here. Remove the {len(ended)} containers that have ended?"
         hint = "`nemotui clean --images --weights --caches --runs` removes the others, as chosen."
 

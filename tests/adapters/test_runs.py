@@ -114,6 +114,18 @@ async def test_find_by_name_beginning_directory_or_latest(tmp_path: Path) -> Non
         await folder.find(str(tmp_path / "x"))
 
 
+async def test_a_label_is_the_newest_run_that_has_it(tmp_path: Path) -> None:
+    for age in (120, 60):
+        create(tmp_path, label="before", now=NOW - age)
+    last = create(tmp_path, label="other", now=NOW)
+    folder = RunsFolder(tmp_path)
+    assert (await folder.find("before")).name == "20261124T064002Z-before"
+    await folder.label(await folder.find(last.path.name), "before")
+    assert (await folder.find("before")).name == last.path.name
+    with pytest.raises(UsageError, match="no run is called 'befor'"):
+        await folder.find("befor")
+
+
 async def test_no_folder_no_runs(tmp_path: Path) -> None:
     assert await RunsFolder(tmp_path / "none").listed(9) == ([], 0)
 

@@ -128,6 +128,7 @@ def test_clean_lists_what_is_ours_with_sizes(nemotui: Run, left: Path) -> None:
     }
     (weights,) = [each for each in found if each["kind"] == "weights"]
     assert weights["size_bytes"] >= 10_000
+    assert all(each["size_bytes"] for each in found)  # a file's too
     assert "engine cannot be asked" in weights["kept"]  # nobody knows who uses it
 
 

@@ -39,7 +39,11 @@ def no_plans(state: DeployState) -> Content:
     if state.problem is None:
         return Content.styled("Asking the driver what there is to plan for …", "$muted")
     return Content.assemble(
-        (f"{state.problem.message}\n", "bold $warning"),
+        (f"{state.problem.message[:1].upper()}{state.problem.message[1:]}\n", "bold $warning"),
         f"{state.problem.fix[:1].upper()}{state.problem.fix[1:]}\n\n",
-        ("There is no plan without GPUs. A server that runs elsewhere can be measured (4) and asked (5).", "$muted"),
+        (
+            "There is no plan without GPUs; w plans for those that are elsewhere. "
+            "A server that runs elsewhere can be measured (4) and asked (5): nemotui --base-url URL.",
+            "$muted",
+        ),
     )
