@@ -100,8 +100,10 @@ async def cleared(
 
 def summary(bad: Sequence[Check], *, offer: bool = False) -> Problem:
     """What stands in the way in one sentence, and its first fix. `offer`: say where it could be overruled."""
-    first = bad[0]
-    others = f" (and {len(bad) - 1} more: {', '.join(check.name for check in bad[1:])})" if len(bad) > 1 else ""
+    # A server of ours first: its port, and the memory of its GPUs, go with it.
+    first = next((check for check in bad if check.kind == "runs_already"), bad[0])
+    more = [check.name for check in bad if check is not first]
+    others = f" (and {len(more)} more: {', '.join(more)})" if more else ""
     anyway = (
         " Or start all the same with --anyway: it is an estimate." if offer and all(c.estimate for c in bad) else ""
     )

@@ -132,10 +132,11 @@ def _notes(gpu: Gpu) -> list[str]:
 
 def _row(gpu: Gpu) -> tuple[str, ...]:
     used = "n/a" if gpu.memory_used_bytes is None else f"{gpu.memory_used_bytes / 2**30:.1f}"
+    whole = gib(gpu.memory_total_bytes)
     return (
         str(gpu.index),
         gpu.name,
-        f"{used}/{gib(gpu.memory_total_bytes)}",
+        whole if used == whole else f"{used}/{whole}",
         gib(gpu.memory_free_bytes),
         number(gpu.utilization_percent, "%"),
         "n/a" if gpu.power_w is None else f"{gpu.power_w:.0f}/{number(gpu.power_limit_w, 'W')}",
