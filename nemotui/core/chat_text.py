@@ -47,7 +47,7 @@ def thought_for(turn: Turn) -> str:
     """`3.2 s, 214 tokens`; until the server has said how many, they are counted by its events."""
     count, told = turn.thinking_tokens
     seconds = turn.reply.thinking_s if turn.reply else None
-    return f"{number(seconds, 's', 1)}, {'' if told else 'about '}{count:,} tokens"
+    return f"{number(seconds, 's', 1)}, {'' if told else 'about '}{count:,} token{'' if count == 1 else 's'}"
 
 
 def settings_words(settings: ChatSettings, *, all_of_them: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from nemotui.core import verify_checks as judge
 from nemotui.core.chat import Mode, ToolCall
-from nemotui.core.errors import FailedError, NemotuiError, UsageError
+from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.ports import ModelServer, ServedModel
 from nemotui.core.text import plain_line
 from nemotui.core.verify_ask import MOST_TOKENS, Asker, Said
@@ -70,20 +70,34 @@ class _Once(Generic[T]):
 async def verify(server: ModelServer, model: str, skip: Collection[str] = ()) -> AsyncGenerator[TrustCheck, None]:
     """Each check as it is made; nothing is sent of those in `skip`.
 
-    Raises `NothingThereError` where no server answers.
+    Raises `NothingThereError` where no server answers; where it stops to in the middle the rest is skipped.
     """
     models = await server.models()
     served = next((m for m in models if m.id == model), None)
     room = served.max_model_len if served else None
     ask = Asker(server, model, most_tokens=min(MOST_TOKENS, room // 2) if room else MOST_TOKENS)
+    gone = False
     for question in _questions(ask, models, room):
-        if question.name in skip:
-            yield TrustCheck(name=question.name, status="skipped", sent="", found="left out, as was asked")
+        if question.name in skip or gone:
+            found = "left out, as was asked" if question.name in skip else "the server does not answer any more"
+            yield TrustCheck(name=question.name, status="skipped", sent="", found=found)
             continue
         check = await checked(question.name, question.sent, question.judged)
         yield check
         if question.name == "served-name" and check.status == "fail":
             return  # nothing else can be asked
+        gone = check.status == "fail" and await _gone(server)
+
+
+async def _gone(server: ModelServer) -> bool:
+    """Whether nobody is there any more: it says nothing of the model that the other checks fail then."""
+    try:
+        await server.models()
+    except NothingThereError:
+        return True
+    except NemotuiError:
+        return False  # busy, or ill: that is for the checks to find
+    return False
 
 
 def _questions(ask: Asker, models: Sequence[ServedModel], room: int | None) -> Iterator[_Question]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, Usage
 from nemotui.core.sse import SseDecoder
 from nemotui.core.verify import CHECKS, left_out, verify
@@ -27,6 +27,7 @@ class Asked:
 
     bodies: list[Mapping[str, Any]] = field(default_factory=list)
     fails: bool = False
+    dies_after: int | None = None  # requests
 
     base_url: str = "http://asked"
 
@@ -34,6 +35,7 @@ class Asked:
         return True
 
     async def models(self) -> Sequence[ServedModel]:
+        self._live()
         return [ServedModel(id="m", max_model_len=4096)]
 
     async def version(self) -> str | None:
@@ -42,8 +44,13 @@ class Asked:
     async def metrics(self) -> ServerMetrics:
         return ServerMetrics()
 
+    def _live(self) -> None:
+        if self.dies_after is not None and len(self.bodies) > self.dies_after:
+            raise NothingThereError("no_server", "no server answers at http://asked", "Start one.")
+
     def _note(self, body: Mapping[str, Any]) -> None:
         self.bodies.append(body)
+        self._live()
         if self.fails:
             raise FailedError("http_500", "the server answers HTTP 500: broken", "See `nemotui logs`.")
 
@@ -93,6 +100,19 @@ async def test_an_answer_that_several_look_at_is_asked_for_once_also_where_it_fa
     statuses = await found(server, *(name for name in CHECKS if name not in ("streaming", "usage")))
     assert (statuses["streaming"], statuses["usage"]) == ("fail", "fail")
     assert len(server.bodies) == 2  # streamed for the one, whole for the other
+
+
+async def test_of_a_server_that_dies_one_check_fails_and_the_rest_is_skipped() -> None:
+    server = Asked(dies_after=2)
+    statuses = await found(server)
+    assert statuses == {
+        **dict.fromkeys(CHECKS, "skipped"),
+        "served-name": "ok",
+        "streaming": "ok",
+        "repeatable": "fail",
+    } | {"usage": statuses["usage"]}
+    assert statuses["usage"] != "skipped"  # it looks at what had come
+    assert len(server.bodies) == 3
 
 
 def test_names_of_checks_are_read_from_a_list() -> None:

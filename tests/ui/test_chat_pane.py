@@ -147,6 +147,17 @@ async def test_a_new_conversation_and_copies(console: ConsoleFactory) -> None:
         assert not c.main.states["chat"].turns
 
 
+async def test_an_image_shows_where_it_leads_and_a_table_of_too_many_columns_is_text(console: ConsoleFactory) -> None:
+    wide = "\n".join(("|a" * 60 + "|", "|-" * 60 + "|", "|b" * 60 + "|"))
+    async with console() as c:
+        await c.press("5", "escape")
+        talk(c, "what?", ChatChunk(at=1, content=f"![a cat](http://evil/x.png)\n\n|c|d|\n|-|-|\n|1|2|\n\n{wide}\n"))
+        c.main._next("chat", None)
+        await c.until("!a cat (http://evil/x.png)")
+        await c.until("|b|b|b|")
+        assert "|1|2|" not in c.text  # which has room as a table
+
+
 async def test_a_conversation_that_another_console_went_on_with_is_stored_beside_it(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("5")

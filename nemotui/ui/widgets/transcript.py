@@ -35,8 +35,10 @@ _MOST_MARKDOWN = 4 * LONGEST  # characters; a longer block is a line or a table 
 _AT_ONCE = 4000  # characters that are drawn before the keys are looked at again
 _PAUSE_S = 0.02  # between two such portions
 _CODE = {True: "github-dark", False: "default"}  # Pygments' style on a dark ground, on a light one
-# HTML is text that a model wrote, a leaked <think> above all: it is shown, not swallowed as Rich would.
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+_NARROWEST = 4  # cells of a table's column; where they are narrower nothing of it can be read
+# HTML is text that a model wrote, a leaked <think> above all: it is shown, not swallowed as Rich would. An image is a
+# link after its "!": Rich would draw a little picture and hide where it leads.
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("image")
 
 
 class Transcript(ScrollView, can_focus=False):
@@ -215,12 +217,16 @@ class Transcript(ScrollView, can_focus=False):
                 return Syntax(
                     block.text, language, theme=style, word_wrap=True, padding=(0, 1), background_color=ground
                 )
-            case "markdown" if len(block.text) <= _MOST_MARKDOWN:
+            case "markdown" if len(block.text) <= _MOST_MARKDOWN and not self._too_wide(block.text):
                 markdown = Markdown("", hyperlinks=False)  # a link shows where it goes, and is none to a mouse
                 markdown.markup, markdown.parsed = block.text, _PARSER.parse(block.text)
                 return markdown
             case _:
                 return Text(block.text, overflow="fold")
+
+    def _too_wide(self, text: str) -> bool:
+        """A table of more columns than the screen has room for: as text it can be read."""
+        return any(line.count("|") * _NARROWEST > self._width for line in text.splitlines() if "|" in line)
 
     def _theme(self) -> Theme:
         """Rich's names for the parts of a Markdown text, and our blocks, in the colours of the console."""
