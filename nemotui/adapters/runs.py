@@ -131,7 +131,7 @@ class RunsFolder:
         """The results of all finished runs of the same setup, this one too: same load, server, flags and GPUs."""
         if run.spec is None:
             return []
-        return await threads.call(self._repeats, _setup(run))
+        return await threads.call(self._around(run)._repeats, _setup(run))
 
     def _repeats(self, setup: tuple[object, ...]) -> list[Mapping[str, Any]]:
         return [
@@ -154,7 +154,7 @@ class RunsFolder:
 
     async def sweep_of(self, run: StoredRun) -> list[StoredRun]:
         """The finished runs of the sweep that a run belongs to, the least load first; none where it belongs to none."""
-        return await threads.call(self._sweep_of, run)
+        return await threads.call(self._around(run)._sweep_of, run)
 
     def _sweep_of(self, run: StoredRun) -> list[StoredRun]:
         if run.spec is None or run.spec.metadata.get("group") != GROUP:
@@ -169,7 +169,7 @@ class RunsFolder:
 
     async def whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
         """Their points, and those of earlier sweeps of the same shape."""
-        return await threads.call(self._whole_sweep, runs)
+        return await threads.call(self._around(runs[0])._whole_sweep, runs)
 
     def _whole_sweep(self, runs: Sequence[StoredRun]) -> Swept:
         first = min(run.path for run in runs)  # the names begin with the time
@@ -247,6 +247,11 @@ class RunsFolder:
         return next(
             (one for one in names if folded in self._known_by(one) and _label(self._folder / one) == label), None
         )
+
+    def _around(self, run: StoredRun) -> RunsFolder:
+        """The folder that a run lies in: one that was named by its directory may be of another."""
+        folder = Path(run.path).parent
+        return self if folder == self._folder.absolute() else RunsFolder(folder)
 
     def _names(self) -> list[str]:
         """Newest first. Not as paths, which take longer to make than a folder to list."""

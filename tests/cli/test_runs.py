@@ -134,6 +134,8 @@ def test_a_sweep_measures_each_load_and_draws_them(nemotui: Run, state: Path) ->
     first, second = sorted((state / "demo/runs").iterdir())
     # Any run of it tells the others.
     told = nemotui("report", second.name, "--sweep", "--demo").out
+    # As the sweep itself says it: by the directory, which need not be in the folder that is looked into.
+    assert nemotui("report", str(first), "--sweep").out == told
     assert told.index("## The sweep") < told.index(first.name) < told.index(second.name)
 
 
