@@ -125,7 +125,14 @@ class RunsFolder:
             return {}
         requests = RunDirectory(Path(run.path)).requests
         spec, completed = run.spec, run.result.get("completed") or 0
-        return await threads.call(lambda: noise(spec, requests(), completed))
+
+        def known() -> dict[str, Noise]:
+            try:
+                return noise(spec, requests(), completed)
+            except ValueError:  # a request that says neither that it failed nor when its tokens came
+                return {}
+
+        return await threads.call(known)
 
     async def repeats(self, run: StoredRun) -> list[Mapping[str, Any]]:
         """The results of all finished runs of the same setup, this one too: same load, server, flags and GPUs."""

@@ -77,6 +77,10 @@ async def report(
         raise UsageError("usage", "vllm-json holds one run", "Name one RUN, or another --format.")
     async with backends(inv, runs_dir=output) as b:
         stored = [await b.runs.find(name) for name in runs]
+        if merging and len({run.path for run in stored}) < len(stored):
+            raise UsageError(
+                "usage", "--merge counts each run once", "Name the run of each client, none of them twice."
+            )
         sweep: Swept | None = None
         if whole:
             reported, sweep = await swept(b, stored[0])

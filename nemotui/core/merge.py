@@ -81,10 +81,16 @@ def merge(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def _add(summary: Summary, part: Part) -> None:
-    unkept = False
-    for record in part.requests:
-        summary.add(record)
-        unkept = unkept or record.unkept > 0
+    unkept, before = False, summary.completed
+    try:
+        for record in part.requests:
+            summary.add(record)
+            unkept = unkept or record.unkept > 0
+    except ValueError as error:
+        raise FailedError("not_mergeable", f"the requests of {part.name} cannot be read: {error}") from None
+    if (found := summary.completed - before) != part.result.get("completed"):
+        told = f"{part.name} has {found:,} of its {part.result.get('completed'):,} requests"
+        raise FailedError("not_mergeable", f"{told}, so no percentile would be exact", "Its requests.jsonl was cut.")
     if unkept:
         if part.gaps is None:
             raise FailedError("not_mergeable", f"{part.name} did not keep its ITL", "Measure with --keep-chunks.")

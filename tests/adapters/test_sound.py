@@ -72,6 +72,14 @@ def test_what_a_run_writes_is_sound() -> None:
         assert check(document) == document
 
 
+async def test_a_request_without_a_token_or_a_failure_tells_no_noise(tmp_path: Path) -> None:
+    shutil.copytree(RECORDED, tmp_path / "run")
+    file = tmp_path / "run/requests.jsonl"
+    file.write_text(file.read_text() + '{"index": 32, "scheduled_s": 1.0}\n')
+    [run], _ = await RunsFolder(tmp_path).listed(1)
+    assert await RunsFolder(tmp_path).noise(run) == {}
+
+
 async def test_nulls_and_a_foreign_environment_keep_no_run_from_its_report(tmp_path: Path) -> None:
     names = [f"2026110{day}T100000Z-x" for day in (1, 2)]
     for name in names:

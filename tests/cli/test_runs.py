@@ -172,3 +172,4 @@ def test_the_runs_of_two_clients_become_one(nemotui: Run, folder: Path) -> None:
     assert older.code == 1
     assert "these runs did not ask the same" in older.err
     assert nemotui("report", names[0], "--merge").code == 2
+    assert nemotui("report", names[0], "20261101", "--merge").code == 2

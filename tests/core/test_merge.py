@@ -81,3 +81,13 @@ def test_an_untrusted_clock_and_failures_of_one_are_those_of_all() -> None:
     assert merged["clock"]["notes"] == ["b: late"]
     assert not merged["complete"]
     assert merged["reason"] == "cut"
+
+
+def test_a_run_whose_requests_were_cut_is_refused() -> None:
+    whole = part("b", 2)
+    cut = replace(whole, requests=list(whole.requests)[:-1])
+    with pytest.raises(FailedError, match="b has 31 of its 32 requests"):
+        merge([part("a", 1), cut])
+    damaged = replace(whole, requests=[replace(record, token_us=()) for record in whole.requests])
+    with pytest.raises(FailedError, match="the requests of b cannot be read"):
+        merge([part("a", 1), damaged])
