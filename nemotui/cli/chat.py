@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -76,9 +77,10 @@ async def chat(
         how = said.settings
         deltas = reply(server, model, said.messages, how.mode, how.sampling, b.clock)
         try:
-            async for delta in deltas:
-                _print(inv, said.turns[-1].reply, delta)
-                said = said.after(delta)
+            async with aclosing(deltas):  # whoever reads may leave in the middle (`nemotui chat | head`)
+                async for delta in deltas:
+                    _print(inv, said.turns[-1].reply, delta)
+                    said = said.after(delta)
             said = said.after(None)
         except NemotuiError as error:
             said = said.after(error.problem)
