@@ -7,13 +7,13 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import Any
 
 import click
 
 from nemotui.cli.backends import backends
-from nemotui.cli.output import Answer, Output, shell, wrapped
+from nemotui.cli.checked import check_text, checks_json, others_named
+from nemotui.cli.output import Answer, Output, shell
 from nemotui.cli.plans import chosen, plan_request
 from nemotui.cli.retry import cure_json
 from nemotui.cli.verb import Invocation, plan_flags, verb
@@ -25,9 +25,6 @@ from nemotui.core.preflight import cures, failed, given_up, in_the_way, prefligh
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login, login
 from nemotui.core.text import plain_line
-
-_SAID = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "skipped": "-"}
-_INDENT = 22
 
 
 @verb(
@@ -102,28 +99,12 @@ def summary(bad: Sequence[Check], *, offer: bool = False) -> Problem:
     """What stands in the way in one sentence, and its first fix. `offer`: say where it could be overruled."""
     # A server of ours first: its port, and the memory of its GPUs, go with it.
     first = next((check for check in bad if check.kind == "runs_already"), bad[0])
-    more = [check.name for check in bad if check is not first]
-    others = f" (and {len(more)} more: {', '.join(more)})" if more else ""
+    others = others_named([check for check in bad if check is not first])
     anyway = (
         " Or start all the same with --anyway: it is an estimate." if offer and all(c.estimate for c in bad) else ""
     )
     fix = first.fix if first.fix.endswith((".", "…")) or not anyway else f"{first.fix}."
     return Problem(first.kind or first.name.replace("-", "_"), f"{first.found}{others}", f"{fix}{anyway}")
-
-
-def check_text(check: Check) -> str:
-    """A line, and for what is not well what is needed and the fix."""
-    parts = [check.found]
-    if check.status in ("warn", "fail"):
-        parts += [f"needed: {check.needed}"] if check.needed else []
-        parts += [f"fix: {check.fix}"] if check.fix else []
-    head = f"{_SAID[check.status]:<6}{check.name:<{_INDENT - 6}}"
-    return head + "\n".join(wrapped(part, " " * _INDENT) for part in parts)[_INDENT:]
-
-
-def checks_json(found: Sequence[Check]) -> list[dict[str, Any]]:
-    """As COMMANDS has them."""
-    return [asdict(check) for check in found]
 
 
 def way_in() -> Login:

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from nemotui.cli.backends import is_own, serving
+from nemotui.cli.checked import check_text, checks_json
 from nemotui.cli.output import Answer, wrapped
 from nemotui.cli.verb import Invocation, server_flags, verb
-from nemotui.cli.verify import check_text, checks_json
 from nemotui.core.connect import CLIENTS, RUN_AT_LENGTH, Client, Target
 from nemotui.core.errors import Problem, UsageError
 from nemotui.core.handing_over import Recipe, Tried, hand_over

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
-from typing import Any
 
 from nemotui.cli.backends import serving
-from nemotui.cli.output import Answer, wrapped
+from nemotui.cli.checked import check_text, checks_json, others_named
+from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, server_flags, skip_checks, verb
 from nemotui.core.errors import Problem
 from nemotui.core.ports import Backends, ModelServer
@@ -16,9 +15,6 @@ from nemotui.core.verified import Verified
 from nemotui.core.verify import CHECKS, left_out
 from nemotui.core.verify import verify as verifying
 from nemotui.core.verify_checks import TrustCheck
-
-_SAID = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "skipped": "-"}
-_INDENT = 26
 
 
 @verb(
@@ -57,27 +53,8 @@ def verdict(found: Sequence[TrustCheck]) -> Answer:
     bad = [check for check in found if check.status == "fail"]
     document = {"ok": not bad, "checks": checks_json(found)}
     if bad:
-        others = f" (and {len(bad) - 1} more: {', '.join(check.name for check in bad[1:])})" if len(bad) > 1 else ""
-        error = Problem(bad[0].name.replace("-", "_"), f"{bad[0].name}: {bad[0].found}{others}", bad[0].fix)
+        error = Problem(bad[0].name.replace("-", "_"), f"{bad[0].name}: {bad[0].found}{others_named(bad[1:])}", bad[0].fix)
         return Answer(document, exit_code=1, error=error)
     warned = sum(check.status == "warn" for check in found)
     but = f", with {warned} warning{'s' if warned > 1 else ''}" if warned else ""
     return Answer(document, f"The server does what it should{but}.")
-
-
-def checks_json(found: Sequence[TrustCheck]) -> list[dict[str, Any]]:
-    """As COMMANDS has them."""
-    return [asdict(check) for check in found]
-
-
-def check_text(check: TrustCheck) -> str:
-    """A line, and for what is not well what was sent, what it means, and the fix."""
-    parts = [check.found]
-    if check.status in ("warn", "fail"):
-        parts += [
-            f"{word}: {text}"
-            for word, text in (("sent", check.sent), ("means", check.means), ("fix", check.fix))
-            if text
-        ]
-    head = f"{_SAID[check.status]:<6}{check.name:<{_INDENT - 6}}"
-    return head + "\n".join(wrapped(part, " " * _INDENT) for part in parts)[_INDENT:]
