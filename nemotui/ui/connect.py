@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from nemotui.core.connect import CLIENTS, RUN_AT_LENGTH, Client
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.connect import ConnectState
 from nemotui.ui.widgets.canvas import Canvas
@@ -87,8 +88,7 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
         if handed is None or handed.recipe is None:
             self.notify("There is no recipe yet; Enter tests the server.", severity="warning")
             return
-        self.app.copy_to_clipboard(handed.recipe)
-        self.notify("The recipe is copied, if this terminal allows it. No key is in it.")
+        copy(self, handed.recipe, "The recipe, without a key,")
 
     def action_move(self, rows: int) -> None:
         """Another client."""
