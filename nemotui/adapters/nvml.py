@@ -20,7 +20,7 @@ from nemotui.adapters.nvml_rows import GpuRows
 from nemotui.adapters.nvml_sweep import Sweep
 from nemotui.adapters.reading import Reading
 from nemotui.core.errors import NemotuiError, Problem
-from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, Machine, NoGpusError
+from nemotui.core.hardware import DRIVER_SILENT, Gpu, GpuProcess, Host, Link, Machine, NoGpusError
 from nemotui.core.visible import marked
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 _LOOK_AGAIN_S = 30.0
 _LOOK_AGAIN_MOST_S = 480.0
 _NAMES_PATIENCE_S = 0.5  # a container engine may be asked
-_SILENT = Problem(
-    "driver_not_answering",
-    "the NVIDIA driver does not answer",
-    "Look for GPU errors with `sudo dmesg | grep -i xid`.",
-)
 
 
 class NvmlProbe:
@@ -122,7 +117,7 @@ class NvmlProbe:
         except NemotuiError as error:
             problem = error.problem
         if self._opening.running:
-            problem = _SILENT
+            problem = DRIVER_SILENT
         if problem is None and self._sweep.devices is not self._driver.devices:
             self._sweep = Sweep(self._driver.devices, self._clock)
         return problem
@@ -154,7 +149,7 @@ class NvmlProbe:
         silent = bool(rows) and all(row.state == "not-answering" for row in rows)
         if not silent or self._rows.now:
             self._rows.take(rows, self._clock.monotonic())
-        return _SILENT if silent else None
+        return DRIVER_SILENT if silent else None
 
     async def _read_links(self) -> None:
         """Once, and again when another GPU has answered or its fabric has changed."""

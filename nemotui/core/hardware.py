@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from nemotui.core.errors import NothingThereError, Problem
 
@@ -179,6 +179,13 @@ class Machine:
     def link(self, a: str, b: str) -> Link | None:
         """The link between two GPUs by UUID, in either order; None where nothing is known."""
         return next((link for link in self.links if {link.a, link.b} == {a, b}), None)
+
+
+DRIVER_SILENT: Final = Problem(
+    "driver_not_answering",
+    "the NVIDIA driver does not answer",
+    "Look for GPU errors with `sudo dmesg | grep -i xid`.",
+)
 
 
 class NoGpusError(NothingThereError):

@@ -12,7 +12,7 @@ from nemotui.core.errors import UsageError
 from nemotui.core.text import plain_line
 
 MOST_COLUMNS: Final = 6  # side by side, and at once: more would measure each other above all
-DEFAULT: Final = ("full", "low", "off")
+DEFAULT: Final = MODES
 
 # As it is written → field of `Sampling`, kind, least, most.
 _FIELDS: Final[dict[str, tuple[str, type[float], float, float]]] = {

@@ -13,6 +13,7 @@ from nemotui.core.cure import Change, idle_gpus, other_name
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.image_ref import image_ref
+from nemotui.core.memory import GIB
 from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, container_spec
 from nemotui.core.reach import FIREWALL, Login, is_open
 from nemotui.core.show import gib
@@ -20,10 +21,9 @@ from nemotui.core.surroundings import EngineFacts, Holder, HostFacts, ImageFacts
 
 Status = Literal["ok", "warn", "fail", "skipped"]
 
-_GIB = 2**30
 # Estimates of ours, each said to be one where it is shown.
-_RAM_BYTES, _RAM_BYTES_A_GPU = 8 * _GIB, 4 * _GIB  # Python, CUDA's context and pinned buffers of each worker
-_SHM_BYTES_A_GPU = _GIB  # vLLM's message queues and NCCL's buffers
+_RAM_BYTES, _RAM_BYTES_A_GPU = 8 * GIB, 4 * GIB  # Python, CUDA's context and pinned buffers of each worker
+_SHM_BYTES_A_GPU = GIB  # vLLM's message queues and NCCL's buffers
 
 _ASSUMED_CUDA = "13.0"  # of the newest vllm/vllm-openai images; the image itself says it once it is there
 _DRIVER_OF_CUDA = {12: "525", 13: "580"}  # NVIDIA: CUDA compatibility, minimum driver of a major release

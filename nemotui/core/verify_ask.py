@@ -132,12 +132,12 @@ def whole_answer(document: Mapping[str, Any]) -> Said:
     choice = _first(document.get("choices"))
     if choice is None:
         raise FailedError("malformed", "the reply is no chat completion: it has no choices")
-    message = _dict(choice.get("message"))
+    message = mapping_of(choice.get("message"))
     content = message.get("content")
-    calls = [_dict(_dict(call).get("function")) for call in _list(message.get("tool_calls"))]
-    usage = _dict(document.get("usage"))
+    calls = [mapping_of(mapping_of(call).get("function")) for call in _list(message.get("tool_calls"))]
+    usage = mapping_of(document.get("usage"))
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    thought = _count(_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    thought = _count(mapping_of(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     counted = prompt is not None and completion is not None
     return Said(
         reasoning=_text(message.get("reasoning")) or _text(message.get("reasoning_content")),
@@ -157,14 +157,15 @@ def _spaced(text: str) -> str:
 
 def _first(value: object) -> Mapping[str, Any] | None:
     found = _list(value)
-    return _dict(found[0]) if found else None
+    return mapping_of(found[0]) if found else None
 
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _dict(value: object) -> Mapping[str, Any]:
+def mapping_of(value: object) -> Mapping[str, Any]:
+    """What a server has put where an object should stand, empty where it is none."""
     return value if isinstance(value, dict) else {}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nemotui.core.text import plain_line
+from nemotui.core.verify_ask import mapping_of
 from nemotui.core.verify_checks import REASONING_FLAG, Verdict
 from nemotui.core.verify_text import marks_in
 
@@ -83,25 +84,21 @@ def assembled(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         number = index if isinstance(index, int) else -1
         match event.get("type"):
             case "message_start":
-                _count(message["usage"], _dict(event.get("message")).get("usage"))
+                _count(message["usage"], mapping_of(event.get("message")).get("usage"))
             case "content_block_start":
-                blocks[number] = {"text": "", "thinking": "", **_dict(event.get("content_block"))}
+                blocks[number] = {"text": "", "thinking": "", **mapping_of(event.get("content_block"))}
             case "content_block_delta":
-                delta = _dict(event.get("delta"))
+                delta = mapping_of(event.get("delta"))
                 kind, field = _TEXTS.get(str(delta.get("type")), ("", ""))
                 piece, block = delta.get(field), blocks.get(number, {})
                 if kind and isinstance(piece, str) and isinstance(block.get(kind), str):
                     block[kind] += piece
             case "message_delta":
-                message["stop_reason"] = _dict(event.get("delta")).get("stop_reason")
+                message["stop_reason"] = mapping_of(event.get("delta")).get("stop_reason")
                 _count(message["usage"], event.get("usage"))
     return {**message, "content": list(blocks.values())}
 
 
 def _count(counts: dict[str, Any], usage: object) -> None:
     """Later counts take the place of earlier ones."""
-    counts.update({name: value for name, value in _dict(usage).items() if value is not None})
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    counts.update({name: value for name, value in mapping_of(usage).items() if value is not None})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nemotui.core.errors import Problem
-from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Machine, NoGpusError
+from nemotui.core.hardware import DRIVER_SILENT, Gpu, GpuDetail, GpuProcess, Machine, NoGpusError
 from nemotui.core.phases import TYPICAL
 from nemotui.core.ports import Clock
 from nemotui.core.visible import marked
@@ -25,11 +25,6 @@ _NO_DRIVER = Problem(
     "no_driver",
     "there is no NVIDIA driver on this machine",
     "Install the NVIDIA driver, R580 or newer; start a container with --gpus all.",
-)
-_SILENT = Problem(
-    "driver_not_answering",
-    "the NVIDIA driver does not answer",
-    "Look for GPU errors with `sudo dmesg | grep -i xid`.",
 )
 
 
@@ -82,7 +77,7 @@ class PretendProbe:
             self._began_at = now
         gpus = tuple(self._after(gpu, now, now - self._began_at) for gpu in machine.gpus)
         if gpus and all(gpu.state == "not-answering" for gpu in gpus):
-            return replace(machine, gpus=gpus, error=_SILENT)
+            return replace(machine, gpus=gpus, error=DRIVER_SILENT)
         return replace(machine, gpus=gpus)
 
     def _after(self, gpu: Gpu, now: float, seconds: float) -> Gpu:
