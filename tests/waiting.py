@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +24,6 @@ async def until_there(there: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not there():  # noqa: ASYNC110 - the other side knows nothing of our loop
             await asyncio.sleep(_LOOK_S)
-
-
-def listens(port: int) -> bool:
-    """Whether somebody takes connections there, on this machine."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S):
-            return True
-    except OSError:
-        return False
 
 
 def alive(pid: int) -> bool:

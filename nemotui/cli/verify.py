@@ -53,7 +53,9 @@ def verdict(found: Sequence[TrustCheck]) -> Answer:
     bad = [check for check in found if check.status == "fail"]
     document = {"ok": not bad, "checks": checks_json(found)}
     if bad:
-        error = Problem(bad[0].name.replace("-", "_"), f"{bad[0].name}: {bad[0].found}{others_named(bad[1:])}", bad[0].fix)
+        error = Problem(
+            bad[0].name.replace("-", "_"), f"{bad[0].name}: {bad[0].found}{others_named(bad[1:])}", bad[0].fix
+        )
         return Answer(document, exit_code=1, error=error)
     warned = sum(check.status == "warn" for check in found)
     but = f", with {warned} warning{'s' if warned > 1 else ''}" if warned else ""

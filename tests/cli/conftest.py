@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 # What a terminal obeys, or what reorders what it shows.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -52,8 +53,7 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of the user's: no settings, no state, no engine, and a port that nobody else here uses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     in_place = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}  # a checkout, not installed
     return {
         **in_place,

@@ -13,13 +13,10 @@ from nemotui.core.memory import GIB, KvDtype, MemoryPlan, plan_memory
 from nemotui.core.models import Chip, PublishedRow, Variant
 from nemotui.core.predict import COMPUTED_BAND, FITTED, Prediction, compute, predict, published_row
 from tests.core.fitting import fit, log_errors
+from tests.core.machines import chip as chip_named
 
 CATALOG = load_catalog()
 ROWS = {row.name: row for row in CATALOG.published}
-
-
-def chip_named(name: str) -> Chip:
-    return next(chip for chip in CATALOG.chips if chip.name == name)
 
 
 def variant_named(name: str) -> Variant:

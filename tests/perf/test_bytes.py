@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.real.nvml_library import build, environment
-from tests.ui.conftest import free_port
 
 from .test_console import Pty, on_pty
 

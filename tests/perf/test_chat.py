@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.perf.test_console import Pty
-from tests.real.test_console import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.perf
 

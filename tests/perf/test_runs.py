@@ -16,7 +16,7 @@ import pytest
 
 from nemotui.adapters.runs import RunsFolder
 from nemotui.ui.runs import PAGE
-from tests.ui.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.perf
 

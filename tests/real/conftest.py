@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
 
+from nemotui.adapters.vllm import VllmServer
+from tests.ports import free_port
 from tests.real import image
 from tests.real.engine import own_engine
 from tests.real.parts import require
@@ -90,6 +91,19 @@ def name(docker_client: DockerClient) -> Iterator[str]:
 @pytest.fixture
 def port() -> int:
     """A port of the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
+
+
+@pytest.fixture
+async def server(port: int) -> AsyncGenerator[VllmServer, None]:
+    """Whoever serves there, as the real client sees it."""
+    server = VllmServer(f"http://127.0.0.1:{port}")
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """The environment of a console that has a terminal, and nothing of the user's."""
+    require("tmux")
+    return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.waiting import listens, until
+from tests.ports import free_port, listens
+from tests.waiting import until
 
 _CHUNK = 64 * 1024
 _CONFIG = """
@@ -44,7 +45,7 @@ class Line:
 @contextlib.contextmanager
 def registry(folder: Path, *, bytes_per_s: int, breaks_at: int | None = None) -> Iterator[tuple[str, Line]]:
     """The registry's own address and the line to it; Docker needs no TLS on the loopback."""
-    port = _free_port()
+    port = free_port()
     config = folder / "config.yml"
     config.write_text(_CONFIG.format(folder=folder / "data", port=port))
     with (folder / "registry.log").open("wb") as log:
@@ -88,9 +89,3 @@ def _relay(port: int, line: Line) -> Iterator[None]:
         line.address = f"127.0.0.1:{relay.server_address[1]}"
         yield
         relay.shutdown()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from nemotui.rundir import RunDirectory
+from tests.ports import free_port
 from tests.real.parts import require
 from tests.real.terminal import Terminal, console
-from tests.real.test_console import free_port
 
 pytestmark = pytest.mark.real
 

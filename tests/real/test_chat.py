@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.real.parts import require
 from tests.real.terminal import console
-from tests.real.test_console import free_port, home
 
 pytestmark = pytest.mark.real
-__all__ = ["home"]
 
 
 def test_a_conversation_by_keys_and_once_more(home: dict[str, str], tmp_path: Path) -> None:

@@ -13,24 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.parts import require
+from tests.ports import free_port
 from tests.real.terminal import Terminal, console
 
 pytestmark = pytest.mark.real
 
 IN_THE_FIELD = r"F1 Help"  # so the footer has it while the chat's field has the cursor, and as ? otherwise
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    """An environment of this test's own."""
-    require("tmux")
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def deploy(t: Terminal) -> None:

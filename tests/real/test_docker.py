@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -36,13 +36,6 @@ PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  #
 @pytest.fixture
 def engine() -> DockerEngine:
     return DockerEngine()
-
-
-@pytest.fixture
-async def server(port: int) -> AsyncGenerator[VllmServer, None]:
-    server = VllmServer(f"http://127.0.0.1:{port}")
-    yield server
-    await server.close()
 
 
 def spec(name: str, image: str, port: int, *args: str, gpus: tuple[str, ...] = ()) -> ContainerSpec:

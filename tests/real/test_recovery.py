@@ -9,12 +9,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from docker import DockerClient
 
-from tests.real.parts import require
 from tests.real.terminal import Terminal, console
 
 pytestmark = pytest.mark.real
@@ -27,12 +25,6 @@ os.environ["NEMOTUI_SIM_START_SECONDS"] = "%d"
 sys.argv = ["sim", "serve", *sys.argv[1:]]
 runpy.run_module("nemotui.sim", run_name="__main__")
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    require("tmux")
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
 
 
 def words(image: str, name: str, port: int, *more: str) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -44,13 +44,6 @@ PLANTED = "hf_planted0123456789"
 @pytest.fixture
 def engine(tmp_path: Path) -> DockerEngine:
     return DockerEngine(adopted=KeptNames(tmp_path / "adopted.json"), fetched=KeptNames(tmp_path / "fetched.json"))
-
-
-@pytest.fixture
-async def server(port: int) -> AsyncGenerator[VllmServer, None]:
-    server = VllmServer(f"http://127.0.0.1:{port}")
-    yield server
-    await server.close()
 
 
 class NoGpus:

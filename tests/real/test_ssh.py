@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.real.parts import require
 from tests.real.ssh import Box, box
 from tests.real.terminal import Terminal, program, terminal
-from tests.real.test_console import IN_THE_FIELD, chat, deploy, free_port, measure
+from tests.real.test_console import IN_THE_FIELD, chat, deploy, measure
 
 pytestmark = pytest.mark.real
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.real.parts import require
 from tests.real.terminal import Terminal, console
 from tests.real.test_console import IN_THE_FIELD
@@ -25,8 +25,7 @@ def show(title: str, t: Terminal) -> None:
 
 def test_the_loop_by_keys(tmp_path: Path, name: str) -> None:
     require("tmux")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     home = {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
     plan = ["--no-gpu", "--image", IMAGE, "--model-path", "/models/tiny-nemotron-h-chat", "--context", "4096"]
     arguments = [*plan, "--name", name, "--port", str(port), "--", "--enforce-eager"]

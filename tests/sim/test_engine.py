@@ -21,16 +21,11 @@ from nemotui.core.ports import Container
 from nemotui.sim.engine import PretendEngine
 from nemotui.sim.machines import load_machine
 from nemotui.sim.probe import PretendProbe
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
 IMAGE = "vllm/vllm-openai:v0.33.0"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def spec(profile: str = "2xh100", **changes: object) -> ContainerSpec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.deploy import DeployState
+from tests.ports import free_port
 from tests.unasked import Tidy
 
 _POLL_S = 0.05
@@ -174,9 +174,3 @@ async def pretend_console(
 def console(tmp_path: Path) -> ConsoleFactory:
     """`async with console(profile="2xh100", size=(120, 40)) as c:`, with its own port and runs directory."""
     return functools.partial(pretend_console, tmp_path / "runs")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
