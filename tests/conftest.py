@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.real.parts import require
 # No timed assertions in the suite: a slow machine must not fail a property.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# A shell's background job ignores SIGINT, and so would all that the tests start and end by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
