@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
 
+from nemotui.core.show import size
+
 LeavingKind = Literal[
     "containers",
     "images",
@@ -44,3 +46,13 @@ class Leavings(Protocol):
 
     async def remove(self, leaving: Leaving) -> None:
         """Raises `FailedError` where it cannot be removed, or is in use by now."""
+
+
+def by_kind(found: Sequence[Leaving]) -> list[str]:
+    """A line a kind that there is: how many, and their size together, of those whose size is known."""
+    of_kinds = {kind: [each for each in found if each.kind == kind] for kind in KINDS}
+    return [
+        f"{kind:<13} {len(some):>5} {size(sum(each.size_bytes or 0 for each in some)):>10}"
+        for kind, some in of_kinds.items()
+        if some
+    ]

@@ -13,7 +13,7 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.incident import incident
 from nemotui.core.learn import learn
-from nemotui.core.leavings import Leaving
+from nemotui.core.leavings import Leaving, by_kind
 from nemotui.core.lookout import Lookout
 from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.plan_of import plan_of
@@ -195,7 +195,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self.notify(f"{container.name} counts as ours from now on.")
 
     async def _show_left(self) -> None:
-        """Everything with its size; the containers that have ended, which hold their names, can go from here."""
+        """Each kind with its size; the containers that have ended, which hold their names, can go from here."""
         try:
             found = await self.b.leavings.found()
         except NemotuiError as error:
@@ -203,9 +203,9 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             return
         ended = [each for each in found if each.kind == "containers" and not each.kept]
         total = size(sum(each.size_bytes or 0 for each in found))
-        lines = [f"{each.kind:<13} {size(each.size_bytes):>10}  {each.name}" for each in found]
+        lines = [*by_kind(found), *(f"  {each.name}" for each in ended)]
         question = f"nemotui left {total} here. Remove the {len(ended)} containers that have ended?"
-        hint = "`nemotui clean --images --weights --caches --runs` removes the others, as chosen."
+        hint = "`nemotui clean` lists each; --images, --weights, --caches, --runs … remove what is chosen."
 
         if not ended:
             self.notify("\n".join([f"nemotui left {total} here.", *lines, hint if found else ""]), timeout=20)

@@ -212,9 +212,10 @@ def files_with(text: str, folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
-def test_a_reader_that_goes_away_is_no_event(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("words", [("logs",), ("chat", "--mode", "off", "Hello")])
+def test_a_reader_that_goes_away_is_no_event(environment: dict[str, str], words: tuple[str, ...]) -> None:
     with subprocess.Popen(
-        [*PROGRAM, "logs", "--demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [*PROGRAM, *words, "--demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
