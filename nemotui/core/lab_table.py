@@ -52,7 +52,7 @@ def row_figures(row: Row, settings: Sequence[str], price_per_hour: float | None)
 def _figures(setting: str, answer: Answer, differs: float | None, price_per_hour: float | None) -> Figures:
     said = answer.reply
     # Until the usage has come a chunk counts as a token, which it nearly always is.
-    about = said is not None and said.usage is None
+    about = said is not None and said.usage is None and said.begun
     chunks = (said.thinking_chunks, said.token_chunks - said.thinking_chunks) if said and about else None
     return Figures(
         setting=setting,
@@ -72,7 +72,7 @@ def _figures(setting: str, answer: Answer, differs: float | None, price_per_hour
 
 def _end(answer: Answer) -> str:
     if answer.problem is not None:
-        return answer.problem.kind
+        return answer.problem.kind.replace("_", " ")
     if answer.reply is not None and answer.reply.finish_reason is not None:
         return answer.reply.finish_reason
     if answer.over:

@@ -117,7 +117,7 @@ def test_hostile_answers_are_plain_text_and_a_broken_one_fails_alone(nemotui: Ru
         assert sorted(a["status"] for a in ran.document["rows"][0]["answers"]) == ["failed", "ok"]
         ran = nemotui("lab", ARGUMENT, "--base-url", url, "-s", "full", "-s", "off", "--save")
         assert ran.code == 1
-        assert "http_400" in ran.out
+        assert "http 400" in ran.out
 
 
 def test_ctrl_c_keeps_what_came(environment: dict[str, str], tmp_path: Path) -> None:

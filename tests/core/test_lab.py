@@ -181,6 +181,15 @@ async def test_until_the_servers_count_comes_a_chunk_is_about_a_token() -> None:
     assert figures[0].end == "stopped"
 
 
+async def test_of_an_answer_that_never_began_the_tokens_are_unknown_not_none() -> None:
+    gone = [NothingThereError("no_server", "no server answers at http://x", "Start one.")]
+    state = await ended(Modes(3, {"full": gone, "low": gone, "off": gone}), ONE)
+    figures = row_figures(state.rows[0], ["full", "low", "off"], None)
+    assert [(f.thinking_tokens, f.answer_tokens, f.about, f.end) for f in figures] == [
+        (None, None, False, "no server")
+    ] * 3
+
+
 async def test_means_are_of_the_answers_that_are_complete() -> None:
     broken = [FailedError("http_400", "too long")]
     state = await ended(Modes(3, {**ANSWERS, "low": broken}), ONE, TWO)
