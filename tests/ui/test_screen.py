@@ -146,7 +146,7 @@ async def test_every_size_is_drawn(console: ConsoleFactory, size: tuple[int, int
 @pytest.mark.parametrize(
     ("profile", "gpus", "plans"),
     [
-        ("none", "no NVIDIA driver", "There is no plan without GPUs."),
+        ("none", "no NVIDIA driver", "There is no plan without GPUs"),
         ("lost", "lost", "VERDICT"),
         ("mixed", "L40S", "VERDICT"),
         ("gb10", "GB10", "VERDICT"),
