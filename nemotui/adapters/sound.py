@@ -99,5 +99,7 @@ def _checked(name: str, values: dict[str, Any], kind: type[msgspec.Struct]) -> d
     try:
         msgspec.convert(values, kind)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        # Its own words are "Expected `float | null`, got `str` - at `$.output_throughput`".
+        what, _, where = str(error).partition(" - at `$.")
+        raise ValueError(f"{name}: {where.rstrip('`') or 'it'} is wrong: {what[:1].lower()}{what[1:]}") from None
     return values

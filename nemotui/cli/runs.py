@@ -18,7 +18,7 @@ from nemotui.core.stores import RunStore, StoredRun
 from nemotui.core.sweep import at_once
 
 _SHOWN = 50  # of a list that nobody asked to be longer
-_FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "failed", "duration")
+_FIGURES = ("output_throughput", "mean_ttft_ms", "mean_itl_ms", "completed", "failed", "duration", "complete")
 
 
 @verb(
@@ -99,11 +99,11 @@ def _table(found: Sequence[StoredRun]) -> str:
     rows: list[tuple[str, ...]] = [("run", "status", "shape", "at once", "tok/s", "TTFT ms", "ITL ms", "failed")]
     for run in found:
         result = run.result or {}
-        doubtful = (result.get("clock") or {}).get("trusted") is False
+        doubt = "untrusted" if (result.get("clock") or {}).get("trusted") is False else run.status
         rows.append(
             (
                 run.name,
-                "untrusted" if doubtful else run.status,
+                "incomplete" if result.get("complete") is False else doubt,
                 f"{run.spec.input_len}/{run.spec.output_len}×{run.spec.num_prompts}" if run.spec else "n/a",
                 at_once(run.spec) if run.spec else "n/a",
                 number(result.get("output_throughput")),

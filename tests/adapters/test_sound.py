@@ -53,7 +53,7 @@ def changed(path: Path, *where: str, value: Any) -> None:
 def test_a_field_that_is_not_what_its_name_says_is_named(tmp_path: Path, where: tuple[str, ...], value: Any) -> None:
     shutil.copy(RECORDED / "result.json", tmp_path)
     changed(tmp_path / "result.json", *where, value=value)
-    with pytest.raises(ValueError, match=rf"result.json: .*\$\.{where[0]}"):
+    with pytest.raises(ValueError, match=rf"result.json: {where[0]}\S* is wrong: expected"):
         sound_result(json.loads((tmp_path / "result.json").read_text()))
 
 

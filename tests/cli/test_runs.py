@@ -52,6 +52,11 @@ def test_the_list_has_all_that_lies_there_newest_first(nemotui: Run, folder: Pat
     ]
 
 
+def test_a_run_that_was_stopped_says_so(nemotui: Run, folder: Path) -> None:
+    _rewrite(folder / "20261102T100000Z-after/result.json", lambda r: {**r, "complete": False})
+    assert "20261102T100000Z-after  incomplete" in nemotui("runs", "--containing", "fter").out
+
+
 def test_an_empty_folder_says_what_to_do(nemotui: Run) -> None:
     ran = nemotui("runs")
     assert ran.code == 0

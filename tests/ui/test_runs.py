@@ -83,7 +83,7 @@ async def test_all_that_lies_there_is_listed_and_broken_ones_say_so(
         assert "Stored runs  9" in c.text
         assert "broken" in c.text
         await at(c, "text")
-        await c.until("cannot be read: result.json: output_throughput is no")
+        await c.until("cannot be read: result.json: output_throughput is wrong")
         await c.press("enter")
         assert isinstance(c.app.screen, RunsScreen)
 

@@ -56,7 +56,8 @@ def chosen_line(run: StoredRun | None) -> str:
     label = run.spec.label if run.spec else None
     model = (run.spec.model if run.spec else None) or "(unknown model)"
     result = run.result or {}
-    doubts = [f"{failed:,} failed"] if (failed := result.get("failed")) else []
+    doubts = ["not complete"] if result.get("complete") is False else []
+    doubts += [f"{failed:,} failed"] if (failed := result.get("failed")) else []
     doubts += ["clock not trusted"] if (result.get("clock") or {}).get("trusted") is False else []
     return " · ".join([run.status, *doubts, *([label] if label else []), model, run.path])
 
