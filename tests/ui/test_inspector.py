@@ -10,6 +10,7 @@ from nemotui.core.exchange import Answered, Ended, Exchange, Received, Sent, fol
 from nemotui.core.text import escaped
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.states.inspected import Inspected
+from nemotui.ui.widgets.exchange_lines import ExchangeLines
 from nemotui.ui.widgets.raw_text import rows
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -54,6 +55,16 @@ async def test_an_answer_is_seen_as_it_came_and_its_request_copied(console: Cons
         assert c.app.clipboard == "[DONE]"
         await c.press("escape")
         await c.until("❯ Why?")
+
+
+async def test_every_row_has_one_ground_and_the_cursors_its_own(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await inspect(c, [exchange('{"a": 1}')])
+        shown = c.app.screen.query_one(ExchangeLines)
+        grounds = [{segment.style and segment.style.bgcolor for segment in shown.render_line(y)} for y in range(4)]
+        assert [len(each) for each in grounds] == [1] * 4
+        assert None not in set().union(*grounds)
+        assert grounds[0] != grounds[1] == grounds[2] == grounds[3]
 
 
 async def test_before_anything_was_asked_it_says_so(console: ConsoleFactory) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -77,9 +78,9 @@ class ExchangeLines(ScrollView, can_focus=False):
             return Strip.blank(width, self.rich_style)
         line = self._lines[row]
         here = row == self.cursor
-        times = self.get_component_rich_style("exchange--times", partial=True)
+        times = self._style("times", here=here)
         kind = _KINDS.get(type(line.piece)) or (None if getattr(line.piece, "kind", "") == "event" else "aside")
-        words = self.get_component_rich_style(f"exchange--{kind}", partial=True) if kind else self.rich_style
+        words = self._style(kind, here=here)
         text = line.piece.text[:2000].replace("\n", "⏎") if self.raw and isinstance(line.piece, Received) else None
         segments = [
             Segment("›" if here else " ", times),
@@ -87,8 +88,15 @@ class ExchangeLines(ScrollView, can_focus=False):
             Segment(f"{_gap(line.gap_ms):>9} " if width >= _TIMES else "", times),
             Segment(gist(line.piece) if text is None else text, words),
         ]
-        strip = Strip(segments).crop_extend(0, width, self.rich_style)
-        return strip.apply_style(self.get_component_rich_style("exchange--cursor", partial=True)) if here else strip
+        return Strip(segments).crop_extend(0, width, self._style(None, here=here))
+
+    def _style(self, name: str | None, *, here: bool) -> Style:
+        """Of a part, on the ground of all: a part without one would show the terminal's. The cursor's comes last."""
+        style = self.rich_style
+        for part in (name, "cursor" if here else None):
+            if part is not None:
+                style += self.get_component_rich_style(f"exchange--{part}", partial=True)
+        return style
 
 
 def heading(width: int) -> str:
