@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -33,9 +34,10 @@ _NAMES = {
 }
 # What a terminal sends for these is Tab, Enter, Backspace and Escape: they cannot be told from them.
 _SENT_AS_OTHERS = frozenset(f"ctrl+{letter}" for letter in "himj")
+_FUNCTION_KEYS = {f"f{number}" for number in range(1, 13)}
 _NAMED = (
     _NAMES.keys()
-    | {f"f{number}" for number in range(1, 13)}
+    | _FUNCTION_KEYS
     | {f"ctrl+{letter}" for letter in map(chr, range(ord("a"), ord("z") + 1))} - _SENT_AS_OTHERS
 )
 _BY_SHOWN = {shown.lower(): key for key, shown in _NAMES.items()}
@@ -72,6 +74,25 @@ class Keymap:
         return keys_shown(self.keys(entry))
 
 
+_DEFAULT = Keymap()
+# The keymap of the console whose sentences name keys: they are made in states and words that know of no console.
+_NAMED_BY: ContextVar[Keymap] = ContextVar("keymap", default=_DEFAULT)
+_ENTRIES = {entry.id: entry for entry in entries()}
+
+
+def sentences_name(keymap: Keymap) -> None:
+    """From now on `key_of` answers with these keys, here and in the tasks that begin here."""
+    _NAMED_BY.set(keymap)
+
+
+def key_of(action: str, *, typing: bool = False) -> str:
+    """The key of an action for a sentence: its first; while something is typed, the first that types nothing."""
+    keys = _NAMED_BY.get().keys(_ENTRIES[action]).split(",")
+    if typing:
+        keys = [key for key in keys if key.startswith("ctrl+") or key in _FUNCTION_KEYS] or keys
+    return key_shown(keys[0])
+
+
 def remapped(keys: Mapping[str, str], where: str) -> Keymap:
     """The keymap with `[keys]` applied: of one action by its name, or of a verb of the grammar in all places.
 
@@ -83,13 +104,12 @@ def remapped(keys: Mapping[str, str], where: str) -> Keymap:
     for entry in entries():
         if isinstance(entry.keys, Verb):
             verbs.setdefault(entry.keys.name, []).append(entry)
-    by_id = {entry.id: entry for entry in entries()}
     changes: dict[str, str] = {}
     # A verb first: what is said of one action stands against what is said of all.
     for name, text in sorted(keys.items(), key=lambda item: item[0] not in verbs):
-        meant = verbs.get(name) or [by_id[name]] if name in verbs or name in by_id else []
+        meant = verbs.get(name) or [_ENTRIES[name]] if name in verbs or name in _ENTRIES else []
         if not meant:
-            near = difflib.get_close_matches(name, [*by_id, *verbs], n=1)
+            near = difflib.get_close_matches(name, [*_ENTRIES, *verbs], n=1)
             fix = f"Did you mean {near[0]!r}?" if near else "docs/keys.md has the names, and so has the help."
             raise UsageError("config", f"{where}: [keys] has no action {plain_line(name)!r}", fix)
         canonical = ",".join(_canonical(part, name, where) for part in (text.split(",") if text != "," else [text]))

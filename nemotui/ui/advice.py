@@ -22,8 +22,9 @@ class AdviceScreen(ModalScreen[None], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("advice")
 
-    def __init__(self, advice: Iterable[Advice]) -> None:
+    def __init__(self, advice: Iterable[Advice], *, serving: bool) -> None:
         super().__init__()
+        self._serving = serving
         self._advice = tuple(advice)
 
     def compose(self) -> ComposeResult:
@@ -32,5 +33,6 @@ class AdviceScreen(ModalScreen[None], inherit_bindings=False):
                 colour = "$error" if advice.kind == "hung" else "$warning"
                 yield Static(Content.assemble((f"{advice.message}.", f"bold {colour}"), f"\n{advice.fix}.\n"))
             if not self._advice:
-                yield Static(Content("There is nothing to say of the server: all is well, as far as it tells.\n"))
+                well = "There is nothing to say of the server: all is well, as far as it tells."
+                yield Static(Content(f"{well if self._serving else 'No server answers: there is nothing to say.'}\n"))
             yield KeyBar()

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.worker import WorkerError
 
 from nemotui.core.errors import NemotuiError
-from nemotui.keys.keymap import Keymap
+from nemotui.keys.keymap import Keymap, key_of, sentences_name
 from nemotui.ui.copying import to_terminal
 from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import Action, bindings, own_actions
@@ -53,6 +53,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         self.theme = self.look.theme
         self.keymap = keymap or Keymap()
         self.set_keymap(self.keymap.changes)
+        sentences_name(self.keymap)
         self._parsed_with = self.get_css_variables()
         self.stylesheet.set_variables(self._parsed_with)
 
@@ -160,7 +161,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     def action_how_to_quit(self) -> None:
         """Whoever presses Ctrl+C wants to leave, or to copy: neither by accident."""
-        self.notify("q leaves the console; in a field, Ctrl+Q.")
+        self.notify(f"{key_of('quit')} leaves the console; in a field, {key_of('quit-anywhere')}.")
 
     def notify(self, message: str, *, markup: bool = False, **kwargs: Any) -> None:
         """As Textual's, but the message is text, never markup: it may hold a server's words."""

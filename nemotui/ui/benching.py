@@ -15,6 +15,7 @@ from nemotui.core.ports import ServedModel
 from nemotui.core.replay import SPEEDS, replay
 from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import vllm_bench_command
+from nemotui.keys.keymap import key_of
 from nemotui.ui.copying import copy
 from nemotui.ui.panes.bench import BenchPane
 from nemotui.ui.runs import Chosen, RunsScreen
@@ -76,7 +77,7 @@ class Benching(WorkingScreen, inherit_bindings=False):
     def _spec(self, shape: dict[str, Any]) -> BenchSpec | None:
         """A benchmark of the server that answers; None, and why is said, where none can begin now."""
         if self.states["bench"].measuring or self.several:
-            self.notify("A benchmark runs already. Press x to stop it.", severity="warning")
+            self.notify(f"A benchmark runs already. Press {key_of('bench-stop')} to stop it.", severity="warning")
             return None
         if (sample := self._answering()) is None:
             return None
@@ -126,7 +127,9 @@ class Benching(WorkingScreen, inherit_bindings=False):
             if choice is None:
                 return
             if self.states["bench"].measuring or self.several:
-                self.notify("A benchmark runs: its picture stays. Press x to stop it.", severity="warning")
+                self.notify(
+                    f"A benchmark runs: its picture stays. Press {key_of('bench-stop')} to stop it.", severity="warning"
+                )
             elif choice.replayed:
                 self._next("bench", Replaying(choice.run, 1.0))
                 self._work("bench", self._bench(replay(self.b.load, choice.run.path, self.b.clock, self._speed)))

@@ -11,6 +11,7 @@ from nemotui.core.conversation import Asked, Conversation
 from nemotui.core.errors import FailedError, NemotuiError, Problem
 from nemotui.core.ports import Backends
 from nemotui.core.stores import KeptConversation
+from nemotui.keys.keymap import key_of
 from nemotui.ui.conversations import Conversations
 from nemotui.ui.options import Options
 from nemotui.ui.panes.chat import ChatPane
@@ -135,7 +136,7 @@ class Chatting(Sweeping, inherit_bindings=False):
         if self.b.conversations is None:
             return
         if self._chat.answering:
-            self.notify("An answer is being written. Esc stops it.", severity="warning")
+            self.notify(f"An answer is being written. {key_of('leave-field')} stops it.", severity="warning")
         elif message.name:
             self._work("open-chat", self._open_conversation(message.name))
         else:

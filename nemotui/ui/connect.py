@@ -67,8 +67,13 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is offered that would do nothing."""
         going = self._state.going is not None
-        offers = {"test": not going, "run": not going and self._client in RUN_AT_LENGTH, "stop": going}
-        return offers.get(action, True)
+        handed = self._state.of(self._client)
+        return {
+            "test": not going,
+            "run": not going and self._client in RUN_AT_LENGTH,
+            "stop": going,
+            "copy": handed is not None and handed.recipe is not None,
+        }.get(action, True)
 
     def action_test(self) -> None:
         """What it needs of the server; a short recipe is run, too."""
@@ -85,10 +90,8 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
     def action_copy(self) -> None:
         """The recipe, through the terminal's clipboard."""
         handed = self._state.of(self._client)
-        if handed is None or handed.recipe is None:
-            self.notify("There is no recipe yet; Enter tests the server.", severity="warning")
-            return
-        copy(self, handed.recipe, "The recipe, without a key,")
+        if handed is not None and handed.recipe is not None:
+            copy(self, handed.recipe, "The recipe, without a key,")
 
     def action_move(self, rows: int) -> None:
         """Another client."""

@@ -8,6 +8,7 @@ from nemotui.core.connect import Client, Target
 from nemotui.core.errors import NemotuiError
 from nemotui.core.handing_over import hand_over
 from nemotui.core.watch import ServerSample
+from nemotui.keys.keymap import key_of
 from nemotui.ui.connect import ConnectScreen
 from nemotui.ui.states.connect import Begun, ConnectState, Over
 from nemotui.ui.workers import WorkingScreen
@@ -58,4 +59,4 @@ class Connecting(WorkingScreen, inherit_bindings=False):
             self.app.bell()
             ended = handed.ended if (handed := self.connect.of(client)) else None
             if ended is not None and not isinstance(self.app.screen, ConnectScreen):
-                self.notify(f"{client}: {ended.words} C shows it.")
+                self.notify(f"{client}: {ended.words} {key_of('connect')} shows it.")

@@ -23,6 +23,7 @@ from nemotui.core.show import size
 from nemotui.core.stop import Stopped, Stopping, held_words, stop
 from nemotui.core.swap import Swap, Swapping, bring_back, left_behind, plan_swap, swap
 from nemotui.core.watch import local_url
+from nemotui.keys.keymap import key_of
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.launch import Ahead, Begun
@@ -261,7 +262,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_start(self, message: DeployPane.Start) -> None:
         if self.states["deploy"].starting:
-            self.notify("A start is going on. x stops it.", severity="warning")
+            self.notify("A start is going on.", severity="warning")
             return
         self._next("deploy", Begun())
         self._work("deploy", self._deploy(message.spec))
@@ -287,7 +288,10 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         if container is None:
             self.notify("No container of ours runs.", severity="warning")
         elif not container.ours:
-            self.notify(f"{container.name} was started by hand. a makes it ours first.", severity="warning")
+            self.notify(
+                f"{container.name} was started by hand. {key_of('deploy-adopt')} makes it ours first.",
+                severity="warning",
+            )
         else:
             question = f"Stop {container.name}? Whoever uses it loses the connection."
             self._agreed(question, "Stop it", "stop", lambda: self._stop(container))

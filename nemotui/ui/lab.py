@@ -21,6 +21,7 @@ from nemotui.core.lab_report import as_markdown
 from nemotui.core.lab_setting import DEFAULT, MOST_COLUMNS, Setting, parse_settings
 from nemotui.core.lab_table import document
 from nemotui.core.ports import Backends
+from nemotui.keys.keymap import key_of
 from nemotui.ui.inspector import Inspector
 from nemotui.ui.keys import bindings
 from nemotui.ui.lab_prompts import PromptsScreen
@@ -214,7 +215,7 @@ class LabScreen(Screen[None], inherit_bindings=False):
             self._leave_file()
             self.run_worker(self._read(event.value.strip()), group="lab-file", exclusive=True)
         elif self._state.going:
-            self.notify("It goes on. Esc and then x stops it.", severity="warning")
+            self.notify(f"It goes on. {key_of('lab-back')} and then {key_of('lab-stop')} stops it.", severity="warning")
         else:
             self.action_begin()
 
@@ -227,7 +228,7 @@ class LabScreen(Screen[None], inherit_bindings=False):
             self.notify(str(error), severity="error")
             return
         self._take(prompts)
-        self.notify(f"{len(prompts)} prompts. Enter asks them.")
+        self.notify(f"{len(prompts)} prompts. {key_of('lab-begin')} asks them.")
 
     def action_stop(self) -> None:
         """What came by now is kept."""

@@ -10,6 +10,7 @@ from nemotui.core.lab import LabOver, LabState, lab
 from nemotui.core.lab_prompts import LabPrompt
 from nemotui.core.lab_setting import Setting
 from nemotui.core.ports import Backends
+from nemotui.keys.keymap import key_of
 from nemotui.ui.benching import Benching
 from nemotui.ui.lab import LabScreen
 from nemotui.ui.options import Options
@@ -30,7 +31,10 @@ class Labbing(Benching, inherit_bindings=False):
         """Whether it has begun; if not, why is said."""
         sample = self.server.sample
         if sample is None or not sample.serving:
-            self.notify("No server answers yet. Esc, then 2 to deploy one.", severity="warning")
+            self.notify(
+                f"No server answers yet. {key_of('lab-back')}, then {key_of('deploy')} to deploy one.",
+                severity="warning",
+            )
             return False
         self._work("lab", self._ask_all(sample.base_url, sample.models[0].id, prompts, settings))
         return True

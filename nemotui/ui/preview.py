@@ -22,6 +22,7 @@ from nemotui.core.preflight import cures, given_up, in_the_way, preflight
 from nemotui.core.preflight_checks import Check
 from nemotui.core.reach import Login
 from nemotui.core.show import shell
+from nemotui.keys.keymap import key_of
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.widgets.checks import checks_words, published_check
@@ -92,6 +93,7 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
+        self.refresh_bindings()
         width = self.query_one("#preview-scroll").scrollable_content_region.width
         self.query_one("#preview-checks", Static).update(
             checks_words(self._found, width, over=self._over, brief=self.app.size.height < _ROOMY)
@@ -107,6 +109,15 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
         self.query_one("#preview-verdict", Static).update(
             _verdict(self._standing, over=self._over, wanted=self._wanted)
         )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is offered that would do nothing."""
+        standing = self._standing if self._over else ()
+        return {
+            "start": not standing,
+            "anyway": bool(standing) and all(check.estimate for check in standing),
+            "cure": cured(self._spec, cures(standing)) is not None,
+        }.get(action, True)
 
     def action_start(self) -> None:
         """Start it, at once or as soon as the preflight is over."""
@@ -167,15 +178,14 @@ class Preview(ModalScreen[ContainerSpec | None], inherit_bindings=False):
 def _verdict(standing: Sequence[Check], *, over: bool, wanted: bool) -> Content:
     if standing:
         names = ", ".join(check.name for check in standing)
+        way, out = "In the way", f"Mend it, then {key_of('preview-again')}"
         if over and (changes := cures(standing)):
             words = ", ".join(map(_change_words, changes))
-            others = "" if all(check.cure for check in standing) else "; mend the rest, then r"
-            return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", (f"c takes {words}{others}", "bold"))
-        if all(check.estimate for check in standing):
-            return Content.assemble(
-                ("✖ ", "$error"), f"In the way by an estimate: {names}. ", ("a starts it anyway", "bold")
-            )
-        return Content.assemble(("✖ ", "$error"), f"In the way: {names}. ", ("Mend it, then r", "bold"))
+            others = "" if all(check.cure for check in standing) else f"; mend the rest, then {key_of('preview-again')}"
+            out = f"{key_of('preview-cure')} takes {words}{others}"
+        elif all(check.estimate for check in standing):
+            way, out = "In the way by an estimate", f"{key_of('preview-anyway')} starts it anyway"
+        return Content.assemble(("✖ ", "$error"), f"{way}: {names}. ", (out, "bold"))
     if not over:
         return Content.styled(
             "The preflight goes on; it starts after that." if wanted else "The preflight goes on …", "$muted"

@@ -19,6 +19,7 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.ports import Backends
 from nemotui.core.report_html import html
 from nemotui.core.stores import StoredRun
+from nemotui.keys.keymap import key_of
 from nemotui.ui.keys import bindings
 from nemotui.ui.modals import Ask
 from nemotui.ui.states.runs import RunsListed, RunsState
@@ -134,7 +135,7 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
         if run.status == "broken":
             self.notify(f"{run.name} cannot be read: {run.problem}", severity="warning")
         elif replayed and run.status == "running":
-            self.notify(f"{run.name} goes on: Enter follows it.", severity="warning")
+            self.notify(f"{run.name} goes on: {key_of('runs-open')} follows it.", severity="warning")
         else:
             self.dismiss(Chosen(run, replayed))
 

@@ -231,7 +231,9 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     def action_advice(self) -> None:
         """What is wrong with the server, and what would help."""
-        self.app.push_screen(AdviceScreen(self.server.advice))
+        sample = self.server.sample
+        serving = sample is not None and sample.serving
+        self.app.push_screen(AdviceScreen(self.server.advice, serving=serving))
 
     def action_leave_field(self) -> None:
         """Escape: out of a field, or whatever the pane does with it."""

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from nemotui.core.verified import as_text
 from nemotui.core.verify import CHECKS
+from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.trust import TrustState
 from nemotui.ui.widgets.canvas import Canvas
@@ -54,13 +55,14 @@ class TrustScreen(Screen[None], inherit_bindings=False):
 
     def show(self, state: TrustState) -> None:
         """Another check is made, or they begin or end. What is being made comes into view, then what is not well."""
-        if state.going != self._state.going:
-            self.refresh_bindings()
+        changed = (state.going, state.verified is None) != (self._state.going, self._state.verified is None)
         if self._state.going and not state.going and state.worst is not None:
             self._cursor = CHECKS.index(state.worst)
         if state.now is not None and state.now != self._state.now:
             self._cursor = CHECKS.index(state.now)
         self._state = state
+        if changed:
+            self.refresh_bindings()
         if self.is_mounted:
             self._draw()
 
@@ -73,7 +75,8 @@ class TrustScreen(Screen[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is offered that would do nothing."""
         going = self._state.going
-        return {"begin": not going, "leave_out": not going, "stop": going}.get(action, True)
+        offers = {"begin": not going, "leave_out": not going, "stop": going}
+        return (offers | {"copy": self._state.verified is not None}).get(action, True)
 
     def action_begin(self) -> None:
         """Make them all, but those that are left out."""
@@ -89,11 +92,8 @@ class TrustScreen(Screen[None], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """All of it as text, through the terminal's clipboard."""
-        if (verified := self._state.verified) is None:
-            self.notify("No check was made yet.", severity="warning")
-            return
-        self.app.copy_to_clipboard(as_text(verified))
-        self.notify("The checks are copied, if this terminal allows it.")
+        if (verified := self._state.verified) is not None:
+            copy(self, as_text(verified), "The checks")
 
     def action_move(self, rows: int) -> None:
         """Another check."""

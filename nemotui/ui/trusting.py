@@ -6,6 +6,7 @@ from typing import Any
 
 from nemotui.core.errors import NemotuiError
 from nemotui.core.verify import verify
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.trust import Aimed, Begun, LeftOut, Over, TrustState
 from nemotui.ui.trust import TrustScreen
 from nemotui.ui.workers import WorkingScreen
@@ -62,7 +63,7 @@ class Trusting(WorkingScreen, inherit_bindings=False):
             await server.close()
         self.app.bell()
         if not isinstance(self.app.screen, TrustScreen):
-            self.notify(f"Trust checks of {state.model}: {self.trust.counts}. v shows them.")
+            self.notify(f"Trust checks of {state.model}: {self.trust.counts}. {key_of('verify')} shows them.")
         if self.b.verified is not None and (verified := self.trust.verified) is not None:
             with self._troubles_told():
                 await self.b.verified.keep(verified)

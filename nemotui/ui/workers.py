@@ -11,6 +11,7 @@ from textual.screen import Screen
 from nemotui.core.errors import NemotuiError
 from nemotui.core.ports import Backends
 from nemotui.core.watch import ServerSample
+from nemotui.keys.keymap import key_of
 from nemotui.ui.modals import Ask
 from nemotui.ui.options import Options
 from nemotui.ui.states.server import ServerState
@@ -38,7 +39,7 @@ class WorkingScreen(Screen[None], inherit_bindings=False):
         """The server that answers; None, and it is said, where there is none."""
         if self.server.sample is not None and self.server.sample.serving:
             return self.server.sample
-        self.notify("No server answers yet. Press 2 to deploy one.", severity="warning")
+        self.notify(f"No server answers yet. Press {key_of('deploy')} to deploy one.", severity="warning")
         return None
 
     def _agreed(self, question: str, verb: str, group: str, work: Callable[[], Any], details: str = "") -> None:

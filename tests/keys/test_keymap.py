@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from itertools import chain
 
 import pytest
 
 from nemotui.core.errors import UsageError
-from nemotui.keys.keymap import Keymap, keys_shown, remapped
+from nemotui.keys.keymap import Keymap, key_of, keys_shown, remapped, sentences_name
 from nemotui.keys.places import PLACES, entries
 
 
@@ -82,3 +83,12 @@ def test_what_cannot_be_is_said_with_the_file_and_the_way_out(keys: dict[str, st
     assert "config.toml: [keys]" in str(caught.value)
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_sentences_name_the_keys_that_are() -> None:
+    def said() -> tuple[str, str, str]:
+        sentences_name(remapped({"deploy": "D", "chat-mode": "m, ctrl+r"}, "here"))
+        return key_of("deploy"), key_of("logs"), key_of("chat-mode", typing=True)
+
+    assert copy_context().run(said) == ("D", "3", "Ctrl+R")
+    assert key_of("deploy") == "2"  # whoever began before, or elsewhere, has his own

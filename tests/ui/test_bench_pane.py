@@ -35,7 +35,7 @@ async def test_without_a_server_it_says_what_to_do(console: ConsoleFactory) -> N
     async with console(size=(80, 24)) as c:
         await c.press("4")
         await c.until("No server yet.")
-        assert "Press 2 to deploy one." in c.text
+        assert "2: deploy one, or see how far it is." in c.text
 
 
 async def test_a_quick_benchmark_by_keys(console: ConsoleFactory, tmp_path: Path) -> None:

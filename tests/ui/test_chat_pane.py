@@ -192,7 +192,7 @@ async def test_a_reader_who_scrolled_back_is_left_there(console: ConsoleFactory)
         await c.until("▼ new text below")
         await c.press("pagedown", "pagedown", "pagedown")
         await c.until("the last words")
-        await c.until("Enter sends")
+        await c.until("─ Esc leaves")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

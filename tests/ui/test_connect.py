@@ -55,8 +55,7 @@ async def test_what_cannot_work_is_said_with_its_reason(
         await c.until("✖ not here")  # only once every check is made
         assert "It cannot work here." in c.text
         await c.until(lambda: c.main.connect.going is None)
-        await c.press("y")
-        await c.until("There is no recipe yet")
+        await c.until(lambda: "y Copy" not in c.text)  # there is no recipe
 
 
 async def test_a_benchmark_of_a_client_is_followed_to_its_score(

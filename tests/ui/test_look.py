@@ -15,7 +15,7 @@ from nemotui.ui.copying import said
 from nemotui.ui.filters import Fewer, in_ascii
 from nemotui.ui.look import Look
 from nemotui.ui.themes import HIGH_CONTRAST, MONOCHROME, THEMES, contrast
-from nemotui.ui.widgets.tour import LINES
+from nemotui.ui.widgets.tour import lines
 from tests.ui.conftest import ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -111,7 +111,7 @@ async def test_a_theme_is_chosen_by_key_or_palette_and_remembered(console: Conso
 async def test_the_tour_goes_with_the_first_key_which_does_what_it_does(console: ConsoleFactory) -> None:
     async with console(size=(80, 24), tour=True) as c:
         await c.until("The first time")
-        for _, words in LINES:
+        for _, words in lines():
             assert words in c.text
         await c.press("3")
         await c.until("Nothing has been started here yet.")

@@ -25,6 +25,7 @@ from nemotui.ui.screen import PANES, MainScreen
 from nemotui.ui.sweep import SweepScreen
 from nemotui.ui.trust import TrustScreen
 from nemotui.ui.what_if import WhatIfScreen
+from nemotui.ui.widgets.key_bar import KeyBar
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
@@ -191,15 +192,18 @@ def test_every_place_of_the_table_is_bound_and_every_action_is_there() -> None:
 
 
 async def test_other_keys_work_and_are_shown_everywhere(console: ConsoleFactory) -> None:
-    keymap = remapped({"logs": "f12", "help": "H", "gpus-sort": "#"}, "here")
+    keymap = remapped({"logs": "f12", "help": "H", "gpus-sort": "#", "deploy": "D"}, "here")
     async with console(keymap=keymap) as c:
+        await c.until("press D to deploy")
         await c.until("NVIDIA H100")
-        assert "# Sort" in c.text
+        assert "1 GPUs    D Deploy    F12 Logs" in c.text
+        assert "Enter Look closer  # Sort  y Copy UUID" in c.text
         await c.press("H")
         await c.until("Esc Close")
         assert re.search(r"F12 +Logs", c.text)
         await c.press("escape", "f12")
         assert shown(c) == "logs"
+        await c.until("Press D and choose a plan")
         await c.press("f2", "f4")
         assert shown(c) == "gpus"
         titles = [command.title for command in c.app.get_system_commands(c.main)]
@@ -209,13 +213,35 @@ async def test_other_keys_work_and_are_shown_everywhere(console: ConsoleFactory)
 async def test_the_footer_has_the_keys_that_work_now(console: ConsoleFactory) -> None:
     async with console(size=(120, 40)) as c:
         await c.press("4")
-        await c.until("Enter Measure")
-        assert "r Runs" in c.text
-        assert "s Sweep" in c.text
-        assert "Faster" not in c.text
+        await c.until("r Runs")
+        for word in ("Measure", "Sweep", "Faster"):  # of what nobody serves
+            assert word not in c.text.splitlines()[-1]
         await c.press("5", "h", "i")
         await c.until("Esc Leave field")
-        assert "New" not in c.text.splitlines()[-1]
+        for word in ("Wire", "Save", "New"):  # before the first question
+            assert word not in c.text.splitlines()[-1]
+        assert "Enter sends" not in c.text
+        await c.serve()
+        await c.until("Enter sends")
+        await c.press("f5")
+        await c.until("Enter Measure")
+        assert "s Sweep" in c.text
+
+
+async def test_under_a_dialog_the_footer_offers_nothing(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await c.until("Enter Look closer")
+        await c.press("exclamation_mark")
+        bar = c.main.query_one(KeyBar)
+        await c.until(lambda: not bar.render().plain)
+        await c.press("escape")
+        await c.until("Enter Look closer")
+
+
+async def test_where_room_is_scarce_the_pane_in_front_alone_has_its_name(console: ConsoleFactory) -> None:
+    async with console(size=(40, 10)) as c:
+        await c.press("2")
+        await c.until(" 1    2 Deploy    3    4    5\n")
 
 
 @pytest.mark.parametrize("width", [120, 80, 60, 40])

@@ -82,7 +82,7 @@ class BenchPane(Pane[BenchState]):
         self._form = BenchForm()
         self._formed_of: BenchSpec | None = None  # the run whose shape was put into the form
         self._tried = False  # Enter was pressed on a form that is wrong
-        self._footer = (False, False, False)  # what it was last drawn for
+        self._footer = (False, False, False, False)  # what it was last drawn for
         self._drawn: tuple[str, dict[str, str]] | None = None  # what was last said of the form
         self._selected = 0
         self._zoomed = False
@@ -118,7 +118,7 @@ class BenchPane(Pane[BenchState]):
             self._formed_of = state.spec
             self._fill(BenchForm.of(state.spec))
         charted = state.stage in ("run", "finished") and state.latest is not None
-        if self._footer != (footer := (state.running, charted, state.measuring)):
+        if self._footer != (footer := (state.running, charted, state.measuring, state.served is not None)):
             self._footer = footer
             self.refresh_bindings()
         self.set_class(state.stage != "idle" and not self._in_field, "shown")
@@ -174,14 +174,15 @@ class BenchPane(Pane[BenchState]):
                 field.value = form.texts[name]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer offers to start what does not run, to stop what does, and the charts where there are some.
+        """Offered: a start where a server answers and nothing runs, a stop of what does, charts where there are some.
 
         In a field, Tab goes to the next one.
         """
         live, charted = self.live or BenchState(), self._footer[1]
         if action == "chart":
             return charted and self.has_focus
-        offered = dict.fromkeys(("start", "preset", "edit"), not live.measuring)
+        offered = dict.fromkeys(("preset", "edit"), not live.measuring)
+        offered |= {"start": live.served is not None and not live.measuring, "sweep": live.served is not None}
         offered |= {"stop": live.running, "zoom": charted, "speed": live.running and not live.measuring}
         return offered.get(action, True)
 

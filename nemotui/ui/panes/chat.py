@@ -16,6 +16,7 @@ from nemotui.core.chat_text import settings_words
 from nemotui.core.conversation import NextMode
 from nemotui.core.fences import code_blocks
 from nemotui.core.text import plain
+from nemotui.keys.keymap import key_of
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
@@ -106,7 +107,7 @@ class ChatPane(Pane[ChatState]):
         transcript.show(self._blocks.of(state.conversation, thoughts=self._thoughts))
         self.field.remember(state.asked)
         self._tell()
-        offers = tuple(self.check_action(name, ()) for name in ("thinking", "edit", "copy", "copy_code"))
+        offers = tuple(self.check_action(name, ()) for name in ("thinking", "edit", "copy", "copy_code", "inspect"))
         if offers != self._offers:
             self._offers = offers
             self.refresh_bindings()
@@ -116,12 +117,15 @@ class ChatPane(Pane[ChatState]):
         state = self.state
         if state is None:
             return
-        settings = " · ".join((*settings_words(state.conversation.settings), "F7"))
-        keys = "Esc stops the answer" if state.answering else "Enter sends · Esc leaves"
+        settings = " · ".join((*settings_words(state.conversation.settings), key_of("chat-mode")))
+        leaves = key_of("leave-field")
+        keys = f"{leaves} stops the answer" if state.answering else f"{leaves} leaves"
+        if state.served is not None and not state.answering:
+            keys = f"Enter sends · {keys}"
         if state.editing is not None:
             keys = f"in the place of question {state.editing + 1} · {keys}"
         if self._below:
-            keys = "▼ new text below: Ctrl+End"
+            keys = f"▼ new text below: {key_of('chat-last', typing=True)}"
         self.query_one(QuestionBox).tell(state.mode, settings, keys)
 
     def on_transcript_below(self, message: Transcript.Below) -> None:
@@ -159,7 +163,7 @@ class ChatPane(Pane[ChatState]):
         if event.text.startswith("/"):
             self._command(text, state)
         elif state.answering:
-            self.notify("An answer is being written. Esc stops it.", severity="warning")
+            self.notify(f"An answer is being written. {key_of('leave-field')} stops it.", severity="warning")
         else:
             if state.served is not None:
                 self.field.put("")
@@ -202,7 +206,9 @@ class ChatPane(Pane[ChatState]):
                 return not self.field.has_focus
             case "thinking":
                 return state is not None and any(turn.reply and turn.reply.reasoning for turn in state.turns)
-            case "edit" | "new":
+            case "inspect":
+                return state is not None and bool(inspected(state))
+            case "edit" | "new" | "save":
                 return state is not None and bool(state.turns)
             case "copy":
                 return state is not None and bool(state.conversation.last_answer)
@@ -265,7 +271,7 @@ class ChatPane(Pane[ChatState]):
         turns = self.live.turns if self.live is not None else ()
         number = len(turns) if not argument else int(argument) if argument.isdecimal() else 0
         if self.live is not None and self.live.answering:
-            self.notify("An answer is being written. Esc stops it.", severity="warning")
+            self.notify(f"An answer is being written. {key_of('leave-field')} stops it.", severity="warning")
         elif not 1 <= number <= len(turns):
             self.notify("There is no such question." if turns else "Nothing was asked yet.", severity="warning")
         else:
@@ -332,18 +338,19 @@ class ChatPane(Pane[ChatState]):
 def _empty(state: ChatState) -> Content:
     if state.served is None:
         return Content.assemble(
-            ("No server answers yet.\n", "bold"), ("Deploy one first: F3, or Esc and then 2.", "$muted")
+            ("No server answers yet.\n", "bold"),
+            (f"{key_of('leave-field')} and then {key_of('deploy')}: deploy one, or see how far it is.", "$muted"),
         )
     return Content.assemble(
         ("Ask ", "bold"),
         (state.served, "bold $primary"),
         ("\nIts thinking is shown apart, and under each answer what it cost in time.\n\n", "$muted"),
         *_rows(
-            ("Enter", "sends; Ctrl+J begins a line, Ctrl+E your own editor"),
-            ("F7", "switches the reasoning: full, low, off"),
+            ("Enter", f"sends; {key_of('chat-line')} begins a line, {key_of('chat-editor')} your own editor"),
+            (key_of("chat-mode"), "switches the reasoning: full, low, off"),
             ("/", "commands: budget, system prompt, sampling, seed, …"),
             ("Up", "what you asked before"),
-            ("Esc o", "a conversation of before; each is stored as it goes"),
+            (f"{key_of('leave-field')} {key_of('chat-open')}", "a conversation of before; each is stored as it goes"),
         ),
     )
 

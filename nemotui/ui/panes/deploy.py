@@ -21,6 +21,7 @@ from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.ports import Container
 from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import gpu_list
+from nemotui.keys.keymap import key_of
 from nemotui.ui.card import Card
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
@@ -191,7 +192,9 @@ class DeployPane(Pane[DeployState]):
         """The footer offers what can be done now."""
         state = self.live
         match action:
-            case "preview" | "copy":
+            case "preview":
+                return state is None or (bool(state.choices) and not state.starting)
+            case "copy":
                 return state is None or bool(state.choices)
             case "stop":
                 return state is not None and state.running is not None
@@ -290,10 +293,13 @@ class DeployPane(Pane[DeployState]):
         choice, state = self._selected(self.live), self.live
         if state is None or choice is None:
             return
-        if state.starting:
-            self.app.notify("A start is going on. x stops it.", severity="warning")
+        if state.starting:  # a click on a plan
+            self.app.notify("A start is going on.", severity="warning")
         elif state.imagined:
-            self.app.notify("This hardware is not here. w, Enter: back to the GPUs that are.", severity="warning")
+            self.app.notify(
+                f"This hardware is not here. {key_of('deploy-what-if')}, Enter: back to the GPUs that are.",
+                severity="warning",
+            )
         elif choice.refusal or choice.spec is None or choice.start is None:
             self.app.notify(choice.refusal, title="This would not start", severity="warning")
         elif state.running is None:
@@ -302,7 +308,9 @@ class DeployPane(Pane[DeployState]):
         elif state.running.ours:
             self.post_message(self.Replace(state.running, replace(choice.spec, name=state.running.name)))
         else:
-            self.app.notify(f"{state.running.name} runs, by hand. a makes it ours.", severity="warning")
+            self.app.notify(
+                f"{state.running.name} runs, by hand. {key_of('deploy-adopt')} makes it ours.", severity="warning"
+            )
 
     def action_cure(self) -> None:
         """Show what of the command changes; Enter there starts it."""

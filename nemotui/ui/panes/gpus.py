@@ -18,6 +18,7 @@ from textual.reactive import reactive
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.host_line import host_facts
+from nemotui.keys.keymap import key_of
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
@@ -231,8 +232,12 @@ def _empty(state: GpusState, width: int) -> list[Content]:
         (f"○ {problem.message[:1].upper()}{problem.message[1:]}.", "bold $warning"),
         (f"  {problem.fix}", ""),
         ("", ""),
-        ("  r looks again now; by itself the console does so every half minute.", "$muted"),
-        ("  2 plans for GPUs that are elsewhere, 4 measures and 5 asks a server wherever it runs.", "$muted"),
+        (f"  {key_of('gpus-again')} looks again now; by itself the console does so every half minute.", "$muted"),
+        (
+            f"  {key_of('deploy')} plans for GPUs that are elsewhere, {key_of('bench')} measures and {key_of('chat')}"
+            " asks a server wherever it runs.",
+            "$muted",
+        ),
     )
     return [
         Content.styled(line, style)

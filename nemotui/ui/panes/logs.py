@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from nemotui.core.errors import UsageError
 from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
+from nemotui.keys.keymap import key_of
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
@@ -24,10 +25,11 @@ from nemotui.ui.widgets.lines import Lines
 from nemotui.ui.widgets.log_words import figures_words, head_words, nothing_words
 
 _ASK = {
-    "search": ("/", "text to look for; n and N go on"),
-    "filter": ("&", 'terms that a line must have; !term: must not; "two words"; level:warning'),
-    "minutes": ("T", "minutes: only lines of the last so many; empty for all"),
+    "search": ("logs-search", "text to look for"),
+    "filter": ("logs-filter", 'terms that a line must have; !term: must not; "two words"; level:warning'),
+    "minutes": ("logs-minutes", "minutes: only lines of the last so many; empty for all"),
 }
+_SOMETIMES = ("save", "next", "to_mark", "context", "copy", "follow")  # what is offered at times
 
 
 class LogsPane(Pane[LogsState]):
@@ -49,6 +51,7 @@ class LogsPane(Pane[LogsState]):
         self._container: str | None = None
         self._asked = ""
         self._said = ""  # what the last search, jump or copy came to
+        self._offers: tuple[bool, ...] = ()  # what the footer was last drawn for
 
     def compose(self) -> ComposeResult:
         yield Static(id="log-head")
@@ -76,6 +79,9 @@ class LogsPane(Pane[LogsState]):
 
     def _draw_words(self, state: LogsState) -> None:
         lines = self.lines
+        if (offers := tuple(self.check_action(action, ()) for action in _SOMETIMES)) != self._offers:
+            self._offers = offers
+            self.refresh_bindings()
         lines.waiting = state.total - lines.total
         held = None if lines.following else lines.waiting
         self.query_one("#log-head", Static).update(head_words(state, held), layout=False)
@@ -120,12 +126,32 @@ class LogsPane(Pane[LogsState]):
 
     # -- keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """No key is offered that would do nothing."""
+        state, view = self.live or LogsState(), self.lines.view
+        match action:
+            case "save":
+                return state.container is not None
+            case "next":
+                return view.sought is not None
+            case "to_mark":
+                return bool(view.marks)
+            case "context":
+                return view.filter.seeks
+            case "copy" | "mark" | "error":
+                return bool(self.lines.shown)
+            case "follow" | "ask" | "wrap" | "times" | "whole" | "routine":
+                return bool(state.lines)
+        return True
+
     def action_ask(self, what: str) -> None:
         """A field at the bottom for what is sought, the filter's terms, or a number of minutes."""
         self._asked = what
-        sign, placeholder = _ASK[what]
+        action, placeholder = _ASK[what]
+        if what == "search":
+            placeholder += f"; {key_of('logs-next')} and {key_of('logs-previous')} go on"
         field = self.query_one("#log-field", Field)
-        field.border_title, field.placeholder = sign, placeholder
+        field.border_title, field.placeholder = key_of(action), placeholder
         field.value = self.lines.view.filter.text if what == "filter" else ""
         field.display = True
         field.focus()
@@ -161,10 +187,8 @@ class LogsPane(Pane[LogsState]):
     def action_next(self, back: bool) -> None:
         """The next line with what is sought."""
         sought = self.lines.view.sought
-        if sought is None:
-            self.notify("Nothing is looked for. / begins.")
-            return
-        self._to(lambda line: sought.search(self.lines.drawn(line)), back, "found", "not found")
+        if sought is not None:
+            self._to(lambda line: sought.search(self.lines.drawn(line)), back, "found", "not found")
 
     def action_error(self, back: bool) -> None:
         """The next error."""
@@ -184,17 +208,11 @@ class LogsPane(Pane[LogsState]):
     def action_to_mark(self) -> None:
         """To the nearest mark above, from the first one to the last."""
         marks = sorted(self.lines.view.marks)
-        if not marks:
-            self.notify("No line is marked. m marks one.")
-            return
         self.lines.go(next((mark for mark in reversed(marks) if mark < self.lines.cursor), marks[-1]))
 
     def action_context(self) -> None:
         """More lines around each found one, or none."""
         view = self.lines.view
-        if not view.filter.seeks:
-            self.notify("There is no filter. & sets one.")
-            return
         self._look(replace(view, context=CONTEXTS[(CONTEXTS.index(view.context) + 1) % len(CONTEXTS)]))
 
     def action_wrap(self) -> None:
@@ -222,10 +240,8 @@ class LogsPane(Pane[LogsState]):
 
     def action_save(self) -> None:
         """The whole log into a file."""
-        if self.state is None or self.state.container is None:
-            self.notify("There is no log yet.")
-        else:
-            self.post_message(self.Save(self.state.container))
+        if self.live is not None and self.live.container is not None:
+            self.post_message(self.Save(self.live.container))
 
     def action_follow(self) -> None:
         """Follow, or hold the view where it is."""

@@ -42,7 +42,7 @@ class Wrong:
 
 
 COMMANDS = (
-    Command("mode", "full|low|off", "reasoning of the next answers, as F7"),
+    Command("mode", "full|low|off", "reasoning of the next answers"),
     Command("budget", "N|none", "tokens of thinking at most"),
     Command("system", "TEXT|none", "system prompt"),
     Command("temperature", "0..2", "recommended 1.0, in every mode"),

@@ -14,6 +14,7 @@ from nemotui.core.show import duration
 from nemotui.core.silence import SILENT_S
 from nemotui.core.trouble import slowed
 from nemotui.core.watch import ServerSample
+from nemotui.keys.keymap import key_of
 
 # In this order: two facts that belong together become one.
 _SHORTER = (
@@ -112,20 +113,24 @@ class ServerState:
         if isinstance(self.starting, Starting):
             eta = self.starting.eta_s
             if self.starting.silent_s >= SILENT_S:
-                return f" · no sign of life for {self.starting.silent_s / 60:.0f} min, 2 says what to try"
+                return (
+                    f" · no sign of life for {self.starting.silent_s / 60:.0f} min, {key_of('deploy')} says what to try"
+                )
             return f" · ready in about {duration(eta)}" if eta is not None else " · no estimate"
         if self.starting is not None:
-            return " · 2 shows how far it is"
+            return f" · {key_of('deploy')} shows how far it is"
         if self.failed is not None:
             return f" · {self.failed.cause}"
         if sample is None:
             return ""
         if sample.container is not None and sample.container.state == "exited":
             # vLLM exits with 0 also when its engine has died.
-            return f" · {sample.container.name} has ended, 3 shows its log · 2 to deploy"
+            return (
+                f" · {sample.container.name} has ended, {key_of('logs')} shows its log · {key_of('deploy')} to deploy"
+            )
         if sample.container is not None and sample.container.state == "running":
-            return " · 3 shows its log"
-        return " · press 2 to deploy"
+            return f" · {key_of('logs')} shows its log"
+        return f" · press {key_of('deploy')} to deploy"
 
     def line(self, width: int) -> tuple[str, str]:
         """Headline and details for so many cells.

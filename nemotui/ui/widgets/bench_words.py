@@ -9,25 +9,32 @@ from textual.content import Content
 from nemotui.core.bench import TimelinePoint
 from nemotui.core.bench_clock import BUSY_LIMIT, TOGETHER_LIMIT
 from nemotui.core.show import duration
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.bench_form import BenchForm
 from nemotui.ui.widgets.bar import bar
 
-_KEYS = (
-    "p switches the preset, e goes into the fields, s measures several loads, r has the stored runs."
-    " The run goes on without this console."
-)
 _STAGES = {"starting": "Starting …", "prepare": "Preparing prompts …", "warmup": "Warming up …"}
 
 
 def idle(state: BenchState, form: BenchForm, width: int) -> list[Content]:
     """Before the first run: what to do."""
     if state.served is None:
-        return [Content.styled("No server yet.", "bold"), Content.styled("Press 2 to deploy one.", "$muted")]
+        return [
+            Content.styled("No server yet.", "bold"),
+            Content.styled(f"{key_of('deploy')}: deploy one, or see how far it is.", "$muted"),
+        ]
     what = "your own figures" if form.preset == "own" else f"the {form.preset} preset"
+    keys = (
+        f"{key_of('bench-preset')} switches the preset, {key_of('bench-edit')} goes into the fields,"
+        f" {key_of('bench-sweep')} measures several loads, {key_of('bench-runs')} has the stored runs."
+        " The run goes on without this console."
+    )
     return [
-        Content.assemble(("Enter", "bold $primary"), " measures ", (state.served.id, "bold"), f" with {what}."),
-        *(Content.styled(line, "$muted") for line in textwrap.wrap(_KEYS, max(20, width))),
+        Content.assemble(
+            (key_of("bench-start"), "bold $primary"), " measures ", (state.served.id, "bold"), f" with {what}."
+        ),
+        *(Content.styled(line, "$muted") for line in textwrap.wrap(keys, max(20, width))),
     ]
 
 
@@ -49,7 +56,10 @@ def progress(state: BenchState, width: int) -> list[Content]:
     lines = [Content.assemble(bar(state.progress, for_bar, "$primary"), " ", words) if for_bar >= 8 else words]
     if state.replay is not None:
         words = Content.styled(f"Replay × {state.replay.speed:g} of {state.replay.run.name}", "$accent")
-        lines.append(Content.assemble(words, ("   < slower   > faster   x to its end", "$muted")))
+        keys = (
+            f"   {key_of('bench-slower')} slower   {key_of('bench-faster')} faster   {key_of('bench-stop')} to its end"
+        )
+        lines.append(Content.assemble(words, (keys, "$muted")))
     if doubt := _own_doubt(point):
         lines.append(Content.styled(f"▲ {doubt}", "$warning"))
     if errors := ", ".join(f"{count:,} {kind}" for kind, count in point.errors.items() if count):

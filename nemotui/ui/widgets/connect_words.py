@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from nemotui.core.connect import RUN_AT_LENGTH, RUN_HERE, Client
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.connect import ConnectState, Handed
 
 _SIGNS = {"ok": ("✓ ", "$success"), "warn": ("! ", "$warning"), "fail": ("✖ ", "$error"), "skipped": ("- ", "$muted")}
@@ -43,8 +44,10 @@ def client_words(state: ConnectState, client: Client) -> Content:
     handed = state.of(client)
     if handed is None:
         run = " and runs it" if client in RUN_HERE else ""
-        more = "; r runs the benchmark itself" if client in RUN_AT_LENGTH else ""
-        return Content.styled(f"Enter tests what it needs of the server, shows the recipe{run}{more}.", "$muted")
+        more = f"; {key_of('connect-run')} runs the benchmark itself" if client in RUN_AT_LENGTH else ""
+        return Content.styled(
+            f"{key_of('connect-test')} tests what it needs of the server, shows the recipe{run}{more}.", "$muted"
+        )
     parts = [_check(check.status, check.name, check.found) for check in handed.checks]
     if (bad := handed.bad) is not None:
         parts.append(Content.assemble(("It cannot work here. ", "bold $error"), bad.means, (f" {bad.fix}", "bold")))
@@ -67,7 +70,7 @@ def _ran(handed: Handed, client: Client, *, going: bool) -> list[Content]:
         said = Content.styled("Run just now; it printed:" if well else "It was run and failed:", "bold")
         return [said, Content(handed.tried.output)]
     if not handed.directory:
-        more = " r runs it, for as long as it takes." if client in RUN_AT_LENGTH else ""
+        more = f" {key_of('connect-run')} runs it, for as long as it takes." if client in RUN_AT_LENGTH else ""
         return [
             Content.styled(f"Not run by us: {client} itself. What it needs of this server was tested.{more}", "$muted")
         ]

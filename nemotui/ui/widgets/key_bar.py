@@ -17,10 +17,11 @@ from nemotui.ui.keys import ENTRIES, binding_shown
 
 _APART = 2  # cells between two keys
 _PINNED = (HELP, BACK)
+_PLACE = {action: place for place, action in enumerate(ENTRIES)}
 
 
 class KeyBar(Widget):
-    """The footer of a screen, and the last line of a dialog. A click is the key.
+    """The footer of a screen, and the last line of a dialog. A click is the key. Under another screen it is empty.
 
     `labels` are other words for some actions; `scrolls`: the keys that move are said too, once.
     """
@@ -37,6 +38,7 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self.app.screen_change_signal.subscribe(self, lambda _: self._say())
         self._say()
 
     def _changed(self, screen: Screen[object]) -> None:
@@ -60,7 +62,7 @@ class KeyBar(Widget):
         """Drawn again only where the words are others."""
         if not self.is_attached:
             return
-        words = self._fitting()
+        words = self._fitting() if self.screen is self.app.screen else Content("")
         if words.plain != self._words.plain:
             self._words = words
             self.refresh()
@@ -87,10 +89,15 @@ class KeyBar(Widget):
         return Content(" " * _APART).join(words for words, _ in shown)
 
     def _active(self) -> Iterator[Binding]:
-        """What works now and is for this line, each action once, in the order of the table."""
+        """What works now and is for this line, each action once, in the order of the table.
+
+        Textual puts those with other keys last; what is nearest to the focus comes first.
+        """
         seen = set()
         in_field = isinstance(self.screen.focused, Input | TextArea)
-        for active in self.screen.active_bindings.values():
+        working = list(self.screen.active_bindings.values())
+        nodes = list(dict.fromkeys(active.node for active in working))
+        for active in sorted(working, key=lambda a: (nodes.index(a.node), _PLACE.get(a.binding.id or "", 0))):
             entry = ENTRIES.get(active.binding.id or "")
             if entry is None or entry.id in seen or not active.enabled:
                 continue

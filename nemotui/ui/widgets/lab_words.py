@@ -14,14 +14,13 @@ from nemotui.core.lab import LabState, Row
 from nemotui.core.lab_report import caption, difference
 from nemotui.core.lab_table import Figures, means, row_figures, sentences, table
 from nemotui.core.word_diff import Kind, WordDiff
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.lab import ColumnBlocks, LabView, column_title
 from nemotui.ui.widgets.transcript import Transcript
 
-_INTRODUCTION = (
-    "Enter asks the prompt under every setting at once; their tokens, times and answers are compared.",
+_SETTINGS = (
     "A setting is full, low or off, then by commas temperature=, top_p=, max_tokens=, seed=, budget= (of thinking"
-    " tokens): full low off,temperature=0.2",
-    "p has prompts that ship, each with what it shows; f reads a file of your own as a batch.",
+    " tokens): full low off,temperature=0.2"
 )
 _STYLES: dict[Kind, str] = {"same": "", "gone": "$error", "new": "bold $success"}
 
@@ -85,7 +84,13 @@ def told(lab: LabState, view: LabView, price: float | None, time_scale: float, w
     row = view.row(lab)
     names = [setting.name for setting in lab.settings]
     if lab.begun is None:
-        texts = list(_INTRODUCTION)
+        texts = [
+            f"{key_of('lab-begin')} asks the prompt under every setting at once; their tokens, times and answers are"
+            " compared.",
+            _SETTINGS,
+            f"{key_of('lab-pick')} has prompts that ship, each with what it shows; {key_of('lab-file')} reads a file of"
+            " your own as a batch.",
+        ]
     elif not lab.rows or (row is not None and not row.over):
         return []
     else:

@@ -15,6 +15,7 @@ from nemotui.core.ports import Container
 from nemotui.core.show import cut, duration
 from nemotui.core.stop import Stopping
 from nemotui.core.verify import CHECKS
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.launch import Launch, PhaseLine
 from nemotui.ui.widgets.starting import going_on
 
@@ -55,7 +56,7 @@ def running_words(container: Container) -> Content:
             ("● ", "$warning"),
             (container.name, "bold"),
             " runs, and was not started by nemotui: it is only looked at.  ",
-            ("a makes it ours, 3 shows its log", "$muted"),
+            (f"{key_of('deploy-adopt')} makes it ours, {key_of('logs')} shows its log", "$muted"),
         )
     variant, tp = (container.labels.get(f"{LABEL}.{name}") for name in ("variant", "tensor-parallel-size"))
     facts = [variant, tp and f"TP {tp}", container.port and f"port {container.port}"]
@@ -63,7 +64,7 @@ def running_words(container: Container) -> Content:
         ("● ", "$success"),
         (container.name, "bold"),
         f" runs: {', '.join(fact for fact in facts if fact)}  ",
-        ("x stops it, v verifies it, 3 shows its log", "$muted"),
+        (f"{key_of('deploy-stop')} stops it, {key_of('verify')} verifies it, {key_of('logs')} shows its log", "$muted"),
     )
 
 
@@ -85,9 +86,9 @@ def _ready(ready: Ready, width: int) -> list[Content]:
         Content.assemble(("It said: ", "$muted"), textwrap.shorten(said, max(20, 3 * width), placeholder=" …")),
         Content.assemble(("$ ", "$muted"), ready.curl),
         Content.assemble(
-            ("v", "bold $primary"),
+            (key_of("verify"), "bold $primary"),
             f" verifies it: {len(CHECKS)} trust checks.  ",
-            ("C", "bold $primary"),
+            (key_of("connect"), "bold $primary"),
             " connects a client.",
         ),
         Content(""),

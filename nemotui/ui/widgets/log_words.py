@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from nemotui.core.logs import EngineFigures
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.log_view import LogView
 from nemotui.ui.states.logs import LogsState
 
@@ -23,7 +24,13 @@ def head_words(state: LogsState, held: int | None) -> Content:
         (f"  {state.total:,} line{'' if state.total == 1 else 's'}", "$muted"),
     ]
     if held is not None:  # before all else, so that it is read where there is little room
-        parts.insert(0, (f"paused, {held:,} new line{'' if held == 1 else 's'}, f to follow  ", "bold $warning"))
+        parts.insert(
+            0,
+            (
+                f"paused, {held:,} new line{'' if held == 1 else 's'}, {key_of('logs-follow')} to follow  ",
+                "bold $warning",
+            ),
+        )
     if state.dropped:
         parts.append((f", the oldest {state.dropped:,} dropped", "$muted"))
     if state.problem is not None:
@@ -59,10 +66,14 @@ def nothing_words(state: LogsState) -> Content:
     if state.container is None:
         return Content.assemble(
             ("Nothing has been started here yet.\n", "bold"),
-            ("Press 2 and choose a plan: what its server writes is shown here as it comes.", "$muted"),
+            (
+                f"Press {key_of('deploy')} and choose a plan: what its server writes is shown here as it comes.",
+                "$muted",
+            ),
         )
     if state.lines:
         return Content.styled(
-            f"None of the {len(state.lines):,} lines kept is shown. Esc takes the filter away.", "$muted"
+            f"None of the {len(state.lines):,} lines kept is shown. {key_of('leave-field')} takes the filter away.",
+            "$muted",
         )
     return Content.styled(f"{state.container.name} has written nothing yet.", "$muted")

@@ -12,6 +12,7 @@ from nemotui.core.report import SHOWN, compared_row
 from nemotui.core.show import cut, number
 from nemotui.core.stores import StoredRun
 from nemotui.core.sweep import at_once
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.runs import RunsState
 
 _HEAD = ("RUN", "SHAPE", "AT ONCE", "TOK/S", "TTFT ms", "ITL ms", "FAILED", "CLOCK")
@@ -92,7 +93,9 @@ def _nothing(containing: str) -> list[Content]:
         return [Content(f"No stored run has {containing!r} in its name, label or model.")]
     return [
         Content.styled("No run is stored yet.", "bold"),
-        Content.styled("Esc goes back to the form; Enter there measures one.", "$muted"),
+        Content.styled(
+            f"{key_of('runs-back')} goes back to the form; {key_of('bench-start')} there measures one.", "$muted"
+        ),
     ]
 
 

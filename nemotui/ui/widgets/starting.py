@@ -12,6 +12,7 @@ from nemotui.core.ports import Layer
 from nemotui.core.pull import Fetching, Kept, Pulled
 from nemotui.core.show import arriving, cut, duration, gib
 from nemotui.core.silence import silence
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.launch import Ahead, Launch
 from nemotui.ui.widgets.bar import bar
 
@@ -79,7 +80,7 @@ def ahead_words(ahead: Ahead, width: int) -> Content:
         case None:
             lines = []
     if ahead.going_on:
-        lines.append(Content.styled("f breaks it off; what is here stays.", "$muted"))
+        lines.append(Content.styled(f"{key_of('deploy-fetch')} breaks it off; what is here stays.", "$muted"))
     return Content("\n").join([*lines, Content("")])
 
 

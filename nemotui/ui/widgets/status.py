@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from nemotui.core.advisor import Advice
 from nemotui.core.show import cut
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.server import ServerState
 
 
@@ -61,7 +62,7 @@ class Notice(Widget):
             return Content("")
         first = self.advice[0]
         colour = "$error" if first.kind == "hung" else "$warning"
-        more = f"! all {len(self.advice)}" if len(self.advice) > 1 else "! more"
+        more = f"{key_of('advice')} " + (f"all {len(self.advice)}" if len(self.advice) > 1 else "more")
         room = self.content_size.width - len(more) - 3
         words = str(first) if len(str(first)) <= room else first.message
         return Content.assemble((cut(words, room), f"bold {colour}"), (f"   {more}", "$muted"))

@@ -9,6 +9,7 @@ from textual.content import Content
 from nemotui.core.goodput import reasons
 from nemotui.core.pareto import KEY, pareto
 from nemotui.core.sweep import SweepStep, cells, head, word
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.sweep import SweepState
 
 _LEAST_CHART, _MOST_CHART = 11, 24  # lines
@@ -23,10 +24,10 @@ def sweep_lines(state: SweepState, width: int, height: int) -> list[Content]:
         return [
             Content.styled(line, "$muted")
             for text in (
-                "s measures a run for each load, the least first, in the shape of the Bench form: 1,2,4 are requests at"
-                " once, 0.5,1,2/s are requests a second.",
-                "g searches for the highest load, up to the greatest of those, whose p95 keep the goals, in at most 8"
-                " runs.",
+                f"{key_of('sweep-begin')} measures a run for each load, the least first, in the shape of the Bench"
+                " form: 1,2,4 are requests at once, 0.5,1,2/s are requests a second.",
+                f"{key_of('sweep-search')} searches for the highest load, up to the greatest of those, whose p95"
+                " keep the goals, in at most 8 runs.",
             )
             for line in textwrap.wrap(text, max(20, width))
         ]

@@ -7,14 +7,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-LINES = (
-    ("1 to 5", "GPUs, plans, log, benchmarks, chat; on top: what is served"),
-    ("2 Enter", "the best plan here: first its command and what is in its way"),
-    ("4 Enter", "measures the server; 5 asks it, in each reasoning mode"),
-    ("? and :", "the keys of a pane, every action by name; below: keys of now"),
-    ("q", "leaves; server and benchmark go on, and are here next time"),
-)
-_KEY = 9
+from nemotui.keys.keymap import key_of
+
+
+def lines() -> tuple[tuple[str, str], ...]:
+    """Keys, as they are in this console, and what they are for."""
+    deploy, bench, chat = key_of("deploy"), key_of("bench"), key_of("chat")
+    return (
+        (f"{key_of('gpus')} to {chat}", "GPUs, plans, log, benchmarks, chat; on top: what is served"),
+        (f"{deploy} {key_of('deploy-start')}", "the best plan here: first its command and what is in its way"),
+        (f"{bench} {key_of('bench-start')}", f"measures the server; {chat} asks it, in each reasoning mode"),
+        (
+            f"{key_of('main-help')} and {key_of('actions')}",
+            "the keys of a pane, every action by name; below: keys of now",
+        ),
+        (key_of("quit"), "leaves; server and benchmark go on, and are here next time"),
+    )
 
 
 class Tour(Vertical):
@@ -28,9 +36,11 @@ class Tour(Vertical):
     BORDER_SUBTITLE = "any key"
 
     def compose(self) -> ComposeResult:
-        for key, words in LINES:
-            yield Static(Content.assemble((f"{key:<{_KEY}}", "bold $primary"), words))
+        said = lines()
+        column = max(len(keys) for keys, _ in said) + 2
+        for keys, words in said:
+            yield Static(Content.assemble((f"{keys:<{column}}", "bold $primary"), words))
 
     def on_mount(self) -> None:
         """There has to be something left to see of the pane."""
-        self.display = self.app.size.height >= 2 * len(LINES) + 4
+        self.display = self.app.size.height >= 2 * len(lines()) + 4

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from nemotui.core.verified import check_lines
 from nemotui.core.verify import CHECKS
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.trust import TrustState
 
 _SIGNS = {
@@ -27,11 +28,15 @@ def head_words(state: TrustState, now: float) -> Content:
 def _progress(state: TrustState, now: float) -> Content:
     made = len(state.found or {})
     if state.going:
-        return Content.assemble((f"{made} of {len(CHECKS)} · {state.counts}", "$accent"), (" · x stops", "$muted"))
+        return Content.assemble(
+            (f"{made} of {len(CHECKS)} · {state.counts}", "$accent"), (f" · {key_of('trust-stop')} stops", "$muted")
+        )
     if state.problem is not None:
         return Content.styled(f"broken off: {state.problem}", "$error")
     if state.at is None:
-        return Content.styled(f"Enter makes {len(CHECKS)} checks; the server should be idle meanwhile.", "$muted")
+        return Content.styled(
+            f"{key_of('trust-begin')} makes {len(CHECKS)} checks; the server should be idle meanwhile.", "$muted"
+        )
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.at)) if now - state.at > 60 else "just now"
     some = f"{made} of {len(CHECKS)}: " if made < len(CHECKS) else ""
     return Content.assemble(f"{some}{state.counts}", (f" · {when}", "$muted"))
@@ -64,7 +69,12 @@ def check_words(state: TrustState, cursor: int) -> Content:
     if check is None:
         if name == state.now:
             return Content.assemble((f"{name}\n", "bold"), ("It is being asked.", "$muted"))
-        out = "It is left out; o takes it in again." if name in state.skip else "It was not made yet; o leaves it out."
+        key = key_of("trust-leave-out")
+        out = (
+            f"It is left out; {key} takes it in again."
+            if name in state.skip
+            else f"It was not made yet; {key} leaves it out."
+        )
         return Content.assemble((f"{name}\n", "bold"), (out, "$muted"))
     lines = [Content.assemble((f"{what:<6} ", "$muted"), text) for what, text in check_lines(check)]
     return Content("\n").join([Content.styled(name, "bold"), *lines])
