@@ -108,11 +108,15 @@ class RunsFolder:
         return stored(directory.path)
 
     async def delete(self, run: StoredRun) -> None:
-        """Delete its directory; one that goes on and one that is no run are refused."""
+        """Delete its directory; one that goes on and one that is no run are refused.
+
+        Many a project has a spec.json: one that is not a run's counts only in the folder of runs.
+        """
         path = Path(run.path)
         if run.status == "running":
             raise FailedError("run_goes_on", f"{run.name} goes on", f"End it first: nemotui bench --stop {run.name}")
-        if not RunDirectory(path).exists():
+        foreign = run.status == "broken" and path.parent != self._folder.absolute()
+        if foreign or not RunDirectory(path).exists():
             raise FailedError("no_run", f"{run.name} is no run directory", f"Remove {plain_line(run.path)} yourself.")
         try:
             await threads.call(shutil.rmtree, path)

@@ -9,7 +9,7 @@ import pytest
 
 from nemotui.adapters.runs import RunsFolder
 from nemotui.core.bench import BenchSpec, Failure, RequestRecord, TimelinePoint
-from nemotui.core.errors import UsageError
+from nemotui.core.errors import FailedError, UsageError
 from nemotui.rundir import RunDirectory, RunWriter
 
 pytestmark = pytest.mark.anyio
@@ -140,3 +140,13 @@ async def test_what_is_kept_of_a_run_follows_its_files(tmp_path: Path) -> None:
     [found], _ = await folder.listed(9, "after")
     assert found.spec is not None
     assert (found.spec.label, (found.result or {})["completed"]) == ("after", 2)
+
+
+async def test_a_project_with_a_spec_json_is_no_run_to_delete(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "spec.json").write_text('{"openapi": "3.1"}')
+    folder = RunsFolder(tmp_path / "runs")
+    with pytest.raises(FailedError, match="is no run directory"):
+        await folder.delete(await folder.find(str(project)))
+    assert project.exists()
