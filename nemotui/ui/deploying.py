@@ -203,7 +203,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self.notify(str(error), severity="error")
             return
         ended = [each for each in found if each.kind == "containers" and not each.kept]
-        total = size(sum(each.size_bytes or 0 for each in found))
+        total = size(sum(each.size_bytes or 0 for each in found)) if found else "nothing"
         lines = [*by_kind(found), *(f"  {each.name}" for each in ended)]
         question = f"nemotui left {total} here. Remove the {len(ended)} containers that have ended?"
         hint = "`nemotui clean` lists each; --images, --weights, --caches, --runs … remove what is chosen."
