@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -46,16 +47,15 @@ class LoadProcess:
     ) -> None:
         self._folder, self._clock, self._catalog, self._api_key = folder, clock, catalog, api_key
         self._observe, self._price_per_hour = observe, price_per_hour
-        self._children: set[int] = set()
 
     async def start(self, spec: BenchSpec, environment: Mapping[str, Any]) -> str:
         """A new run directory, and the process that fills it, in a session of its own: it survives our terminal."""
         try:
             directory = RunDirectory.create(self._folder, spec, environment, now=self._clock.now())
             run = str(directory.path)
-            self._children.add(self._spawn(directory))
+            _reap(self._spawn(directory))
             if self._observe is not None and (observer := self._observe(run)) is not None:
-                self._children.add(observer)
+                _reap(observer)
         except OSError as error:
             message = f"a run cannot be stored in {self._folder}: {error.strerror}"
             raise UsageError("runs_folder", message, "Name a folder that can be written with --output.") from None
@@ -77,7 +77,6 @@ class LoadProcess:
         """
         directory, offset, beside_offset = RunDirectory(Path(run)), 0, 0
         while True:
-            self._reap()
             status = _status(directory)  # before reading: what it wrote before its end is read after
             points, offset = directory.timeline(offset)
             observations, beside_offset = directory.observations(beside_offset)
@@ -157,9 +156,10 @@ class LoadProcess:
                     "not_ours", f"the run {run} belongs to another user", "Stop it as that user."
                 ) from None
 
-    def _reap(self) -> None:
-        """A child that has ended stays a zombie until its parent asks for it."""
-        self._children -= {pid for pid in self._children if os.waitpid(pid, os.WNOHANG) != (0, 0)}
+
+def _reap(pid: int) -> None:
+    """A child that has ended stays a zombie until its parent asks for it; a run's process ends after its last word."""
+    threading.Thread(target=os.waitpid, args=(pid, 0), name="nemotui-reap", daemon=True).start()
 
 
 def _over(unknown: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:

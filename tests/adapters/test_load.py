@@ -27,6 +27,7 @@ from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.observe import Observation
 from nemotui.rundir import RunDirectory
 from tests.load.known_server import Behaviour, KnownServer, serving
+from tests.waiting import until_there
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +81,13 @@ async def test_it_has_a_session_of_its_own_and_outlives_its_follower(load: LoadP
     result = await load.result(run)
     assert (result["interrupted"], result["completed"], result["errors"]) == (True, 3, {"cancelled": 1})
     await load.stop(run)  # nothing to stop any more
+
+
+async def test_nothing_is_left_of_a_process_whose_run_nobody_follows(load: LoadProcess) -> None:
+    with serving(KnownServer(lambda _: Behaviour())) as server:
+        pid = RunDirectory(Path(await load.start(spec(server), {}))).pid()
+        assert pid is not None
+        await until_there(lambda: not Path(f"/proc/{pid}").exists())
 
 
 async def test_a_killed_generator_is_a_failed_run(load: LoadProcess) -> None:
