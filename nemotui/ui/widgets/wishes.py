@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.plan_form import PlanForm
 
@@ -42,8 +43,9 @@ def no_plans(state: DeployState) -> Content:
         (f"{state.problem.message[:1].upper()}{state.problem.message[1:]}\n", "bold $warning"),
         f"{state.problem.fix[:1].upper()}{state.problem.fix[1:]}\n\n",
         (
-            "There is no plan without GPUs; w plans for those that are elsewhere. "
-            "A server that runs elsewhere can be measured (4) and asked (5): nemotui --base-url URL.",
+            f"There is no plan without GPUs; {key_of('deploy-what-if')} plans for those that are elsewhere. "
+            f"A server that runs elsewhere can be measured ({key_of('bench')}) and asked ({key_of('chat')}):"
+            " nemotui --base-url URL.",
             "$muted",
         ),
     )
