@@ -6,6 +6,7 @@ Each verb is a module that is imported when it is asked for; none imports Textua
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import sys
@@ -56,7 +57,11 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = getattr(importlib.import_module(f"nemotui.cli.{VERBS[cmd_name]}"), cmd_name)
+        gc.disable()  # what is imported stays: looking for garbage in it would only take time
+        try:
+            command = getattr(importlib.import_module(f"nemotui.cli.{VERBS[cmd_name]}"), cmd_name)
+        finally:
+            gc.enable()
         assert isinstance(command, click.Command)
         return command
 

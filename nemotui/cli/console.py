@@ -135,4 +135,7 @@ async def _main_screen(
         tour=tour(),
         key_in_shell=partial(key_expression, inv, b),
     )
-    return MainScreen(b, options, machine)
+    screen = MainScreen(b, options, machine)
+    gc.freeze()  # nor is it ever searched for garbage; from here on the rest is, for a console may be open for days
+    gc.enable()
+    return screen

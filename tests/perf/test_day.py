@@ -108,7 +108,7 @@ async def test_a_day_leaves_nothing_behind(tmp_path: Path) -> None:
             await c.until(only_the_server)
             if clock.monotonic() >= (_WARM + len(held) / 6) * DAY_S:
                 held.append((clock.monotonic() / 3600, number, Held.now()))
-            if clock.monotonic() >= DAY_S:
+            if clock.monotonic() >= DAY_S and len(held) > 1:  # a slow machine's day is longer
                 break
             await asyncio.sleep(max(0.0, number * _ROUND_S - clock.monotonic()) * _TAKES_S / DAY_S)
     print()
