@@ -67,10 +67,13 @@ async def test_every_row_has_one_ground_and_the_cursors_its_own(console: Console
         assert grounds[0] != grounds[1] == grounds[2] == grounds[3]
 
 
-async def test_before_anything_was_asked_it_says_so(console: ConsoleFactory) -> None:
+async def test_before_anything_was_asked_its_key_is_neither_offered_nor_taken(console: ConsoleFactory) -> None:
     async with console() as c:
-        await c.press("5", "escape", "f8")
-        await c.until("Nothing was asked yet.")
+        await c.press("5", "escape")
+        await c.until("F7 Mode")
+        assert "F8" not in c.text
+        await c.press("f8")
+        assert "F7 Mode" in c.text
 
 
 async def test_its_keys_go_through_pieces_and_replies(console: ConsoleFactory) -> None:

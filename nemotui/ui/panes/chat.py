@@ -316,9 +316,6 @@ class ChatPane(Pane[ChatState]):
 
     def action_inspect(self) -> None:
         """What went over the wire for each answer."""
-        if self.live is None or not inspected(self.live):
-            self.notify("Nothing was asked yet.", severity="warning")
-            return
         self.post_message(self.Inspect())
 
     def action_scroll(self, pages: int) -> None:
