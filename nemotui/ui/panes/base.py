@@ -57,6 +57,9 @@ class Pane(Vertical, Generic[S], can_focus=True):
             self._waiting = False
             self.watch_state()
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """No style asks whether a pane has the focus; Textual would ask all of its widgets for theirs anew."""
+
     def on_show(self) -> None:
         """The pane has come to the front: draw what it missed."""
         if self.is_mounted:
