@@ -271,6 +271,9 @@ class RunsFolder:
                 return sorted((entry.name for entry in entries if entry.is_dir()), key=_newest, reverse=True)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            what = f"the runs in {plain_line(str(self._folder))} cannot be listed: {error.strerror}"
+            raise FailedError("runs_folder", what, "Mend that, or name another folder with state_dir.") from None
 
 
 def _at(name: str) -> StoredRun:

@@ -39,7 +39,7 @@ class StoredRun:
 
 
 class RunStore(Protocol):
-    """The runs on disk."""
+    """The runs on disk. Each method raises `FailedError` where their folder cannot be listed."""
 
     async def listed(self, limit: int, containing: str = "") -> tuple[Sequence[StoredRun], int]:
         """The newest `limit` whose name, label or model contains a text, and how many more there are."""

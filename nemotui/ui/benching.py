@@ -20,6 +20,7 @@ from nemotui.ui.copying import copy
 from nemotui.ui.panes.bench import BenchPane
 from nemotui.ui.runs import Chosen, RunsScreen
 from nemotui.ui.states.bench import Replaying
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.workers import WorkingScreen
 
 _RUNS_EVERY_S = 3.0
@@ -81,17 +82,16 @@ class Benching(WorkingScreen, inherit_bindings=False):
             return None
         if (sample := self._answering()) is None:
             return None
-        try:
+        found: BenchSpec | None = None
+        with troubles_told(self):
             spec = BenchSpec(
                 base_url=sample.base_url, model=sample.models[0].id, time_scale=self.options.time_scale, **shape
             )
             check_lengths(spec, sample.models[0].max_model_len)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return None
-        if self.b.load.risk and self.options.pretend is None:
-            self.notify(self.b.load.risk, severity="warning", timeout=15)
-        return spec
+            if self.b.load.risk and self.options.pretend is None:
+                self.notify(self.b.load.risk, severity="warning", timeout=15)
+            found = spec
+        return found
 
     def on_bench_pane_start(self, message: BenchPane.Start) -> None:
         spec = self._spec(message.shape)
@@ -103,12 +103,9 @@ class Benching(WorkingScreen, inherit_bindings=False):
         sample = self.server.sample
         url = sample.base_url if sample else self.options.default_url
         model = sample.models[0] if sample and sample.models else ServedModel(id="MODEL")
-        try:
+        with troubles_told(self):
             spec = BenchSpec(base_url=url, **message.shape)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        copy(self, shlex.join(vllm_bench_command(spec, model)), "The vllm bench serve command")
+            copy(self, shlex.join(vllm_bench_command(spec, model)), "The vllm bench serve command")
 
     def on_bench_pane_stop(self, message: BenchPane.Stop) -> None:
         replaying: Replaying | None = self.states["bench"].replay
@@ -153,5 +150,5 @@ class Benching(WorkingScreen, inherit_bindings=False):
             self._next("bench", Replaying(replaying.run, SPEEDS[place]))
 
     async def _stop_bench(self, run: str) -> None:
-        with self._troubles_told():
+        with troubles_told(self):
             await self.b.load.stop(run)

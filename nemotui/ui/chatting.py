@@ -17,6 +17,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.panes.chat import ChatPane
 from nemotui.ui.states.chat import ChatState, Kept, Opened
 from nemotui.ui.sweeping import Sweeping
+from nemotui.ui.telling import troubles_told
 
 _STORED_EVERY_S = 2.0  # of an answer that is being written: more a console that dies cannot take with it
 _LISTED = 200  # conversations to choose from; an older one by its name
@@ -104,7 +105,7 @@ class Chatting(Sweeping, inherit_bindings=False):
     async def _keep(self, serial: int, conversation: Conversation, name: str | None = None) -> None:
         assert self.b.conversations is not None
         before = None if name else self._kept.get(serial)
-        try:
+        with troubles_told(self):
             try:
                 kept = await self.b.conversations.save(conversation, before, name=name)
             except FailedError as error:
@@ -112,11 +113,8 @@ class Chatting(Sweeping, inherit_bindings=False):
                     raise
                 kept = await self.b.conversations.save(conversation)
                 self.notify(f"{error.problem.message}: this one is stored as {kept.name}.", severity="warning")
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._kept[serial] = kept
-        self._next("chat", Kept(serial, kept))
+            self._kept[serial] = kept
+            self._next("chat", Kept(serial, kept))
 
     def on_chat_pane_store(self, message: ChatPane.Store) -> None:
         if self.b.conversations is None or not self._chat.turns or self._chat.answering:
@@ -154,7 +152,7 @@ class Chatting(Sweeping, inherit_bindings=False):
 
     async def _open_conversation(self, name: str) -> None:
         assert self.b.conversations is not None
-        with self._troubles_told():
+        with troubles_told(self):
             conversation, kept = await self.b.conversations.open(name)
             if not self._chat.answering:
                 self._next("chat", Opened(conversation, kept))

@@ -28,6 +28,7 @@ from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
 from nemotui.ui.states.launch import Ahead, Begun
 from nemotui.ui.states.logs import KEPT
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.workers import WorkingScreen
 
 _KEY_SHOWN_S = 60.0  # time to write it down
@@ -70,8 +71,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             async for event in self._each(pull(self.b, spec)):
                 self._next("deploy", Ahead(event))
         except NemotuiError as error:
-            self._next("deploy", Ahead(None))
-            self.notify(str(error), severity="error")
+            self._next("deploy", Ahead(_ended_by(error)))
 
     async def _follow_start(self, container: Container, url: str) -> None:
         server = self.b.server(url)
@@ -97,7 +97,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
             self._agreed(question, "Start it again", "previous", lambda: self._bring_back(previous))
 
     async def _bring_back(self, previous: Container) -> None:
-        with self._troubles_told():
+        with troubles_told(self):
             container = await bring_back(self.b.runtime, previous)
             self.notify(f"{container.name} is started again as it was.")
 
@@ -137,8 +137,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def _failed(self, error: NemotuiError) -> None:
         """The deployment could not be begun or followed: to the panes that is how it ended."""
-        problem = error.problem
-        event = Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)
+        event = _ended_by(error)
         self._server(event)
         self._next("deploy", event)
 
@@ -164,17 +163,17 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     async def _end(self, stopped: Stopped) -> None:
         for process in stopped.held:
-            with self._troubles_told():
+            with troubles_told(self):
                 await self.b.end_process(process.pid, stopped.container.id)
                 self.notify(f"Process {process.pid} has ended.")
 
     async def _ask_to_replace(self, old: Container, spec: ContainerSpec) -> None:
         """Say what will happen, in its order, and what of the command is new; then do it."""
-        try:
-            plan = await plan_swap(self.b.runtime, old, spec)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
+        with troubles_told(self):
+            self._preview_swap(await plan_swap(self.b.runtime, old, spec))
+
+    def _preview_swap(self, plan: Swap) -> None:
+        old, spec = plan.old, plan.spec
         steps = [f"{number}. {step}" for number, step in enumerate(plan.steps, 1)]
         new = command_diff(docker_run(plan.old_spec), docker_run(spec)) or ("The same command once more.",)
 
@@ -186,22 +185,21 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         self._preview(f"Replace {old.name}?", spec, answered, changes=[*steps, "", *new], replaces=True)
 
     async def _save_incident(self, container: Container) -> None:
-        with self._troubles_told():
+        with troubles_told(self):
             path = await self.b.incidents.save(container.name, await incident(self.b, container))
             self.notify(f"Saved to {path}, without secrets.", timeout=20)
 
     async def _adopt(self, container: Container) -> None:
-        with self._troubles_told():
+        with troubles_told(self):
             await self.b.runtime.adopt(container.id)
             self.notify(f"{container.name} counts as ours from now on.")
 
     async def _show_left(self) -> None:
         """Each kind with its size; the containers that have ended, which hold their names, can go from here."""
-        try:
-            found = await self.b.leavings.found()
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
+        with troubles_told(self):
+            self._offer_to_remove(await self.b.leavings.found())
+
+    def _offer_to_remove(self, found: Sequence[Leaving]) -> None:
         ended = [each for each in found if each.kind == "containers" and not each.kept]
         total = size(sum(each.size_bytes or 0 for each in found)) if found else "nothing"
         lines = [*by_kind(found), *(f"  {each.name}" for each in ended)]
@@ -215,7 +213,7 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     async def _remove(self, leavings: Sequence[Leaving]) -> None:
         for leaving in leavings:
-            with self._troubles_told():
+            with troubles_told(self):
                 await self.b.leavings.remove(leaving)
                 self.notify(f"{leaving.name} is removed.")
 
@@ -306,3 +304,8 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_clean(self) -> None:
         self._work("clean", self._show_left())
+
+
+def _ended_by(error: NemotuiError) -> Failed:
+    problem = error.problem
+    return Failed(kind=problem.kind, cause=problem.message, remedy=problem.fix)

@@ -13,12 +13,12 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from nemotui.core.connect import curl_again
-from nemotui.core.errors import UsageError
 from nemotui.core.exchange import Exchange
 from nemotui.core.exchange_words import lines, summary, whole
 from nemotui.ui.copying import copy
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.inspected import Inspected
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.widgets.exchange_lines import ExchangeLines, heading
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.raw_text import RawText
@@ -141,12 +141,8 @@ class Inspector(Screen[None], inherit_bindings=False):
         """The request, through the terminal's clipboard."""
         if (now := self._now) is None:
             return
-        try:
-            command = curl_again(now.exchange.sent, self._key())
-        except UsageError as error:
-            self.notify(str(error), severity="error")
-            return
-        copy(self, command, "The request as a curl command, without a key,")
+        with troubles_told(self):
+            copy(self, curl_again(now.exchange.sent, self._key()), "The request as a curl command, without a key,")
 
     def action_copy_piece(self) -> None:
         """The piece, through the terminal's clipboard."""

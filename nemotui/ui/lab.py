@@ -14,7 +14,6 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from nemotui.core.errors import NemotuiError, UsageError
 from nemotui.core.lab import LabState
 from nemotui.core.lab_prompts import LabPrompt, typed
 from nemotui.core.lab_report import as_markdown
@@ -28,6 +27,7 @@ from nemotui.ui.lab_prompts import PromptsScreen
 from nemotui.ui.options import Options
 from nemotui.ui.states.inspected import Inspected, inspected_row
 from nemotui.ui.states.lab import LabView
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.key_bar import KeyBar
@@ -175,15 +175,12 @@ class LabScreen(Screen[None], inherit_bindings=False):
     def action_begin(self) -> None:
         """If the fields are right."""
         text = self.query_one("#lab-prompt", Input).value
-        try:
+        with troubles_told(self):
             settings = parse_settings(self.query_one("#lab-settings", Input).value.split())
             prompts = (typed(text),) if text.strip() else self._batch
-        except UsageError as error:
-            self.notify(str(error), severity="error")
-            return
-        if self._begin(prompts, settings):
-            self._view = replace(self._view, page=None, differences=None)
-            self.set_focus(None)
+            if self._begin(prompts, settings):
+                self._view = replace(self._view, page=None, differences=None)
+                self.set_focus(None)
 
     def action_edit(self) -> None:
         """Into the first field."""
@@ -222,13 +219,10 @@ class LabScreen(Screen[None], inherit_bindings=False):
     async def _read(self, path: str) -> None:
         if self._b.lab is None or not path:
             return
-        try:
+        with troubles_told(self):
             prompts = await self._b.lab.prompts(path)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._take(prompts)
-        self.notify(f"{len(prompts)} prompts. {key_of('lab-begin')} asks them.")
+            self._take(prompts)
+            self.notify(f"{len(prompts)} prompts. {key_of('lab-begin')} asks them.")
 
     def action_stop(self) -> None:
         """What came by now is kept."""
@@ -273,16 +267,13 @@ class LabScreen(Screen[None], inherit_bindings=False):
     async def _save(self, lab: LabState) -> None:
         assert self._b.lab is not None
         names = {row.prompt.name for row in lab.rows}
-        try:
+        with troubles_told(self):
             path = await self._b.lab.save(
                 names.pop() if len(names) == 1 else f"{len(names)} prompts",
                 document(lab, price_per_hour=self._price, time_scale=self._time_scale),
                 as_markdown(lab, price_per_hour=self._price, time_scale=self._time_scale),
             )
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        self.notify(f"The lab is kept: {path}", timeout=15)
+            self.notify(f"The lab is kept: {path}", timeout=15)
 
     def action_back(self) -> None:
         """Out of a field, or to the Chat pane."""

@@ -23,6 +23,7 @@ from nemotui.keys.keymap import key_of
 from nemotui.ui.keys import bindings
 from nemotui.ui.modals import Ask
 from nemotui.ui.states.runs import RunsListed, RunsState
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.key_bar import KeyBar
@@ -79,11 +80,11 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
         containing = self._containing
         try:
             runs, left = await self._b.runs.listed(PAGE, containing)
-        except OSError as error:
-            self.notify(f"the runs cannot be listed: {error.strerror}", severity="error")
-            return
+            listed = RunsListed(runs=tuple(runs), left=left, containing=containing)
+        except NemotuiError as error:
+            listed = RunsListed(problem=error.problem)
         if containing == self._containing:  # else another text was typed meanwhile
-            self._show(self.state.after(RunsListed(runs=tuple(runs), left=left, containing=containing)))
+            self._show(self.state.after(listed))
 
     def on_resize(self) -> None:
         """Other columns fit."""
@@ -163,15 +164,12 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
             self.run_worker(self._report(self.state.taken), group="report", exclusive=True)
 
     async def _report(self, runs: tuple[StoredRun, ...]) -> None:
-        try:
+        with troubles_told(self):
             told = [await self._b.runs.report(run, await result_of(self._b, run)) for run in runs]
             compared = await compare_stored(self._b, runs) if len(runs) > 1 else []
             name = "report.html" if len(runs) == 1 else "comparison.html"
             path = await self._b.runs.write_report(runs[0], name, html(told, compared))
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
-            return
-        self.notify(f"The report is written: {path}", timeout=15)
+            self.notify(f"The report is written: {path}", timeout=15)
 
     def action_ask(self, what: str) -> None:
         """Into the field: for a filter, for a label."""
@@ -200,10 +198,8 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
             self.run_worker(self._label(run, event.value.strip()), group="label", exclusive=True)
 
     async def _label(self, run: StoredRun, label: str) -> None:
-        try:
+        with troubles_told(self):
             await self._b.runs.label(run, label)
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
         await self._read()
 
     def action_delete(self) -> None:
@@ -219,11 +215,9 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
         self.app.push_screen(Ask(f"Delete {run.name} and all that it measured?", "Delete"), answered)
 
     async def _delete(self, run: StoredRun) -> None:
-        try:
+        with troubles_told(self):
             await self._b.runs.delete(run)
             self._show(self.state.without(run.path))
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
         await self._read()
 
     def action_back(self) -> None:

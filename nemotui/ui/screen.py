@@ -46,6 +46,7 @@ from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
 from nemotui.ui.states.trust import TrustState
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.trusting import Trusting
 from nemotui.ui.widgets.key_bar import KeyBar
 from nemotui.ui.widgets.pane_bar import PaneBar
@@ -195,7 +196,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     async def _save_log(self, container: Container) -> None:
         assert self.b.log_files is not None
-        with self._troubles_told():
+        with troubles_told(self):
             path, size = await self.b.log_files.write(container.name, self.b.runtime.raw_log(container.id))
             self.notify(f"{size:,} bytes saved: {path}")
 

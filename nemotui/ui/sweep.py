@@ -13,12 +13,12 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from nemotui.core.bench import BenchSpec
-from nemotui.core.errors import UsageError
 from nemotui.core.goodput import Objective, parse_objectives
 from nemotui.core.sweep import Loads, at_once, parse_loads
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.bench import BenchState
 from nemotui.ui.states.sweep import Kind, SweepState
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.widgets.bench_words import progress
 from nemotui.ui.widgets.canvas import Canvas
 from nemotui.ui.widgets.field import Field
@@ -88,14 +88,10 @@ class SweepScreen(Screen[None], inherit_bindings=False):
 
     def action_begin(self, kind: Kind) -> None:
         """If the fields are right."""
-        try:
+        with troubles_told(self):
             loads = parse_loads(self.query_one("#loads", Input).value)
             goals = self.query_one("#goals", Input).value.strip()
-            objectives = parse_objectives(goals) if goals or kind == "goodput" else ()
-        except UsageError as error:
-            self.notify(str(error), severity="error")
-            return
-        self._begin(kind, loads, objectives)
+            self._begin(kind, loads, parse_objectives(goals) if goals or kind == "goodput" else ())
 
     def on_input_submitted(self) -> None:
         """Enter in a field: its keys work again."""

@@ -19,6 +19,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.panes.bench import BenchPane
 from nemotui.ui.states.sweep import Begun, Beside, Kind, Over, SweepState
 from nemotui.ui.sweep import SweepScreen
+from nemotui.ui.telling import troubles_told
 
 
 class Sweeping(Benching, inherit_bindings=False):
@@ -63,11 +64,11 @@ class Sweeping(Benching, inherit_bindings=False):
 
     async def _stop_and_follow(self, run: str) -> None:
         await self._stop_bench(run)
-        with self._troubles_told():
+        with troubles_told(self):
             self._open(await self.b.runs.find(run))
 
     async def _report_sweep(self, first: str) -> None:
-        with self._troubles_told():
+        with troubles_told(self):
             told, whole = await swept(self.b, run := await self.b.runs.find(first))
             path = await self.b.runs.write_report(run, "sweep.html", html(told, [], whole))
             self.notify(f"The report is written: {path}", timeout=15)

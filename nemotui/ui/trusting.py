@@ -8,6 +8,7 @@ from nemotui.core.errors import NemotuiError
 from nemotui.core.verify import verify
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.trust import Aimed, Begun, LeftOut, Over, TrustState
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.trust import TrustScreen
 from nemotui.ui.workers import WorkingScreen
 
@@ -65,5 +66,5 @@ class Trusting(WorkingScreen, inherit_bindings=False):
         if not isinstance(self.app.screen, TrustScreen):
             self.notify(f"Trust checks of {state.model}: {self.trust.counts}. {key_of('verify')} shows them.")
         if self.b.verified is not None and (verified := self.trust.verified) is not None:
-            with self._troubles_told():
+            with troubles_told(self):
                 await self.b.verified.keep(verified)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from textual.screen import Screen
 
-from nemotui.core.errors import NemotuiError
 from nemotui.core.ports import Backends
 from nemotui.core.watch import ServerSample
 from nemotui.keys.keymap import key_of
@@ -56,13 +55,6 @@ class WorkingScreen(Screen[None], inherit_bindings=False):
 
     def _working(self, group: str) -> bool:
         return any(worker.group == group and not worker.is_finished for worker in self.workers)
-
-    @contextmanager
-    def _troubles_told(self) -> Iterator[None]:
-        try:
-            yield
-        except NemotuiError as error:
-            self.notify(str(error), severity="error")
 
     @staticmethod
     async def _each(events: AsyncGenerator[E, None]) -> AsyncGenerator[E, None]:

@@ -130,6 +130,14 @@ async def test_no_folder_no_runs(tmp_path: Path) -> None:
     assert await RunsFolder(tmp_path / "none").listed(9) == ([], 0)
 
 
+async def test_a_folder_that_cannot_be_listed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file in its place")
+    folder = RunsFolder(tmp_path / "runs")
+    for asked in (folder.listed(9), folder.find("latest"), folder.running()):
+        with pytest.raises(FailedError, match="cannot be listed: Not a directory"):
+            await asked
+
+
 async def test_what_is_kept_of_a_run_follows_its_files(tmp_path: Path) -> None:
     directory = create(tmp_path, label="before")
     directory.write_result({"completed": 1})

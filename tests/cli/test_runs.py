@@ -57,6 +57,13 @@ def test_a_run_that_was_stopped_says_so(nemotui: Run, folder: Path) -> None:
     assert "20261102T100000Z-after  incomplete" in nemotui("runs", "--containing", "fter").out
 
 
+def test_a_folder_that_cannot_be_listed_is_no_defect_of_ours(nemotui: Run, state: Path) -> None:
+    state.mkdir(parents=True)
+    (state / "runs").write_text("a file in its place")
+    answer = nemotui("runs", "--json")
+    assert (answer.code, answer.document["error"]["kind"]) == (1, "runs_folder")
+
+
 def test_an_empty_folder_says_what_to_do(nemotui: Run) -> None:
     ran = nemotui("runs")
     assert ran.code == 0

@@ -159,7 +159,7 @@ async def test_a_wrong_setting_is_said_and_leaves_the_plans_as_they_are(console:
         await c.until("Plans for these GPUs, best throughput first")
 
 
-async def test_g_changes_the_order(console: ConsoleFactory) -> None:
+async def test_o_changes_the_order(console: ConsoleFactory) -> None:
     async with console("8xh200") as c:
         await c.press("2")
         await c.until("best throughput first")

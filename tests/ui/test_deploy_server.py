@@ -132,7 +132,9 @@ async def test_the_grace_period_is_counted_down_and_a_stranger_is_only_looked_at
         await c.until(lambda: "Stopping by-hand" not in c.text)
 
 
-async def test_b_saves_what_is_known_of_a_failed_start(console: ConsoleFactory, tmp_path: Path) -> None:
+async def test_a_failed_start_names_the_key_that_saves_what_is_known_of_it(
+    console: ConsoleFactory, tmp_path: Path
+) -> None:
     async with console("2xh100") as c:
         await c.press("2")
         await c.until("published")
@@ -140,6 +142,7 @@ async def test_b_saves_what_is_known_of_a_failed_start(console: ConsoleFactory, 
         assert spec is not None
         c.pane("deploy").post_message(DeployPane.Start(replace(spec, args=(*spec.args, "--max-num-seqs", "1024"))))
         await c.until("✖ The start failed: max_num_seqs is 1024")
+        assert "S saves a bundle" in c.text
         await c.press("S")
         await c.until(lambda: list((tmp_path / "incidents").glob("*.tar.gz")))
         (bundle,) = (tmp_path / "incidents").glob("*-nemotui.tar.gz")
@@ -165,7 +168,7 @@ async def test_a_replacement_that_fails_brings_the_old_server_back_and_says_why(
         assert "nemotui is started again as it was." in " ".join(c.text.split())
 
 
-async def test_s_stops_the_server_and_the_plans_are_free_again(console: ConsoleFactory) -> None:
+async def test_x_stops_the_server_and_the_plans_are_free_again(console: ConsoleFactory) -> None:
     async with console() as c:
         await c.press("2")
         await c.until("published")

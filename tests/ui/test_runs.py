@@ -88,6 +88,19 @@ async def test_all_that_lies_there_is_listed_and_broken_ones_say_so(
         assert isinstance(c.app.screen, RunsScreen)
 
 
+async def test_a_folder_that_cannot_be_listed_is_said_in_the_place_of_the_list(
+    console: ConsoleFactory, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    runs.write_text("a file in its place")
+    async with console() as c:  # which looks for runs by itself, too
+        await c.press("4", "r")
+        await c.until(lambda: "cannot be listed: Not a directory" in " ".join(c.text.split()))
+        assert not [*c.app.screen.query("Toast")]
+        runs.unlink()
+        await c.until("No run is stored yet.")
+
+
 @pytest.mark.parametrize("name", ["none", "half-a-clock", "before"])
 async def test_an_older_run_opens_with_what_it_knows(console: ConsoleFactory, folder: Path, name: str) -> None:
     async with console() as c:

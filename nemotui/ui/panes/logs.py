@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from nemotui.core.errors import UsageError
 from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
 from nemotui.keys.keymap import key_of
@@ -20,6 +19,7 @@ from nemotui.ui.keys import bindings
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.log_view import CONTEXTS, LogView
 from nemotui.ui.states.logs import LogsState
+from nemotui.ui.telling import troubles_told
 from nemotui.ui.widgets.field import Field
 from nemotui.ui.widgets.lines import Lines
 from nemotui.ui.widgets.log_words import figures_words, head_words, nothing_words
@@ -165,10 +165,8 @@ class LogsPane(Pane[LogsState]):
             if text:
                 self.action_next(False)
         elif self._asked == "filter":
-            try:
+            with troubles_told(self):
                 self._look(replace(view, filter=view.filter.typed(text)))
-            except UsageError as error:
-                self.notify(str(error), severity="error")
         else:
             self._last_minutes(text)
 

@@ -12,11 +12,12 @@ from nemotui.core.stores import StoredRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsListed:
-    """The newest runs with a text in their name, label or model, and how many more there are."""
+    """The newest runs with a text in their name, label or model, and how many more there are; or why nobody knows."""
 
-    runs: tuple[StoredRun, ...]
-    left: int
-    containing: str
+    runs: tuple[StoredRun, ...] = ()
+    left: int = 0
+    containing: str = ""
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

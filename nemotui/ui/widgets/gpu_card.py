@@ -6,6 +6,7 @@ from textual.content import Content
 
 from nemotui.core.hardware import Gpu
 from nemotui.core.show import number
+from nemotui.keys.keymap import key_of
 from nemotui.ui.states.gpus import Trace
 from nemotui.ui.widgets.bar import stacked
 from nemotui.ui.widgets.gpu_words import (
@@ -77,7 +78,11 @@ def memory_bar(used: int | None, reserved: int | None, total: int | None, width:
 
 def _below(gpu: Gpu, selected: bool, width: int) -> list[Content]:
     who = holders(gpu)
-    shown = who if len(who) <= _HOLDERS else [*who[: _HOLDERS - 1], Content(f"{'':>9}  and {len(who) - 1} more: Enter")]
+    shown = (
+        who
+        if len(who) <= _HOLDERS
+        else [*who[: _HOLDERS - 1], Content(f"{'':>9}  and {len(who) - 1} more: {key_of('gpus-closer')}")]
+    )
     lines = [
         Content.assemble((f"{'' if i else 'held by':<{_LABEL - 2}}", "$muted"), line) for i, line in enumerate(shown)
     ]

@@ -98,10 +98,10 @@ def _ready(ready: Ready, width: int) -> list[Content]:
 def _failed(failed: Failed, width: int, *, log: bool) -> list[Content]:
     """The cause, the lines that show it, what to change; and the keys that do it."""
     log, cure = log or failed.container is not None, failed.cure
-    keys = [("r", "shows the changed command and tries again")] if cure else []
-    keys += [("3", "shows the whole log")] if log else []
-    keys += [("b", "saves a bundle to send to somebody, without secrets")] if failed.container else []
-    offers = [Content.assemble((key, "bold $primary"), f" {what}") for key, what in keys]
+    keys = [("deploy-cure", "shows the changed command and tries again")] if cure else []
+    keys += [("logs", "shows the whole log")] if log else []
+    keys += [("deploy-save", "saves a bundle to send to somebody, without secrets")] if failed.container else []
+    offers = [Content.assemble((key_of(action), "bold $primary"), f" {what}") for action, what in keys]
     changes = cure.diff if cure else ()
     return [
         Content.assemble(("✖ The start failed: ", "bold $error"), (failed.cause, "bold")),

@@ -26,6 +26,8 @@ def run_lines(state: RunsState, width: int) -> list[Content]:
     """The header, then a line a run; the cursor's is in bold."""
     if state.listed is None:
         return [Content.styled("Reading the runs …", "$muted")]
+    if state.listed.problem is not None:
+        return [Content.styled(line, "$error") for line in textwrap.wrap(str(state.listed.problem), max(20, width))]
     if not state.runs:
         return _nothing(state.listed.containing)
     rows = [_cells(run) for run in state.runs]
@@ -43,7 +45,10 @@ def run_lines(state: RunsState, width: int) -> list[Content]:
         )
     if state.listed.left:
         lines.append(
-            Content.styled(f"    {state.listed.left:,} older ones are not shown: / looks for a text", "$muted")
+            Content.styled(
+                f"    {state.listed.left:,} older ones are not shown: {key_of('runs-filter')} looks for a text",
+                "$muted",
+            )
         )
     return lines
 
