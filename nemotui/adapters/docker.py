@@ -25,7 +25,7 @@ from nemotui.adapters.kept_names import KeptNames
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.leavings import Leaving
 from nemotui.core.logs import LogLine, Place, Rest
-from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec
+from nemotui.core.plan import ALL_GPUS, IMAGE_LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container, EngineInfo, PullProgress
 from nemotui.core.reach import is_open
 from nemotui.core.text import plain_line
@@ -40,6 +40,7 @@ _LINES_AHEAD = 4096
 _CHUNKS_AHEAD = 64
 _BATCH_S = 0.05  # between two batches of a log that is followed: a flood comes in few large ones
 _KEY = "VLLM_API_KEY"
+_LOCAL = "http+docker://localhost"  # docker-py's word for a Unix socket
 
 
 class DockerEngine:
@@ -117,6 +118,8 @@ class DockerEngine:
 
     async def start(self, spec: ContainerSpec) -> Container:
         def run(client: DockerClient) -> Container:
+            if client.api.base_url == _LOCAL:
+                _make_folders(spec.volumes)
             image = client.images.get(spec.image)  # which one a tag means changes: the container says which it was
             digest = next(iter(image.attrs.get("RepoDigests") or ()), image.id or "")
             labels = (*spec.labels, (IMAGE_LABEL, plain_line(digest)))
@@ -318,6 +321,14 @@ async def _batches(opened: Callable[[], Stream[Sequence[LogLine]]]) -> AsyncGene
         async for lines in reads:
             if batch := tuple(chain.from_iterable(lines)):
                 yield batch
+
+
+def _make_folders(volumes: Sequence[Volume]) -> None:
+    """The caches' own, for this user, where they are not there yet: the engine makes them, `~/.cache` too, for root."""
+    for volume in volumes:
+        if not volume.read_only:
+            with contextlib.suppress(OSError):  # then the engine's way is the only one
+                Path(volume.source).mkdir(parents=True, exist_ok=True)
 
 
 def create_arguments(spec: ContainerSpec, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import json
+import os
+import pwd
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +29,8 @@ _READ_BYTES = 1 << 16
 _GATHER_S = 0.005
 
 _NO_ENGINE = "Start it with `sudo systemctl start docker`, or install it: https://docs.docker.com/engine/install."
-_NO_PERMISSION = "Run `sudo usermod -aG docker $USER` and log in again, or point DOCKER_HOST to a rootless engine."
+_NO_PERMISSION = "Run `sudo usermod -aG {group} $USER` and log in again, or point DOCKER_HOST to a rootless engine."
+_OLD_LOGIN = "You are in the group {group}, and this login is older than that: log in again, or run `newgrp {group}`."
 
 
 def knock(host: str) -> None:
@@ -39,11 +43,23 @@ def knock(host: str) -> None:
         try:
             probe.connect(path)
         except PermissionError as error:
-            raise NothingThereError(
-                "no_permission", f"You may not use Docker's socket {path}", _NO_PERMISSION
-            ) from error
+            message = f"You may not use Docker's socket {path}"
+            raise NothingThereError("no_permission", message, _way_in(path)) from error
         except OSError as error:
             raise NothingThereError("no_engine", f"No Docker engine answers on {path}", _NO_ENGINE) from error
+
+
+def _way_in(path: str) -> str:
+    """What lets this user use the socket: its group, or a login that knows of it (in tmux: one of its server)."""
+    try:
+        number = os.stat(path).st_gid
+        group, user = grp.getgrgid(number), pwd.getpwuid(os.getuid())
+    except (OSError, KeyError):  # in a folder that we may not enter, or of an id without a name
+        return _NO_PERMISSION.format(group="docker")
+    if number == 0:  # nobody joins root's group
+        return _NO_PERMISSION.format(group="docker")
+    known = user.pw_name in group.gr_mem and number not in os.getgroups()
+    return (_OLD_LOGIN if known else _NO_PERMISSION).format(group=group.gr_name)
 
 
 class Stream(Iterator[T]):

@@ -86,7 +86,9 @@ async def cleared(
         return None
     cure = cure_json(cured(spec or container_spec(plan), cures(standing)))
     if cure:
-        inv.out.note(f"Try again with:\n{shell(cure['retry'])}")
+        unmended = ", ".join(check.name for check in standing if not check.cure)
+        again = f"Mend {unmended} first, then try again with:" if unmended else "Try again with:"
+        inv.out.note(f"{again}\n{shell(cure['retry'])}")
     nothing_there = standing[0].name == "engine"
     return Answer(
         {"checks": checks_json(found), "cure": cure},

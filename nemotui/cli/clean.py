@@ -12,8 +12,9 @@ from nemotui.cli.agree import agreed, somebody_there
 from nemotui.cli.backends import backends
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
-from nemotui.core.errors import FailedError, Problem, UsageError
+from nemotui.core.errors import FailedError, NemotuiError, Problem, UsageError
 from nemotui.core.leavings import KINDS, Leaving, LeavingKind
+from nemotui.core.ports import Backends
 from nemotui.core.show import size
 from nemotui.core.text import plain_line
 
@@ -53,12 +54,16 @@ async def clean(inv: Invocation, names: tuple[str, ...], yes: bool, **kinds: boo
     """
     wanted = [kind for kind in KINDS if kinds[f"of_{kind}"]]
     async with backends(inv) as b:
-        found = list(await b.leavings.found())
+        found, trouble = list(await b.leavings.found()), await _engine_trouble(b)
+        if trouble and {"containers", "images"} & {*wanted}:
+            raise trouble
         if unknown := [name for name in names if name not in {each.name for each in found}]:
             message = f"nothing of ours is called {plain_line(unknown[0])!r}"
             raise UsageError("usage", message, "See `nemotui clean` for what is.")
         chosen = [each for each in found if each.kind in wanted or each.name in names]
         if not (wanted or names):
+            if trouble:
+                inv.out.note(f"Containers and images are not listed. {trouble}")
             return Answer({"left": [asdict(each) for each in found], "removed": []}, listed(found))
         removable = [each for each in chosen if not each.kept]
         if removable and not yes:
@@ -89,6 +94,15 @@ async def clean(inv: Invocation, names: tuple[str, ...], yes: bool, **kinds: boo
         exit_code=1 if problems else 0,
         error=_all(problems),
     )
+
+
+async def _engine_trouble(b: Backends) -> NemotuiError | None:
+    """Why nobody knows what is left in the engine."""
+    try:
+        await b.runtime.containers()
+    except NemotuiError as error:
+        return error
+    return None
 
 
 def listed(found: Sequence[Leaving]) -> str:

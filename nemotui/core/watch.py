@@ -55,7 +55,8 @@ class ServerSample:
 
     `container` is our newest one, running or not; None where there is none or no engine to ask. `base_url` is what
     was asked. `serving`: /health is 200 and a model is listed. `hung`: so it is, and there is work of which for
-    `HUNG_AFTER_S` nothing has been done. `problem`: why there is nothing to see, when there is nothing.
+    `HUNG_AFTER_S` nothing has been done. `problem`: why there is nothing to see, when there is nothing;
+    `engine_problem`: why nobody knows what containers there are.
     """
 
     at: float
@@ -67,6 +68,7 @@ class ServerSample:
     vitals: Vitals = field(default_factory=Vitals)
     hung: bool = False
     problem: Problem | None = None
+    engine_problem: Problem | None = None
 
 
 def container_url(container: Container) -> str:
@@ -120,7 +122,8 @@ async def watch_server(
     asked = 0
     try:
         while True:
-            url, container, problem = await find_server(runtime, default_url)
+            url, container, engine_problem = await find_server(runtime, default_url)
+            problem = engine_problem
             if server is None or server.base_url != url:
                 if server is not None:
                     await server.close()
@@ -148,6 +151,7 @@ async def watch_server(
                 vitals=vitals,
                 hung=hung,
                 problem=problem,
+                engine_problem=engine_problem,
             )
             there = models or (container and container.state == "running")
             await clock.sleep(SERVER_INTERVAL_S if there else _NOTHING_INTERVAL_S)

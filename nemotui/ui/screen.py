@@ -171,6 +171,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         """The log of our newest container; and its start, where it was begun before this console was."""
         container = sample.container
         if container is None:
+            self._next("logs", sample)
             return
         run = container.id, container.started_at
         if self.read_by_start is not None:

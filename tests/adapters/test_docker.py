@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -177,8 +183,6 @@ def test_a_spec_as_the_engine_takes_it() -> None:
 
 
 def test_all_gpus_or_none() -> None:
-    from dataclasses import replace
-
     (every,) = create_arguments(replace(SPEC, gpus=ALL_GPUS), {})["device_requests"]
 
     assert every["Count"] == -1
@@ -205,6 +209,65 @@ async def test_a_socket_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert forbidden.value.problem.kind == "no_permission"
     assert "usermod -aG docker" in forbidden.value.problem.fix
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("members", "gid", "fix"),
+    [
+        ([], 990, "Run `sudo usermod -aG containers $USER` and log in again"),
+        (["me"], 990, "this login is older than that: log in again, or run `newgrp containers`"),
+        (["me"], 0, "Run `sudo usermod -aG docker $USER`"),  # nobody joins root's group
+    ],
+)
+async def test_a_socket_names_its_group_and_a_login_that_is_older_than_the_membership(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, members: list[str], gid: int, fix: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    calls = "nemotui.adapters.docker_calls"
+    monkeypatch.setattr(f"{calls}.socket.socket.connect", refuse)
+    monkeypatch.setattr(f"{calls}.os.stat", lambda path: SimpleNamespace(st_gid=gid))
+    monkeypatch.setattr(f"{calls}.grp.getgrgid", lambda gid: SimpleNamespace(gr_name="containers", gr_mem=members))
+    monkeypatch.setattr(f"{calls}.pwd.getpwuid", lambda uid: SimpleNamespace(pw_name="me"))
+    with pytest.raises(NothingThereError) as forbidden:
+        await DockerEngine({"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}).info()
+
+    assert fix in forbidden.value.problem.fix
+
+
+@pytest.mark.anyio
+async def test_the_folders_of_the_caches_are_there_before_the_engine_would_make_them_for_root(tmp_path: Path) -> None:
+    cache, model = tmp_path / ".cache/huggingface", tmp_path / "model"
+    seen = []
+
+    class Engine(BaseHTTPRequestHandler):
+        """Knows the image, and fails at the container."""
+
+        def do_GET(self) -> None:
+            self.answer(200, {"ApiVersion": "1.41", "Id": "sha256:1"})
+
+        def do_POST(self) -> None:
+            seen.append((cache.is_dir(), model.exists()))
+            self.answer(500, {"message": "no"})
+
+        def answer(self, status: int, document: dict[str, str]) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Its clients have no address."""
+
+    mounts = (Volume(source=str(cache), target="/hf"), Volume(source=str(model), target="/m", read_only=True))
+    with UnixStreamServer(f"{tmp_path}/docker.sock", Engine) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        with pytest.raises(FailedError):
+            await DockerEngine({"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}).start(replace(SPEC, volumes=mounts))
+        listening.shutdown()
+
+    assert seen == [(True, False)]  # the model's folder is the user's to have
 
 
 @pytest.mark.anyio

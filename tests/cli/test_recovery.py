@@ -45,6 +45,14 @@ def test_a_port_that_the_preflight_finds_taken_has_its_command_too(nemotui: Run)
     assert shlex.join(result["cure"]["retry"]) in " ".join(ran.err.replace("\\", "").split())
 
 
+def test_a_command_that_mends_a_part_names_the_rest(nemotui: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = nemotui("deploy", "--no-gpu", "--image", "x:1", "--model-path", "x/y", "--port", port)
+    assert ran.code == 3
+    assert "Mend engine first, then try again with:" in ran.err
+
+
 def test_the_command_that_is_said_does_it(nemotui: Run) -> None:
     """In text too: the exact command, to be pasted."""
     ran = nemotui("deploy", "--demo", "--speed", "100", "--variant", "FP8", "--", "--max-num-seqs", "1024")
@@ -129,6 +137,7 @@ def test_clean_lists_what_is_ours_with_sizes(nemotui: Run, left: Path) -> None:
     (weights,) = [each for each in found if each["kind"] == "weights"]
     assert weights["size_bytes"] >= 10_000
     assert all(each["size_bytes"] for each in found)  # a file's too
+    assert "Containers and images are not listed. No Docker engine answers" in nemotui("clean").err
     assert "engine cannot be asked" in weights["kept"]  # nobody knows who uses it
 
 
@@ -142,6 +151,12 @@ def test_clean_removes_what_is_chosen_and_asks_for_yes(nemotui: Run, left: Path)
     assert {each["kind"] for each in ran.document["removed"]} == {"incidents", "starts"}
     assert not bundle.exists()
     assert (left / "hf/hub" / OURS).exists()
+
+
+def test_clean_of_an_engine_that_does_not_answer_is_not_done(nemotui: Run, left: Path) -> None:
+    ran = nemotui("clean", "--containers", "--incidents", "--yes", "--json")
+    assert (ran.code, ran.document["error"]["kind"]) == (3, "no_engine")
+    assert (left / "state/nemotui/incidents/1-x.tar.gz").exists()
 
 
 def test_clean_keeps_what_a_server_may_use_and_whatever_is_not_ours(nemotui: Run, left: Path) -> None:

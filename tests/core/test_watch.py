@@ -183,7 +183,7 @@ async def test_without_an_engine_the_default_address_is_tried() -> None:
     assert sample.problem is None
     servers["http://127.0.0.1:8000"].up = False
     (sample,) = await samples(Runtime(NO_ENGINE), servers, 1, Clock())
-    assert sample.problem == NO_ENGINE.problem
+    assert sample.problem == sample.engine_problem == NO_ENGINE.problem
 
 
 async def test_our_running_container_says_where_to_look() -> None:

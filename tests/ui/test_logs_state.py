@@ -9,7 +9,9 @@ import pytest
 from nemotui.core.errors import Problem
 from nemotui.core.logs import LogLine, head
 from nemotui.core.ports import Container
+from nemotui.core.watch import ServerSample
 from nemotui.ui.states.logs import KEPT, LogsState
+from nemotui.ui.widgets.log_words import nothing_words
 
 CONTAINER = Container(id="0a1b", name="nemotui", image="vllm", state="running", labels={})
 
@@ -43,6 +45,16 @@ def test_a_new_container_clears_and_the_same_one_only_changes_its_state() -> Non
     exited = replace(CONTAINER, state="exited", exit_code=1)
     assert (state.after(exited).container, state.after(exited).total) == (exited, 2)
     assert state.after(replace(CONTAINER, id="ffff")).total == 0
+
+
+def test_without_a_container_the_engine_says_why_until_it_answers() -> None:
+    problem = Problem("no_permission", "You may not use Docker's socket", "Run `newgrp docker`.")
+    unseen = ServerSample(at=1, base_url="http://127.0.0.1:8000", engine_problem=problem)
+    state = LogsState().after(unseen)
+    assert nothing_words(state).plain == f"Nobody knows what runs here.\n{problem}"
+    assert "Nothing has been started" in nothing_words(state.after(replace(unseen, engine_problem=None))).plain
+    assert state.after(CONTAINER).problem is None
+    assert LogsState().after(CONTAINER).after(unseen).problem is None  # its log says itself what becomes of it
 
 
 def test_trouble_keeps_the_lines_and_passes_with_the_next_batch() -> None:

@@ -49,6 +49,12 @@ def test_nothing_is_served() -> None:
     assert words(state) == "○ nothing is served · press 2 to deploy"
 
 
+def test_nothing_is_served_and_the_engine_does_not_let_us_look() -> None:
+    problem = Problem("no_permission", "You may not use Docker's socket /run/docker.sock", "Run `sudo usermod …`.")
+    state = ServerState().after(ServerSample(at=1, base_url=URL, engine_problem=problem))
+    assert words(state) == "○ nothing is served · You may not use Docker's socket /run/docker.sock"
+
+
 def test_a_server_and_its_load() -> None:
     state = ServerState().after(serving(12, tokens=3500, running=3))
     assert words(state) == f"● nemotron-super at {URL} · 3 running · out 1,250 tok/s · KV cache 12 %"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from nemotui.core.errors import Problem
 from nemotui.core.logs import EngineFigures, LogLine, figures
 from nemotui.core.ports import Container
+from nemotui.core.watch import ServerSample
 
 KEPT = 10_000  # lines: days of a quiet server, a minute of a loud one
 
@@ -23,9 +24,11 @@ class LogsState:
     figures: EngineFigures | None = None
     problem: Problem | None = None
 
-    def after(self, event: Container | tuple[LogLine, ...] | Problem) -> LogsState:
-        """The state after the container as it is now, a batch of its lines, or the trouble that ended them."""
+    def after(self, event: Container | tuple[LogLine, ...] | Problem | ServerSample) -> LogsState:
+        """After the container as it is now, a batch of its lines, the trouble that ended them, or a look for one."""
         match event:
+            case ServerSample():
+                return self if self.container else replace(self, problem=event.engine_problem)
             case Container():
                 if self.container is None or self.container.id != event.id:
                     return LogsState(container=event, now=self.now)

@@ -130,6 +130,8 @@ class ServerState:
             )
         if sample.container is not None and sample.container.state == "running":
             return f" · {key_of('logs')} shows its log"
+        if sample.engine_problem is not None:  # the preview of a start has it whole, with what mends it
+            return f" · {sample.engine_problem.message}"
         return f" · press {key_of('deploy')} to deploy"
 
     def line(self, width: int) -> tuple[str, str]:

@@ -63,6 +63,8 @@ def _figures(figures: EngineFigures) -> str:
 
 def nothing_words(state: LogsState) -> Content:
     """Why there is no line to be seen."""
+    if state.container is None and state.problem is not None:
+        return Content.assemble(("Nobody knows what runs here.\n", "bold"), (str(state.problem), "$muted"))
     if state.container is None:
         return Content.assemble(
             ("Nothing has been started here yet.\n", "bold"),
