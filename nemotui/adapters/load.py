@@ -58,7 +58,8 @@ class LoadProcess:
                 _reap(observer)
         except OSError as error:
             message = f"a run cannot be stored in {self._folder}: {error.strerror}"
-            raise UsageError("runs_folder", message, "Name a folder that can be written with --output.") from None
+            fix = "Name a folder that can be written: --output, or state_dir."
+            raise UsageError("runs_folder", message, fix) from None
         return run
 
     def _spawn(self, directory: RunDirectory) -> int:

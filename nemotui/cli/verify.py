@@ -9,7 +9,7 @@ from nemotui.cli.backends import serving
 from nemotui.cli.checked import check_text, checks_json, others_named
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, server_flags, skip_checks, verb
-from nemotui.core.errors import Problem
+from nemotui.core.errors import FailedError, Problem
 from nemotui.core.ports import Backends, ModelServer
 from nemotui.core.verified import Verified
 from nemotui.core.verify import CHECKS, left_out
@@ -44,7 +44,10 @@ async def trusted(
             found.append(check)
             inv.out.say(check_text(check))
     if b.verified is not None:
-        await b.verified.keep(Verified(at=at, base_url=server.base_url, model=model, checks=tuple(found)))
+        try:
+            await b.verified.keep(Verified(at=at, base_url=server.base_url, model=model, checks=tuple(found)))
+        except FailedError as error:  # what was found of the server holds all the same
+            inv.out.note(str(error))
     return found
 
 

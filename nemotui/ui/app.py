@@ -141,7 +141,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         """The next of the four."""
         names = list(THEMES)
         self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
-        self.notify(f"Theme: {self.theme}. It is remembered.")
+        self.notify(f"Theme: {self.theme}")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What a terminal that can do less needs, after Textual's own."""

@@ -23,6 +23,12 @@ def test_a_sound_server(nemotui: Run) -> None:
     assert all(check.keys() == FIELDS for check in document["checks"])
 
 
+def test_a_sound_server_is_sound_where_nothing_can_be_kept(nemotui: Run) -> None:
+    ran = nemotui("verify", "--demo", "--speed", "100", env={"NEMOTUI_STATE_DIR": "/proc/none"})
+    assert ran.code == 0
+    assert "verified.json cannot be written" in ran.err
+
+
 def test_a_fault_is_an_exit_code_of_1_and_a_fix(nemotui: Run) -> None:
     ran = nemotui("verify", "--demo", "--speed", "100", env={"NEMOTUI_SIM_FAULT": "no-reasoning-parser"})
     assert ran.code == 1
