@@ -60,7 +60,8 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     # Read when Textual is imported: nothing on this screen moves for show.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     sys.setswitchinterval(_HANDS_OVER_S)
-    gc.disable()  # what is imported now stays: looking for garbage in it is a seventh of the time to the first picture
+    gc.disable()  # what is imported now stays: looking for garbage in it is a seventh of the time to the first picture.
+    # The app does so again once it has settled.
     async with AsyncExitStack() as stack:
         box = Box(inv, SystemClock(), stack)
         first = asyncio.create_task(box.probe.sample())
@@ -135,7 +136,4 @@ async def _main_screen(
         tour=tour(),
         key_in_shell=partial(key_expression, inv, b),
     )
-    screen = MainScreen(b, options, machine)
-    gc.freeze()  # nor is it ever searched for garbage; from here on the rest is, for a console may be open for days
-    gc.enable()
-    return screen
+    return MainScreen(b, options, machine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -26,6 +27,9 @@ from nemotui.ui.panes.base import Pane
 from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
+_SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
+# A look for garbage at all there is takes as long as some keys do. Python would take one a second in a flood.
+_ALL_EVERY = 100  # looks at what is new
 
 
 class NemotuiApp(App[None], inherit_bindings=False):
@@ -91,6 +95,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         else:
             for event in typed:
                 self.post_message(event)
+        self.set_timer(_SETTLED_S, _look_for_garbage)
 
     def on_terminal_gone(self) -> None:
         """The line to it has broken, or its window was closed."""
@@ -166,3 +171,10 @@ class NemotuiApp(App[None], inherit_bindings=False):
     def notify(self, message: str, *, markup: bool = False, **kwargs: Any) -> None:
         """As Textual's, but the message is text, never markup: it may hold a server's words."""
         super().notify(message, markup=markup, **kwargs)
+
+
+def _look_for_garbage() -> None:
+    """From now on, for a console may be open for days; but never in what is there now, for it stays."""
+    gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _ALL_EVERY)
+    gc.enable()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 from textual.pilot import Pilot
@@ -98,6 +99,30 @@ async def test_what_is_typed_meanwhile_is_for_the_main_screen() -> None:
         await pilot.press("2")
         console.go_on.set()
         await console.until(pilot, "VERDICT")
+
+
+@pytest.fixture
+def as_at_start() -> Iterator[None]:
+    """Nobody looks for garbage, as the console begins; afterwards it is done as before."""
+    before = gc.get_threshold()
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+    gc.enable()
+
+
+@pytest.mark.anyio
+async def test_garbage_is_looked_for_once_it_has_settled(as_at_start: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nemotui.ui.app._SETTLED_S", 0.01)
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        assert not gc.isenabled()
+        console.go_on.set()
+        await console.until(pilot, "q Quit")
+        while not gc.isenabled():
+            await pilot.pause(0.01)
+        assert gc.get_freeze_count() > len(gc.get_objects())
 
 
 @pytest.mark.anyio
