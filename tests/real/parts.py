@@ -27,9 +27,14 @@ _PARTS: dict[str, Callable[[], bool]] = {
 }
 
 
+def there(name: str) -> bool:
+    """Whether this part is."""
+    return _PARTS[name]()
+
+
 def require(name: str) -> None:
     """Go on only where the part is there. With NEMOTUI_REQUIRE_REAL=1, as in CI, an absent part is a failure."""
-    if _PARTS[name]():
+    if there(name):
         return
     if os.environ.get("NEMOTUI_REQUIRE_REAL") == "1":
         pytest.fail(f"{name} is required here (NEMOTUI_REQUIRE_REAL=1) and absent", pytrace=False)
