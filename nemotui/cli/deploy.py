@@ -22,7 +22,7 @@ from nemotui.cli.retry import cure_json
 from nemotui.cli.starting import starting_json, starting_line
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, verb
 from nemotui.core.announce import announce
-from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Creating, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.deploy import deploy as deploy_events
 from nemotui.core.errors import FailedError, Problem, UsageError
 from nemotui.core.failed import Failed, with_idle_gpus
@@ -153,6 +153,13 @@ async def follow_deployment(inv: Invocation, b: Backends, spec: ContainerSpec, *
                             phase = "pull"
                             inv.out.afterwards = "The image was still being pulled; nothing was started."
                         inv.out.progress(pulling_line(event))
+                    case Creating(image=image):
+                        inv.out.event("creating", {"image": image})
+                        inv.out.afterwards = (
+                            "The container was being created: `nemotui status` says whether it runs."
+                            if inv.demo is None
+                            else "The pretend server has ended."
+                        )
                     case Created(container=container, command=command):
                         inv.out.event("created", {"container": container.name, "id": container.id, "command": command})
                         inv.out.say(shell(docker_run(spec)))

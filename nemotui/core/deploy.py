@@ -55,6 +55,13 @@ class Pulling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Creating:
+    """The image is here, and the engine is told to start the container: whoever stops listening now, it may run."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
     """The container runs; `command` is the `docker run` that makes the same one."""
 
@@ -103,11 +110,11 @@ class Ready:
     metrics: ServerMetrics | None = None
 
 
-DeployEvent = Pulling | Created | Starting | LogBatch | Ready | Failed
+DeployEvent = Pulling | Creating | Created | Starting | LogBatch | Ready | Failed
 
 
 async def pull_image(runtime: ContainerRuntime, image: str, clock: Clock) -> AsyncGenerator[Pulling, None]:
-    """Fetch an image, or what is new of it. Raises `FailedError`."""
+    """Fetch an image, or what is new of it. Whoever stops listening ends that. Raises `FailedError`."""
     rate, began = Rate(), clock.monotonic()
     async with aclosing(runtime.pull(image)) as pull:
         async for progress in pull:
@@ -143,6 +150,7 @@ async def deploy(
             async with aclosing(pull_image(runtime, spec.image, clock)) as pull:
                 async for pulling in pull:
                     yield pulling
+        yield Creating(image=spec.image)
         for old in same_name:
             with suppress(NothingThereError):  # somebody else was faster
                 await runtime.remove(old.id)

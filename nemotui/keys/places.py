@@ -86,7 +86,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
             "Deploy",
             (
                 _E("deploy-start", OPEN, "preview", "Deploy", "Preview the command, then start it"),
-                _E("deploy-stop", STOP, "stop", "Stop", "Stop the server that runs"),
+                _E("deploy-stop", STOP, "stop", "Stop", "Stop the server, or the fetching of its image"),
                 _E("deploy-cure", AGAIN, "cure", "Retry", "Try the failed start again, with what cures it"),
                 _E("deploy-save", SAVE, "bundle", "Bundle", "Save what is known of the failed start"),
                 _E("deploy-adopt", "a", "adopt", "Adopt", "Make a server that was started by hand ours"),

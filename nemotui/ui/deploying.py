@@ -26,7 +26,7 @@ from nemotui.core.watch import local_url
 from nemotui.keys.keymap import key_of
 from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.preview import Preview
-from nemotui.ui.states.launch import Ahead, Begun
+from nemotui.ui.states.launch import Ahead, Begun, BrokenOff
 from nemotui.ui.states.logs import KEPT
 from nemotui.ui.telling import troubles_told
 from nemotui.ui.workers import WorkingScreen
@@ -140,6 +140,16 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
         event = _ended_by(error)
         self._server(event)
         self._next("deploy", event)
+
+    async def _break_off(self) -> None:
+        """The engine fetches for whoever listens. While the question was read it may have come to its end."""
+        if not self.states["deploy"].pulling:
+            self.notify("The image has come meanwhile, and the start goes on.", severity="warning")
+            return
+        self.workers.cancel_group(self, "deploy")
+        self._server(BrokenOff())
+        self._next("deploy", BrokenOff())
+        self.notify("Broken off: nothing was started.")
 
     async def _stop(self, container: Container) -> None:
         stopped: Stopped | None = None
@@ -283,7 +293,10 @@ class DeployingScreen(WorkingScreen, inherit_bindings=False):
 
     def on_deploy_pane_stop(self) -> None:
         container = self.states["deploy"].running
-        if container is None:
+        if self.states["deploy"].pulling:
+            question = "Stop fetching the image? Nothing is started then; what has come of it may have to come again."
+            self._agreed(question, "Stop it", "stop", self._break_off)
+        elif container is None:
             self.notify("No container of ours runs.", severity="warning")
         elif not container.ours:
             self.notify(

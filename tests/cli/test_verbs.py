@@ -228,6 +228,7 @@ def test_up_is_the_whole_loop(nemotui: Run) -> None:
     *events, result = ran.lines
     assert {event["event"] for event in events} >= {
         "pulling",
+        "creating",
         "created",
         "starting",
         "log",

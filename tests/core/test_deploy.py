@@ -14,6 +14,7 @@ import pytest
 
 from nemotui.core.deploy import (
     Created,
+    Creating,
     DeployEvent,
     LogBatch,
     Pulling,
@@ -47,7 +48,8 @@ async def test_a_start_from_the_image_on_disk_to_the_first_answer() -> None:
     server = Server(up_after=4)
     events = await run(Runtime(logs_=[captured("h200-vllm-0.24-fp8-startup.log")[:8]]), server)
 
-    created, ready = events[0], events[-1]
+    assert events[0] == Creating(image=SPEC.image)
+    created, ready = events[1], events[-1]
     assert created == Created(container=RUNNING, command=shlex.join(docker_run(SPEC)))
     assert isinstance(ready, Ready)
     assert ready.base_url == "http://127.0.0.1:8000"
@@ -63,7 +65,8 @@ async def test_an_absent_image_is_fetched_first() -> None:
     events = await run(Runtime(images=()), Server(up_after=1))
 
     assert events[0] == Pulling(progress=PullProgress(current_bytes=5, total_bytes=10, status="Downloading"))
-    assert isinstance(events[1], Created)
+    assert events[1] == Creating(image=SPEC.image)
+    assert isinstance(events[2], Created)
 
 
 TAKEN = FailedError("port_taken", "The port is taken", "choose another with --port")
@@ -113,7 +116,7 @@ REFUSED = KnownFailure(explain('The container name "/nemotron" is already in use
 async def test_of_two_that_start_at_once_one_wins_and_the_other_says_so(winner: Container, words: str) -> None:
     runtime = Runtime(start_error=REFUSED, inspected=[NOT_YET, winner])  # the engine knows its name first
 
-    (failed,) = await run(runtime, Server())
+    _, failed = await run(runtime, Server())
 
     assert isinstance(failed, Failed)
     assert failed.kind == "runs_already"
@@ -122,7 +125,7 @@ async def test_of_two_that_start_at_once_one_wins_and_the_other_says_so(winner: 
 
 
 async def test_somebody_elses_container_of_the_name_is_answered_by_another_name() -> None:
-    (failed,) = await run(Runtime(start_error=REFUSED, inspected=[replace(RUNNING, labels={})]), Server())
+    _, failed = await run(Runtime(start_error=REFUSED, inspected=[replace(RUNNING, labels={})]), Server())
 
     assert isinstance(failed, Failed)
     assert failed.kind == "name_taken"

@@ -26,11 +26,15 @@ http: {{addr: "127.0.0.1:{port}"}}
 
 @dataclass
 class Line:
-    """A relay in front of the registry. `sent`: bytes that went through it; it breaks once, after `breaks_at`."""
+    """A relay in front of the registry. `sent`: bytes that went through it; it breaks once, after `breaks_at`.
+
+    `left`: how often whoever fetched hung up in the middle.
+    """
 
     bytes_per_s: int
     breaks_at: int | None
     sent: int = 0
+    left: int = 0
     address: str = ""
 
     def carry(self, data: bytes) -> None:
@@ -70,7 +74,11 @@ def _relay(port: int, line: Line) -> Iterator[None]:
                 if slow:
                     with gate:
                         line.carry(data)
-                sink.sendall(data)
+                try:
+                    sink.sendall(data)
+                except OSError:
+                    line.left += slow
+                    raise
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -59,7 +59,7 @@ async def test_from_start_to_the_first_answer_found_again_and_stopped(
 
     events = await run(engine, server, wanted)
 
-    created, ready = events[0], events[-1]
+    created, ready = events[1], events[-1]
     assert isinstance(created, Created)
     assert isinstance(ready, Ready), ready
     assert ready.reply.content
@@ -89,7 +89,7 @@ async def test_a_stopped_container_gives_its_name_to_the_next(
 ) -> None:
     failing = spec(name, script_image(FAIL), port)
 
-    first, second = (await run(engine, server, failing))[0], (await run(engine, server, failing))[0]
+    first, second = (await run(engine, server, failing))[1], (await run(engine, server, failing))[1]
 
     assert isinstance(first, Created)
     assert isinstance(second, Created)

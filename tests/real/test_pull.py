@@ -27,6 +27,8 @@ from tests.cli.conftest import INTERRUPTIBLE
 from tests.real import hub
 from tests.real.parts import require
 from tests.real.registry import Line, registry
+from tests.real.terminal import console
+from tests.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
@@ -187,3 +189,47 @@ async def test_what_went_wrong_is_said(
     assert lines[-1]["error"]["kind"] == kind
     assert lines[-1]["error"]["fix"]
     assert not fetchers(docker_client, model)
+
+
+@pytest.fixture
+def plan(remote: tuple[str, Line], docker_client: DockerClient, name: str, port: int) -> Iterator[list[str]]:
+    """What would start that image, whose fetching takes a while; in the end nothing runs, and no more bytes come."""
+    image, line = remote
+    line.breaks_at, line.bytes_per_s = None, hub.MIB
+    yield ["--no-gpu", "--image", image, "--model-path", "/models/pretend", "--name", name, "--port", str(port)]
+    until(lambda: line.left)  # the engine has hung up
+    assert line.sent < LARGE
+    assert image not in [tag for each in docker_client.images.list() for tag in each.tags]
+    assert docker_client.containers.list(all=True, filters={"name": name}) == []
+
+
+async def test_ctrl_c_ends_a_deployment_and_the_pull_with_it(plan: list[str], tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(*INTERRUPTIBLE, "deploy", "--json", *plan), stdout=subprocess.PIPE, env=environ(tmp_path)
+    )
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if json.loads(line).get("current_bytes"):
+            break
+    process.send_signal(signal.SIGINT)
+    last = json.loads((await process.stdout.read()).splitlines()[-1])
+    assert (await process.wait(), last["error"]["kind"]) == (130, "interrupted")
+    assert last["error"]["fix"] == "The image was still being pulled; nothing was started."
+
+
+async def test_the_key_that_stops_a_server_ends_a_pull_in_the_console(plan: list[str], home: dict[str, str]) -> None:
+    with console(plan, home) as t:
+        t.wait_for("no NVIDIA driver")
+        t.keys("2")
+        t.wait_for("VERDICT")
+        t.keys("Enter")
+        t.wait_for("Preflight")
+        t.keys("Enter")
+        t.wait_for(r"Fetching the image[^$]*MiB")
+        t.keys("x")
+        t.wait_for("Stop fetching the image?")
+        t.keys("Enter")
+        t.wait_for("Broken off: nothing was started")
+        t.wait_for("○ nothing is served")
+        t.keys("q")
+        t.wait_for("exit code 0")

@@ -255,7 +255,7 @@ async def test_created_is_told_before_the_log(
 ) -> None:
     events = await run(engine, server, spec(name, script_image(CRASH), port))
 
-    assert isinstance(events[0], Created)
+    assert isinstance(events[1], Created)
     assert isinstance(events[-1], Failed)
     assert events[-1].container is not None
     assert events[-1].container.exit_code == 1

@@ -215,6 +215,24 @@ async def test_a_server_that_ran_before_the_console_is_named(console: ConsoleFac
         await c.until("● mine runs: FP8, TP 2, port 8000  x stops it, v verifies it, 3 shows its log")
 
 
+async def test_x_stops_a_start_that_is_fetching_its_image_and_nothing_is_left_of_it(console: ConsoleFactory) -> None:
+    async with console(start_s=60.0) as c:
+        await c.press("2")
+        await c.until("published")
+        await c.press("enter", "enter")
+        await c.until("Fetching the image")
+        await c.until("x Stop")
+        await c.press("x")
+        await c.until("Stop fetching the image? Nothing is started then")
+        await c.press("enter")
+        await c.until("Broken off: nothing was started.")
+        assert c.deploy.launch is None
+        assert "○ nothing is served" in c.text
+        assert list(await c.main.b.runtime.containers()) == []
+        await c.press("enter")
+        await c.until("Preflight")  # it can be begun again
+
+
 async def test_f_fetches_image_and_weights_ahead_and_breaks_that_off(console: ConsoleFactory) -> None:
     async with console(start_s=60.0, hf_cache="/cache") as c:
         await c.press("2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nemotui.core.chat import Reply
-from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Machine
@@ -16,9 +16,10 @@ from nemotui.core.plan import Plan, container_spec
 from nemotui.core.ports import Container, PullProgress
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.startup import StartupTracker
+from nemotui.core.swap import Swapping
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.deploy import DeployState
-from nemotui.ui.states.launch import Begun, Launch, PhaseLine
+from nemotui.ui.states.launch import Begun, BrokenOff, Launch, PhaseLine
 from tests.core.machines import CATALOG, machine
 
 H100 = "H100 80GB SXM"
@@ -148,17 +149,30 @@ def test_a_start_goes_on_from_its_order_to_its_end() -> None:
     for event in (
         Begun(),
         pull,
+        Creating(image="vllm"),
         Created(container=CONTAINER, command="docker run"),
         starting(TRACKER, 3.0),
         LogBatch(lines=(LogLine("hello"),)),
     ):
         state = state.after(event)
         assert state.starting
-    assert state.launch == Launch(pull=pull, container=CONTAINER, starting=starting(TRACKER, 3.0))
+    assert state.launch == Launch(pull=pull, creating=True, container=CONTAINER, starting=starting(TRACKER, 3.0))
     state = state.after(READY)
     assert not state.starting
     assert state.launch is not None
     assert state.launch.elapsed_s == 42.0
+
+
+def test_a_start_can_be_broken_off_while_its_image_is_fetched_and_no_longer() -> None:
+    pull = Pulling(progress=PullProgress(current_bytes=5, total_bytes=10, status="Downloading"))
+    ordered = NEW.after(Begun())
+    assert not ordered.pulling
+    pulling = ordered.after(pull)
+    assert pulling.pulling
+    assert pulling.after(BrokenOff()) == NEW
+    assert not pulling.after(Creating(image="vllm")).pulling
+    assert not pulling.after(Swapping(step="nemotui is stopped, up to 30 s")).pulling
+    assert not pulling.after(FAILED).pulling
 
 
 def test_a_new_order_forgets_the_failure_before_it() -> None:

@@ -60,6 +60,8 @@ def test_a_pull_by_layers() -> None:
     assert "2.0 of 4.0 GiB, 50 %" in text
     assert "0a1b2c3d4e5f" not in text  # it is done
     assert "and 2 more" in text
+    assert "x stops it, and nothing is started." in text
+    assert launch_words(Launch(pull=PULL, creating=True), 118).plain.endswith("The container is created …")
 
 
 def test_a_download_beside_the_memory_of_the_gpus() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from nemotui.core.deploy import Created, LogBatch, Starting
+from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Starting
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.phases import Phase
-from nemotui.core.ports import Container, ContainerState, ServedModel, ServerMetrics
+from nemotui.core.ports import Container, ContainerState, PullProgress, ServedModel, ServerMetrics
 from nemotui.core.startup import StartupTracker
 from nemotui.core.vitals import Vitals
 from nemotui.core.watch import ServerSample
+from nemotui.ui.states.launch import BrokenOff
 from nemotui.ui.states.server import ServerState
 
 URL = "http://127.0.0.1:8000"
@@ -97,6 +98,14 @@ def test_a_start_with_and_without_an_estimate() -> None:
     state = state.after(starting("compile", 0.46, 80)).after(LogBatch(lines=()))
     assert words(state) == "◐ starting: compile 46 % · ready in about 1:20"
     assert words(state.after(starting("download", 0.2, None))) == "◐ starting: download 20 % · no estimate"
+
+
+def test_a_start_that_was_broken_off_leaves_no_word() -> None:
+    pulling = Pulling(progress=PullProgress(current_bytes=5, total_bytes=10, status="Downloading"))
+    state = ServerState().after(ServerSample(at=1, base_url=URL))
+    assert words(state.after(pulling)) == "◐ pulling the image: 50 % · 2 shows how far it is"
+    assert words(state.after(pulling).after(Creating(image="i"))) == "◐ starting · 2 shows how far it is"
+    assert state.after(pulling).after(BrokenOff()) == state
 
 
 def test_a_start_that_serves_is_over() -> None:

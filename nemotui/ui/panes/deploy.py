@@ -84,7 +84,7 @@ class DeployPane(Pane[DeployState]):
         spec: ContainerSpec
 
     class Stop(Message):
-        """Stop the running server."""
+        """Stop the running server, or the start that is fetching its image."""
 
     @dataclass
     class Adopt(Message):
@@ -197,7 +197,7 @@ class DeployPane(Pane[DeployState]):
             case "copy":
                 return state is None or bool(state.choices)
             case "stop":
-                return state is not None and state.running is not None
+                return state is not None and (state.pulling or state.running is not None)
             case "adopt":
                 return state is not None and state.running is not None and not state.running.ours
             case "cure":

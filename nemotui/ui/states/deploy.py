@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from nemotui.core.deploy import Created, DeployEvent, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Creating, DeployEvent, LogBatch, Pulling, Ready, Starting
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Gpu, Machine, given_back
@@ -18,7 +18,7 @@ from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.stop import Stopped, Stopping
 from nemotui.core.swap import Swapping
 from nemotui.core.watch import ServerSample
-from nemotui.ui.states.launch import Ahead, Begun, Launch
+from nemotui.ui.states.launch import Ahead, Begun, BrokenOff, Launch
 from nemotui.ui.states.plan_form import Asked
 
 
@@ -50,7 +50,17 @@ class Choice:
 
 
 DeployStateEvent = (
-    Machine | ServerSample | Begun | DeployEvent | Swapping | Stopping | Stopped | MeasuredStart | Asked | Ahead
+    Machine
+    | ServerSample
+    | Begun
+    | BrokenOff
+    | DeployEvent
+    | Swapping
+    | Stopping
+    | Stopped
+    | MeasuredStart
+    | Asked
+    | Ahead
 )
 
 
@@ -101,9 +111,11 @@ class DeployState:
                 return replace(self, stopping=None)
             case MeasuredStart():
                 return replace(self, catalog=replace(self.catalog, starts=(event, *self.catalog.starts)))._planned()
+            case BrokenOff():
+                return replace(self, launch=None)
             case Begun() if self.ahead is not None and not self.ahead.going_on:
                 return replace(self, ahead=None).after(event)
-            case Begun() | Swapping() | Pulling() | Created() | Starting() | Ready() | Failed():
+            case Begun() | Swapping() | Pulling() | Creating() | Created() | Starting() | Ready() | Failed():
                 return replace(self, launch=(self.launch or Launch()).after(event))
 
     @property
@@ -115,6 +127,11 @@ class DeployState:
     def starting(self) -> bool:
         """A start is going on."""
         return self.launch is not None and self.launch.ended is None
+
+    @property
+    def pulling(self) -> bool:
+        """A start is no further than its image, which is being fetched."""
+        return self.launch is not None and self.launch.pulling
 
     @property
     def running(self) -> Container | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nemotui.core.deploy import Created, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Creating, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.phases import PHASES, Phase
 from nemotui.core.ports import Container
@@ -19,6 +19,11 @@ _NOT_WHEN_EAGER = ("compile", "graphs")
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The start was ordered; nothing has come of it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """It was ended while its image was fetched: nothing is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +53,17 @@ class PhaseLine:
 class Launch:
     """`pull` is the image's, while and after it is fetched; `ended` None while the start goes on.
 
-    `step`: what happens to the server whose place it takes.
+    `step`: what happens to the server whose place it takes. `creating`: the engine was told to start the container.
     """
 
     pull: Pulling | None = None
     container: Container | None = None
     starting: Starting | None = None
     step: str = ""
+    creating: bool = False
     ended: Ready | Failed | None = None
 
-    def after(self, event: Begun | Swapping | Pulling | Created | Starting | Ready | Failed) -> Launch:
+    def after(self, event: Begun | Swapping | Pulling | Creating | Created | Starting | Ready | Failed) -> Launch:
         """The launch after one event. An order, and what follows an end, begins a new one."""
         begun = self if self.ended is None else Launch()
         match event:
@@ -67,6 +73,8 @@ class Launch:
                 return replace(begun, step=event.step)
             case Pulling():
                 return replace(begun, pull=event)
+            case Creating():
+                return replace(begun, creating=True)
             case Created():
                 return replace(begun, container=event.container)
             case Starting():
@@ -75,6 +83,12 @@ class Launch:
                 return replace(begun, container=event.container, ended=event)
             case Failed():
                 return replace(begun, ended=event)
+
+    @property
+    def pulling(self) -> bool:
+        """Its image is being fetched, and nothing else has happened: it can be broken off, and is as if never begun."""
+        others = (self.step, self.creating, self.container, self.starting, self.ended)
+        return self.pull is not None and not any(others)
 
     @property
     def elapsed_s(self) -> float | None:

@@ -24,9 +24,10 @@ def what_would_be_lost(
     benchmark runs.
     """
     launch = deploy.launch
+    if deploy.pulling:
+        return "The image is still being pulled, and the server not started."
     if launch is not None and deploy.starting and launch.container is None and launch.starting is None:
-        pulled = "The image is still being pulled, and the server not started."
-        return pulled if launch.pull is not None else "The server is not started yet."
+        return "The server is not started yet."
     if launch is not None and deploy.starting and launch.step:
         return "A server gives its place to another: if that one fails, nobody starts the old one again."
     if pretend and bench.measuring:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from nemotui.core.advisor import Advice, advise, idle
-from nemotui.core.deploy import Created, LogBatch, Pulling, Ready, Starting
+from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Machine
 from nemotui.core.show import duration
@@ -15,6 +15,7 @@ from nemotui.core.silence import SILENT_S
 from nemotui.core.trouble import slowed
 from nemotui.core.watch import ServerSample
 from nemotui.keys.keymap import key_of
+from nemotui.ui.states.launch import BrokenOff
 
 # In this order: two facts that belong together become one.
 _SHORTER = (
@@ -33,14 +34,15 @@ class ServerState:
     """
 
     sample: ServerSample | None = None
-    starting: Pulling | Created | Starting | None = None
+    starting: Pulling | Creating | Created | Starting | None = None
     failed: Failed | None = None
     throttled: tuple[str, ...] = ()
     price_per_hour: float | None = None
     idle_after_s: float = 0.0
 
     def after(
-        self, event: ServerSample | Machine | Pulling | Created | Starting | LogBatch | Ready | Failed
+        self,
+        event: ServerSample | Machine | Pulling | Creating | Created | Starting | LogBatch | Ready | Failed | BrokenOff,
     ) -> ServerState:
         """The state after a sample of the server or its machine, or an event of a deployment."""
         match event:
@@ -50,11 +52,11 @@ class ServerState:
             case Machine():
                 slow = slowed(event.gpus)
                 return self if slow == self.throttled else replace(self, throttled=slow)
-            case Pulling() | Created() | Starting():
+            case Pulling() | Creating() | Created() | Starting():
                 return replace(self, starting=event, failed=None)
             case Failed():
                 return replace(self, starting=None, failed=event)
-            case Ready():
+            case Ready() | BrokenOff():
                 return replace(self, starting=None, failed=None)
             case LogBatch():
                 return self
@@ -92,7 +94,7 @@ class ServerState:
                 return (
                     f"pulling the image: {progress.current_bytes / total * 100:.0f} %" if total else "pulling the image"
                 )
-            case Created():
+            case Creating() | Created():
                 return "starting"
         if self.failed is not None:
             return "the start failed"

@@ -26,9 +26,12 @@ def going_on(launch: Launch, width: int) -> list[Content]:
     """The lines above the phases."""
     if launch.starting is not None:
         return _starting(launch.starting, launch.container.name if launch.container else "NAME", width)
-    if launch.container is None and launch.pull is not None:
-        return _pulling(launch.pull, width)
-    step = "Asking the engine …" if launch.container is None else "The container runs; it has written nothing yet."
+    if launch.pulling and launch.pull is not None:
+        stop = Content.styled(f"{key_of('deploy-stop')} stops it, and nothing is started.", "$muted")
+        return [*_pulling(launch.pull, width), stop]
+    step = "The container is created …" if launch.creating else "Asking the engine …"
+    if launch.container is not None:
+        step = "The container runs; it has written nothing yet."
     return [Content.styled("Starting", "bold"), Content.styled(launch.step or step, "$muted")]
 
 
