@@ -10,8 +10,8 @@ import msgspec
 
 from nemotui.core.errors import FailedError
 from nemotui.core.exchange import Ended, Received, Seen
+from nemotui.core.model_server import ChatChunk, ToolCallDelta, Usage
 from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
-from nemotui.core.ports import ChatChunk, ToolCallDelta, Usage
 from nemotui.core.sse import DONE, SseDecoder
 from nemotui.core.text import escaped, plain, plain_line
 

@@ -16,7 +16,7 @@ from nemotui.whole_file import whole_file
 
 
 class IncidentFolder:
-    """`core.ports.IncidentStore`. `secrets` are taken out of every file once more."""
+    """`core.stores.IncidentStore`. `secrets` are taken out of every file once more."""
 
     def __init__(self, folder: Path, secrets: Sequence[str]) -> None:
         self._folder = folder

@@ -17,7 +17,7 @@ _BYTES = 32
 
 
 class KeyFile:
-    """`core.ports.KeyStore`. The file is a Docker env file, so that `docker run --env-file` takes the key from it.
+    """`core.stores.KeyStore`. The file is a Docker env file, so that `docker run --env-file` takes the key from it.
 
     `given` is a key that the user has given otherwise; it goes into the file in place of one of our making.
     """

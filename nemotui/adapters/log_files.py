@@ -17,7 +17,7 @@ from nemotui.whole_file import whole_file
 
 
 class LogsFolder:
-    """`core.ports.LogFiles`: a folder that only its owner reads, since a log may hold prompts."""
+    """`core.stores.LogFiles`: a folder that only its owner reads, since a log may hold prompts."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder

@@ -14,7 +14,7 @@ _READ_RUNS = 50  # the newest: older ones were of older images
 
 
 class StartsFile:
-    """`core.ports.StartStore` as one JSON file; a file that cannot be read is as good as none."""
+    """`core.stores.StartStore` as one JSON file; a file that cannot be read is as good as none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -9,7 +9,7 @@ from nemotui.adapters import threads
 
 
 class HubCache:
-    """`core.ports.ModelCache` on a folder such as ~/.cache/huggingface, which containers mount.
+    """`core.stores.ModelCache` on a folder such as ~/.cache/huggingface, which containers mount.
 
     Files lie in hub/models--OWNER--NAME/blobs under the hash of their content, unfinished ones with `.incomplete` at
     the end. A file that was made as long as it will be is counted by what was written.

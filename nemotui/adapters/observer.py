@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from nemotui.adapters import apart
 from nemotui.core.bench import Phase
+from nemotui.core.model_server import ModelServer
 from nemotui.core.observe import observe
 from nemotui.core.plan import ALL_GPUS
-from nemotui.core.ports import Clock, MachineProbe, ModelServer
+from nemotui.core.ports import Clock, MachineProbe
 from nemotui.rundir import RunDirectory
 
 

@@ -37,7 +37,7 @@ class _Named(msgspec.Struct):
 
 
 class RunsFolder:
-    """`core.ports.RunStore` over a folder of run directories; it need not exist.
+    """`core.stores.RunStore` over a folder of run directories; it need not exist.
 
     A screen asks for the list every few seconds: what was read of a run is kept while its files have not changed.
     """

@@ -18,8 +18,8 @@ from nemotui.adapters.chat_stream import ChatStream, error_message
 from nemotui.adapters.vllm_metrics import parse_metrics
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Sent
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
-from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.sse import SseDecoder
 from nemotui.core.text import escaped, plain, plain_line, plain_values
 
@@ -67,7 +67,7 @@ def _bearer(api_key: Callable[[], str | None]) -> Callable[[httpx.Request], http
 
 
 class VllmServer:
-    """`core.ports.ModelServer` over httpx. What `api_key` returns goes out as a Bearer token and nowhere else.
+    """`core.model_server.ModelServer` over httpx. What `api_key` returns goes out as a Bearer token and nowhere else.
 
     It is asked at each request: the key of a server of ours may be made while we look for that server.
     """

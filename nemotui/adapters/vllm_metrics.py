@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nemotui.core.model_server import Observed, ServerMetrics
 from nemotui.core.plausible import MOST_OF_A_SERVER, plausible
-from nemotui.core.ports import Observed, ServerMetrics
 
 
 def parse_metrics(text: str) -> ServerMetrics:

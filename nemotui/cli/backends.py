@@ -15,10 +15,11 @@ from nemotui.cli.left import incident_store, left_here
 from nemotui.cli.machine import Box
 from nemotui.cli.verb import Invocation
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
+from nemotui.core.model_server import ModelServer
 from nemotui.core.models import Catalog
 from nemotui.core.phases import TYPICAL
 from nemotui.core.plan import Plan, container_spec
-from nemotui.core.ports import Backends, Container, ContainerRuntime, MachineProbe, ModelServer
+from nemotui.core.ports import Backends, Container, ContainerRuntime, MachineProbe
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.text import plain_line
 from nemotui.settings import Settings

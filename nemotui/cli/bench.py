@@ -37,7 +37,8 @@ from nemotui.core.chat import Mode
 from nemotui.core.environment import gpus_measured, measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
 from nemotui.core.goodput import MOST_CONCURRENCY, Objective, parse_objectives
-from nemotui.core.ports import Backends, Container, ModelServer, ServedModel
+from nemotui.core.model_server import ModelServer, ServedModel
+from nemotui.core.ports import Backends, Container
 from nemotui.core.show import number
 from nemotui.core.stores import StoredRun
 from nemotui.core.sweep import Loads, parse_loads

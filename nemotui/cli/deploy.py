@@ -29,9 +29,10 @@ from nemotui.core.failed import Failed, with_idle_gpus
 from nemotui.core.learn import learn
 from nemotui.core.lookout import Lookout
 from nemotui.core.measured import MeasuredStart
+from nemotui.core.model_server import ModelServer
 from nemotui.core.plan import IMAGE_LABEL, ContainerSpec, container_spec, docker_run
 from nemotui.core.plan_json import reasons_json
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.ports import Backends
 from nemotui.core.reach import FIREWALL
 from nemotui.core.secret_args import is_secret_name
 from nemotui.core.show import duration

@@ -16,7 +16,8 @@ from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.advisor import advise
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
 from nemotui.core.incident import incident
-from nemotui.core.ports import Backends, Container, ModelServer, ServerMetrics
+from nemotui.core.model_server import ModelServer, ServerMetrics
+from nemotui.core.ports import Backends, Container
 from nemotui.core.show import number
 from nemotui.core.stop import GRACE_S, Stopped, held_words
 from nemotui.core.stop import stop as stopping

@@ -21,8 +21,9 @@ from nemotui.core.bench import PRESETS, BenchSpec, run_bench
 from nemotui.core.chat import MODES, Message, Reply, Sampling, reply
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import UsageError
+from nemotui.core.model_server import ModelServer
 from nemotui.core.plan import container_spec
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.ports import Backends
 from nemotui.core.recommend import recommend
 from nemotui.core.show import number
 from nemotui.core.text import plain_line

@@ -10,7 +10,8 @@ from nemotui.cli.checked import check_text, checks_json, others_named
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, server_flags, skip_checks, verb
 from nemotui.core.errors import FailedError, Problem
-from nemotui.core.ports import Backends, ModelServer
+from nemotui.core.model_server import ModelServer
+from nemotui.core.ports import Backends
 from nemotui.core.verified import Verified
 from nemotui.core.verify import CHECKS, left_out
 from nemotui.core.verify import verify as verifying

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from nemotui.core.model_server import Observed, ServerMetrics
 from nemotui.core.observe import Observation
-from nemotui.core.ports import Observed, ServerMetrics
 
 _LEAST_COVERED = 0.5  # of the run's time: below it the sampled power says nothing of the whole
 _GAP_S = 10.0  # between two samples: over a longer one nothing is known

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nemotui.core.exchange import Exchange, followed
-from nemotui.core.ports import ChatChunk, Clock, ModelServer, Usage
+from nemotui.core.model_server import ChatChunk, ModelServer, Usage
+from nemotui.core.ports import Clock
 
 Mode = Literal["full", "low", "off"]
 MODES: tuple[Mode, ...] = ("full", "low", "off")

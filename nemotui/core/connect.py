@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.exchange import Sent
-from nemotui.core.ports import ModelServer
+from nemotui.core.model_server import ModelServer
 from nemotui.core.verify import anthropic_answer, checked, tool_answer
 from nemotui.core.verify_ask import MOST_TOKENS, Asker
 from nemotui.core.verify_checks import TOOL, TOOL_FLAGS, TrustCheck, Verdict, tool_call

@@ -20,10 +20,11 @@ from nemotui.core.failed import Failed, crashing, failed, failed_log, in_the_way
 from nemotui.core.failures import Diagnosis
 from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.lookout import LOOK_S, NOTHING_SEEN, Lookout, Sight
+from nemotui.core.model_server import ModelServer, ServerMetrics
 from nemotui.core.namesakes import LOST_RACE, POLL_S, in_use, of_that_name, winner
 from nemotui.core.phases import Expectation, Phase
 from nemotui.core.plan import ContainerSpec, docker_run
-from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer, PullProgress, ServerMetrics
+from nemotui.core.ports import Clock, Container, ContainerRuntime, PullProgress
 from nemotui.core.rate import Rate
 from nemotui.core.reach import is_open
 from nemotui.core.served import curl, served_name

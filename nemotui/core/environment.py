@@ -9,8 +9,9 @@ from typing import Any
 from nemotui import __version__
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Machine
+from nemotui.core.model_server import ModelServer
 from nemotui.core.plan import ALL_GPUS
-from nemotui.core.ports import Backends, Container, ModelServer
+from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import container_url
 
 

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from nemotui.core.connect import RUN_AT_LENGTH, RUN_HERE, Client, Target, fits, recipe
 from nemotui.core.handover import RunEvent
-from nemotui.core.ports import Clock, ModelServer
+from nemotui.core.model_server import ModelServer
+from nemotui.core.ports import Clock
 from nemotui.core.stores import HandoverStore
 from nemotui.core.verify_checks import TrustCheck
 

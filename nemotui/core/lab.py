@@ -16,7 +16,8 @@ from nemotui.core.chat import Message, Reply, reply
 from nemotui.core.errors import FailedError, NemotuiError, Problem
 from nemotui.core.lab_prompts import LabPrompt
 from nemotui.core.lab_setting import Setting
-from nemotui.core.ports import Clock, ModelServer
+from nemotui.core.model_server import ModelServer
+from nemotui.core.ports import Clock
 from nemotui.core.word_diff import word_diff
 
 PATIENCE_S: Final = 900.0  # without a word: queued, or thinking unseen, or hung; a batch shall not stand still for ever

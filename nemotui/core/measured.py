@@ -15,7 +15,8 @@ from nemotui.core.plan import LABEL
 from nemotui.core.serve_args import memory_share, model_of, value_of
 
 if TYPE_CHECKING:
-    from nemotui.core.ports import Container, ServerMetrics
+    from nemotui.core.model_server import ServerMetrics
+    from nemotui.core.ports import Container
     from nemotui.core.startup import StartupTracker
 
 # What a run must have asked to be comparable with the published table.

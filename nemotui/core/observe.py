@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from nemotui.core.bench import Phase
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Gpu
-from nemotui.core.ports import Clock, MachineProbe, ModelServer, ServerMetrics
+from nemotui.core.model_server import ModelServer, ServerMetrics
+from nemotui.core.ports import Clock, MachineProbe
 
 INTERVAL_S = 1.0
 # How soon a change of phase is seen: the server's counters before the clock starts are those that the run adds to.

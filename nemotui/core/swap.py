@@ -11,8 +11,9 @@ from nemotui.core.deploy import Created, DeployEvent, Ready, deploy, pull_image
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failed import Failed, refused
 from nemotui.core.lookout import Lookout
+from nemotui.core.model_server import ModelServer
 from nemotui.core.plan import ALL_GPUS, ContainerSpec
-from nemotui.core.ports import Clock, Container, ContainerRuntime, ModelServer
+from nemotui.core.ports import Clock, Container, ContainerRuntime
 from nemotui.core.serve_args import memory_share
 from nemotui.core.stop import GRACE_S
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from nemotui.core import verify_checks as judge
 from nemotui.core.chat import Mode, ToolCall
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, UsageError
-from nemotui.core.ports import ModelServer, ServedModel
+from nemotui.core.model_server import ModelServer, ServedModel
 from nemotui.core.text import plain_line
 from nemotui.core.verify_ask import MOST_TOKENS, Asker, Said
 from nemotui.core.verify_checks import TOOL, TOOL_FLAGS, TOOL_SAID, TrustCheck, Verdict

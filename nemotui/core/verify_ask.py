@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nemotui.core.chat import Mode, Reply, ToolCall, template_kwargs
 from nemotui.core.errors import FailedError
-from nemotui.core.ports import ModelServer, Usage
+from nemotui.core.model_server import ModelServer, Usage
 
 CHAT: Final = "/v1/chat/completions"
 MOST_TOKENS: Final = 2048  # thinking and answer: plenty for a short question

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nemotui.core.ports import ServerMetrics
+from nemotui.core.model_server import ServerMetrics
 
 WINDOW_S = 60.0  # what is seldom is counted over so long: prefix hits, acceptance, preemptions
 RATE_S = 5.0  # tokens a second, over at least so long

@@ -12,7 +12,8 @@ from typing import Any
 from nemotui.core.bench import BenchSpec
 from nemotui.core.chat import template_kwargs
 from nemotui.core.errors import FailedError
-from nemotui.core.ports import Container, ContainerRuntime, ServedModel
+from nemotui.core.model_server import ServedModel
+from nemotui.core.ports import Container, ContainerRuntime
 
 _PATHS = {"chat": ("openai-chat", "/v1/chat/completions"), "completions": ("openai", "/v1/completions")}
 _FILE = "nemotui-vllm-bench.json"

@@ -7,15 +7,8 @@ from dataclasses import dataclass, field
 
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import Machine, NoGpusError
-from nemotui.core.ports import (
-    Clock,
-    Container,
-    ContainerRuntime,
-    MachineProbe,
-    ModelServer,
-    ServedModel,
-    ServerMetrics,
-)
+from nemotui.core.model_server import ModelServer, ServedModel, ServerMetrics
+from nemotui.core.ports import Clock, Container, ContainerRuntime, MachineProbe
 from nemotui.core.vitals import HUNG_AFTER_S, Vitals
 
 MACHINE_INTERVAL_S = 2.0  # NVML averages over up to a second, and watching shall cost next to nothing

@@ -25,7 +25,7 @@ class _Transfer:
 
 
 class PretendHub:
-    """`core.ports.ModelCache` of a pretend machine."""
+    """`core.stores.ModelCache` of a pretend machine."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -11,7 +11,7 @@ from typing import Any
 from nemotui.core.bench import BenchFailed, BenchSpec, beside_others, check_lengths, follow_bench, run_bench
 from nemotui.core.environment import run_environment
 from nemotui.core.errors import NemotuiError
-from nemotui.core.ports import ServedModel
+from nemotui.core.model_server import ServedModel
 from nemotui.core.replay import SPEEDS, replay
 from nemotui.core.stores import StoredRun
 from nemotui.core.vllm_bench import vllm_bench_command

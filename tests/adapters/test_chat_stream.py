@@ -18,7 +18,7 @@ from nemotui.adapters.chat_stream import ChatStream
 from nemotui.core.chat import Reply, ToolCall
 from nemotui.core.errors import FailedError
 from nemotui.core.exchange import Sent
-from nemotui.core.ports import ChatChunk, Usage
+from nemotui.core.model_server import ChatChunk, Usage
 
 SSE = Path(__file__).parent.parent / "fixtures" / "sse"
 SENT = ChatChunk(at=0.0, seen=(Sent(at=0.0, method="POST", url="http://x", headers=(), body="{}", size=2),))

@@ -14,7 +14,7 @@ from nemotui.core.chat import ChatSettings, Sampling
 from nemotui.core.chat_text import as_markdown
 from nemotui.core.conversation import Asked, Conversation
 from nemotui.core.errors import FailedError, UsageError
-from nemotui.core.ports import ChatChunk, ToolCallDelta
+from nemotui.core.model_server import ChatChunk, ToolCallDelta
 from nemotui.core.stores import KeptConversation
 from tests.core.test_conversation import ANSWER, BROKEN, END, THOUGHT, THOUGHT_MORE, USAGE, after, answered
 

@@ -12,7 +12,7 @@ import pytest
 from nemotui.adapters.vllm import VllmServer, is_loopback
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.exchange import HIDDEN, Exchange, Received, followed
-from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, Usage
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics, Usage
 from nemotui.core.sse import DONE
 from tests.adapters.raw_http import HOSTILE, HOSTILE_PLAIN, raw_server, reply, sse
 from tests.load.known_server import Behaviour, secure, serving

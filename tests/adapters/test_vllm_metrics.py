@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nemotui.adapters.vllm_metrics import parse_metrics
-from nemotui.core.ports import ServerMetrics
+from nemotui.core.model_server import ServerMetrics
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from nemotui.core.errors import NothingThereError
 from nemotui.core.logs import LogLine
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.plan import LABEL, ContainerSpec
-from nemotui.core.ports import ChatChunk, Container, EngineInfo, PullProgress, ServedModel, ServerMetrics
+from nemotui.core.ports import Container, EngineInfo, PullProgress
 from tests.unasked import Unasked
 
 SPEC = ContainerSpec(

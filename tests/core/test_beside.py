@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nemotui.core.beside import beside, cost, energy, server_side
+from nemotui.core.model_server import Observed, ServerMetrics
 from nemotui.core.observe import Observation
-from nemotui.core.ports import Observed, ServerMetrics
 
 RESULT: Mapping[str, Any] = {
     "duration": 10.0,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nemotui.core.chat import Message, Mode, Sampling, chat_body, reply
-from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, ToolCallDelta, Usage
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics, ToolCallDelta, Usage
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from nemotui.core.chat_text import as_markdown, figures
 from nemotui.core.conversation import Asked, Conversation, NextMode
 from nemotui.core.errors import Problem
 from nemotui.core.exchange import Ended, Received, Sent
-from nemotui.core.ports import ChatChunk, ToolCallDelta, Usage
+from nemotui.core.model_server import ChatChunk, ToolCallDelta, Usage
 
 BROKEN = Problem("reset", "the connection broke", "ask again")
 THOUGHT = ChatChunk(at=10.5, reasoning="hm ")

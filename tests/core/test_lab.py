@@ -15,7 +15,7 @@ from nemotui.core.lab import Answered, LabBegun, LabOver, LabState, RowBegun, la
 from nemotui.core.lab_prompts import LabPrompt
 from nemotui.core.lab_setting import parse_settings
 from nemotui.core.lab_table import document, means, row_figures, sentences, table
-from nemotui.core.ports import ChatChunk, Usage
+from nemotui.core.model_server import ChatChunk, Usage
 from tests.core.scripted import Clock, Server
 
 pytestmark = pytest.mark.anyio

@@ -10,10 +10,11 @@ import pytest
 from nemotui.core.hardware import Machine
 from nemotui.core.measured import MeasuredBench, MeasuredStart, measured_bench, measured_start
 from nemotui.core.memory import GIB
+from nemotui.core.model_server import ServerMetrics
 from nemotui.core.models import Catalog
 from nemotui.core.plan import container_spec
 from nemotui.core.plan_json import recommendation_json
-from nemotui.core.ports import Container, ServerMetrics
+from nemotui.core.ports import Container
 from nemotui.core.recommend import PlanRequest, Recommendation, recommend
 from nemotui.core.startup import Figures, StartupTracker
 from tests.core.machines import CATALOG, machine

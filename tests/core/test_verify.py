@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
-from nemotui.core.ports import ChatChunk, ServedModel, ServerMetrics, Usage
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics, Usage
 from nemotui.core.sse import SseDecoder
 from nemotui.core.verify import CHECKS, left_out, verify
 from nemotui.core.verify_messages import assembled, judge_stream

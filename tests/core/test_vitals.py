@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nemotui.core.advisor import advise, idle
-from nemotui.core.ports import ServerMetrics
+from nemotui.core.model_server import ServerMetrics
 from nemotui.core.vitals import HUNG_AFTER_S, Vitals
 
 BUSY = ServerMetrics(

@@ -11,7 +11,8 @@ import pytest
 from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import FailedError
 from nemotui.core.logs import LogLine
-from nemotui.core.ports import Container, ContainerRuntime, ServedModel
+from nemotui.core.model_server import ServedModel
+from nemotui.core.ports import Container, ContainerRuntime
 from nemotui.core.vllm_bench import figures, measure_with_vllm, vllm_bench_command
 
 pytestmark = pytest.mark.anyio

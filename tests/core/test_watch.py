@@ -10,7 +10,8 @@ import pytest
 
 from nemotui.core.errors import NemotuiError, NothingThereError, Problem
 from nemotui.core.hardware import Host, Machine, NoGpusError
-from nemotui.core.ports import ChatChunk, Container, ServedModel, ServerMetrics
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics
+from nemotui.core.ports import Container
 from nemotui.core.watch import ServerSample, container_url, watch_machine, watch_server
 
 pytestmark = pytest.mark.anyio

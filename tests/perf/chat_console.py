@@ -15,7 +15,7 @@ from typing import Any
 
 from nemotui.core.chat import ChatDelta, Reply
 from nemotui.core.conversation import Asked, Conversation
-from nemotui.core.ports import ChatChunk
+from nemotui.core.model_server import ChatChunk
 from nemotui.core.stores import KeptConversation
 from nemotui.ui.panes.chat import ChatPane
 from nemotui.ui.screen import MainScreen

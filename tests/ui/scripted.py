@@ -17,18 +17,10 @@ from nemotui.core.bench import BenchSpec, TimelinePoint
 from nemotui.core.beside import beside
 from nemotui.core.hardware import Machine
 from nemotui.core.logs import LogLine
+from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics, Usage
 from nemotui.core.observe import Observation
 from nemotui.core.plan import ContainerSpec
-from nemotui.core.ports import (
-    Backends,
-    ChatChunk,
-    Container,
-    EngineInfo,
-    PullProgress,
-    ServedModel,
-    ServerMetrics,
-    Usage,
-)
+from nemotui.core.ports import Backends, Container, EngineInfo, PullProgress
 from nemotui.core.reach import Login
 from nemotui.core.recommend import PlanRequest
 from nemotui.core.stores import StoredRun

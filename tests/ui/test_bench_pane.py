@@ -11,7 +11,7 @@ from textual.widgets import Input
 from nemotui.core.bench import BenchFailed, BenchFinished, BenchProgress, BenchSpec, BenchStarted, TimelinePoint
 from nemotui.core.bench_summary import summarise
 from nemotui.core.errors import FailedError
-from nemotui.core.ports import ServedModel
+from nemotui.core.model_server import ServedModel
 from nemotui.core.stores import StoredRun
 from nemotui.core.watch import ServerSample
 from nemotui.ui.panes.bench import BenchPane

@@ -19,8 +19,8 @@ from nemotui.core.bench import (
     TimelinePoint,
 )
 from nemotui.core.errors import FailedError
+from nemotui.core.model_server import ServedModel, ServerMetrics
 from nemotui.core.observe import Observation
-from nemotui.core.ports import ServedModel, ServerMetrics
 from nemotui.core.stores import StoredRun
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.bench import BenchState

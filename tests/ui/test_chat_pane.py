@@ -8,7 +8,7 @@ from textual import events
 from nemotui.core.chat import ChatDelta, Reply
 from nemotui.core.conversation import Asked
 from nemotui.core.errors import Problem
-from nemotui.core.ports import ChatChunk
+from nemotui.core.model_server import ChatChunk
 from nemotui.ui.widgets.question import Question
 from nemotui.ui.widgets.transcript import Transcript
 from tests.ui.conftest import Console, ConsoleFactory

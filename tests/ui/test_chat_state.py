@@ -10,7 +10,7 @@ import pytest
 from nemotui.core.chat import ChatSettings, Sampling
 from nemotui.core.conversation import Asked, Conversation, NextMode
 from nemotui.core.errors import Problem
-from nemotui.core.ports import ChatChunk, ServedModel, ToolCallDelta
+from nemotui.core.model_server import ChatChunk, ServedModel, ToolCallDelta
 from nemotui.core.stores import KeptConversation
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.chat import ChatState, Cleared, Editing, Kept, Opened

@@ -9,8 +9,9 @@ from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Starting
 from nemotui.core.errors import Problem
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Gpu, Machine
+from nemotui.core.model_server import ServedModel, ServerMetrics
 from nemotui.core.phases import Phase
-from nemotui.core.ports import Container, ContainerState, PullProgress, ServedModel, ServerMetrics
+from nemotui.core.ports import Container, ContainerState, PullProgress
 from nemotui.core.startup import StartupTracker
 from nemotui.core.vitals import Vitals
 from nemotui.core.watch import ServerSample

@@ -21,7 +21,7 @@ from nemotui.core.bench import BenchFinished, BenchObserved, BenchProgress, foll
 from nemotui.core.chat import ChatDelta, Reply
 from nemotui.core.conversation import Asked
 from nemotui.core.errors import Problem
-from nemotui.core.ports import ChatChunk
+from nemotui.core.model_server import ChatChunk
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.look import Look
 from nemotui.ui.panes.base import Pane

@@ -18,8 +18,8 @@ from nemotui.core.bench import (
 )
 from nemotui.core.beside import hit_share
 from nemotui.core.errors import Problem
+from nemotui.core.model_server import ServedModel
 from nemotui.core.observe import Observation
-from nemotui.core.ports import ServedModel
 from nemotui.core.stores import StoredRun
 from nemotui.core.trail import Trail, axis_s
 from nemotui.core.watch import ServerSample
