@@ -13,7 +13,7 @@ import click
 
 from nemotui.cli.backends import kept_settings, serving
 from nemotui.cli.output import Answer
-from nemotui.cli.verb import Invocation, Real, server_flags, verb
+from nemotui.cli.verb import Invocation, Real, argument_text, server_flags, verb
 from nemotui.core.chat import ChatDelta, ChatSettings, Mode, Reply, reply
 from nemotui.core.chat_text import figures
 from nemotui.core.conversation import Asked, Conversation
@@ -66,8 +66,7 @@ async def chat(
     store = _store(inv)
     if listing:
         return await _listed(inv, store)
-    # As for standard input: what is not UTF-8 (surrogates, in an argument) gets replacement characters.
-    text = _standard_input() if prompt is None else _text(prompt)
+    text = await _standard_input() if prompt is None else argument_text(prompt)
     if not text.strip():
         raise UsageError("prompt", "there is no question", "Give it as an argument or on standard input.")
     said, kept = (await store.open(go_on)) if go_on is not None else (Conversation(), None)
@@ -125,7 +124,7 @@ def _settings(
     return replace(
         before,
         mode=mode or before.mode,
-        system=before.system if system is None else _text(system),
+        system=before.system if system is None else argument_text(system),
         sampling=replace(before.sampling, **typed),
     )
 
@@ -194,17 +193,23 @@ async def _listed(inv: Invocation, store: ConversationStore) -> Answer:
     return Answer({"conversations": rows})
 
 
-def _text(argument: str) -> str:
-    return os.fsencode(argument).decode("utf-8", "replace")
+async def _standard_input() -> str:
+    from nemotui.adapters import threads
 
-
-def _standard_input() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("prompt", "there is no question", 'Ask one: nemotui chat "Hello", or pipe it in.')
-    data = sys.stdin.buffer.read(_PROMPT_LIMIT + 1)
+    data = await threads.call(_read, sys.stdin.fileno())
     if len(data) > _PROMPT_LIMIT:
         raise UsageError("prompt", f"the question is over {_PROMPT_LIMIT} bytes", "Send less.")
     return data.decode("utf-8", "replace")
+
+
+def _read(fd: int) -> bytearray:
+    """Not through `sys.stdin`: Python aborts where a thread left behind still holds its lock at the end."""
+    data = bytearray()
+    while len(data) <= _PROMPT_LIMIT and (part := os.read(fd, 1 << 16)):
+        data += part
+    return data
 
 
 def _print(inv: Invocation, before: Reply | None, delta: ChatDelta) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import functools
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ import click
 from nemotui.cli.defect import defect
 from nemotui.cli.output import Answer, Output
 from nemotui.core.errors import NemotuiError, Problem, UsageError
-from nemotui.core.request import GOALS, KV_DTYPES
+from nemotui.core.request import GOALS, KV_DTYPES, VARIANTS
 from nemotui.settings import Settings, load_settings
 from nemotui.version import version
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_TERMINATED = 128 + signal.SIGTERM  # as a shell counts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ def verb(
                     raise UsageError("usage", "--demo and --machine name two machines", "Leave out one of them.")
                 settings = load_settings(own, os.environ, config)
                 inv = Invocation(settings=settings, out=out, demo=demo, machine=machine_file, speed=speed)
-                return await function(inv, **own)
+                return await _until_sigterm(function(inv, **own))
 
             answer = _ending(lambda: asyncio.run(act()), out, empty or {})
             if answer.exit_code == 2:
@@ -87,6 +90,30 @@ def verb(
     return decorate
 
 
+class _TerminatedError(Exception):
+    """SIGTERM came, and what was going on has let go of everything."""
+
+
+async def _until_sigterm(act: Awaitable[Answer]) -> Answer:
+    """SIGTERM ends a verb as Ctrl+C does: nothing is left half done, and a script gets its document."""
+    task, told = asyncio.current_task(), False
+
+    def end() -> None:
+        nonlocal told
+        told = True
+        if task is not None:
+            task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        answer = await act
+    except asyncio.CancelledError:
+        if told:
+            raise _TerminatedError from None
+        raise
+    return replace(answer, exit_code=_TERMINATED) if told else answer
+
+
 def _ending(act: Callable[[], Answer], out: Output, empty: Mapping[str, Any]) -> Answer:
     """Run it; whatever happens becomes an answer."""
     try:
@@ -95,10 +122,17 @@ def _ending(act: Callable[[], Answer], out: Output, empty: Mapping[str, Any]) ->
         return Answer(empty, exit_code=error.exit_code, error=error.problem)
     except (KeyboardInterrupt, asyncio.CancelledError):
         return Answer(empty, exit_code=130, error=Problem("interrupted", "interrupted", out.afterwards))
+    except _TerminatedError:
+        return Answer(empty, exit_code=_TERMINATED, error=Problem("terminated", "ended by SIGTERM", out.afterwards))
     except BrokenPipeError:
         raise
     except Exception as error:
         return Answer(empty, exit_code=1, error=defect(error))
+
+
+def argument_text(argument: str) -> str:
+    """What was typed as a text to send: bytes that are not UTF-8 (surrogates, in an argument) are U+FFFD."""
+    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 class Real(click.FloatRange):
@@ -226,9 +260,7 @@ def plan_flags(command: F) -> F:
         click.option("--dp", type=int, metavar="N", help="Copies of the model (data parallel size)."),
         click.option("--gpus", type=Gpus(), help="Only these GPUs."),
         click.option("--tp", type=int, metavar="N", help="GPUs a copy (tensor parallel size)."),
-        click.option(
-            "--variant", type=click.Choice(["NVFP4", "FP8", "BF16"], case_sensitive=False), help="Only this one."
-        ),
+        click.option("--variant", type=click.Choice(VARIANTS, case_sensitive=False), help="Only this one."),
     ):
         command = flag(command)
     return command

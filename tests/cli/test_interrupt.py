@@ -111,6 +111,40 @@ def test_an_interrupted_pretend_benchmark_is_stopped_and_kept(environment: dict[
     assert files_with(KEY, tmp_path) == []
 
 
+@pytest.mark.parametrize("verb", ["simulate", "chat"])
+def test_sigterm_ends_a_verb_as_ctrl_c_does(environment: dict[str, str], tmp_path: Path, verb: str) -> None:
+    """With a server of its own, and while it waits for a question that nobody pipes in."""
+    with subprocess.Popen(
+        [*INTERRUPTIBLE, verb, "--demo", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=tmp_path,
+        text=True,
+    ) as process:
+        if verb == "simulate":
+            until(process, "ready")
+        while verb == "chat" and not waits_for_input(process.pid):
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 143
+        assert process.stdout is not None
+        document = json.loads(process.stdout.read())  # in one piece: the last line, or all that chat says
+    assert (document["error"]["kind"], document["error"]["message"]) == ("terminated", "ended by SIGTERM")
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+
+
+def waits_for_input(pid: int) -> bool:
+    """One of its threads stands in a read of standard input (proc(5), syscall: read is 0 on x86-64, 63 on arm64)."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        words = (task / "syscall").read_text().split()
+        if words[:2] in (["0", "0x0"], ["63", "0x0"]):
+            return True
+    return False
+
+
 def test_a_benchmark_of_another_server_goes_on(environment: dict[str, str], tmp_path: Path) -> None:
     with start(environment, tmp_path, "simulate", "--speed", "20", "--json") as server:
         url = until(server, "ready")["base_url"]
