@@ -22,6 +22,7 @@ _TEXTS = ("date", "label", "model_id", "mode", "endpoint_type", "measured_from",
 class _Clock(msgspec.Struct):
     source: str | None = None
     trusted: bool | None = None
+    passing: bool | None = None
     coalesced_share: _Number = None
     lag_p99_us: _Number = None
     cpu_us_per_chunk: _Number = None

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from nemotui.cli.backends import api_key, backends, serving
-from nemotui.cli.output import Answer, columns
+from nemotui.cli.output import Answer, columns, wrapped
 from nemotui.cli.sweep import run_goodput, run_sweep
 from nemotui.cli.verb import Invocation, server_flags, verb
 from nemotui.core.bench import (
@@ -36,7 +36,7 @@ from nemotui.core.bench_table import aligned, comparison, facts, latencies, tota
 from nemotui.core.chat import Mode
 from nemotui.core.environment import gpus_measured, measured_container, run_environment
 from nemotui.core.errors import FailedError, NothingThereError, Problem, UsageError
-from nemotui.core.goodput import MOST_CONCURRENCY, Objective, parse_objectives
+from nemotui.core.goodput import MOST_CONCURRENCY, Fault, Objective, once_more, parse_objectives
 from nemotui.core.model_server import ModelServer, ServedModel
 from nemotui.core.ports import Backends, Container
 from nemotui.core.show import number
@@ -195,7 +195,7 @@ async def _with_vllm(
     """The result with a column of vLLM's own tool; ours stays where that fails."""
     inv.out.say("Now the same with vllm bench serve, in the container …")
     run, key = measured.document["run"], api_key(inv.settings.api_key_file, inv.settings.base_url)
-    key = key or (b.keys.key() if b.keys else None)  # the container is ours
+    key = key or b.keys.key()  # the container is ours
     try:
         await b.load.keep_vllm_bench(run, await measure_with_vllm(b.runtime, container, spec, served, key))
     except FailedError as error:
@@ -217,9 +217,16 @@ async def _several(
     """A sweep, or the search for goodput: each run a run of its own, which stays when this is interrupted."""
     environment = await run_environment(b, server)
 
-    async def measure(one: BenchSpec) -> Mapping[str, Any]:
+    async def run(one: BenchSpec) -> Mapping[str, Any]:
         events = run_bench(b.load, one, environment)
         return (await follow_run(inv, b, events, ends_with_us=pretend, one_of_several=True)).document
+
+    def again(fault: Fault) -> None:
+        inv.out.event("again", {"fault": str(fault)})
+        inv.out.note(wrapped(f"Once more, {fault}"))
+
+    async def measure(one: BenchSpec) -> Mapping[str, Any]:
+        return await once_more(run, one, again)
 
     if loads is not None:
         return await run_sweep(inv, b, spec, loads, objectives, measure, gpus_measured(environment))
@@ -231,7 +238,7 @@ async def _several(
 async def _stopped(inv: Invocation, b: Backends, run: StoredRun) -> Answer:
     """End a run and wait for its result, which is incomplete as was asked."""
     if run.status != "running":
-        raise NothingThereError("not_running", f"{run.name} does not run", "See it: nemotui bench --attach RUN")
+        raise NothingThereError("not_running", f"{run.name} does not run", f"See it: nemotui bench --attach {run.name}")
     await b.load.stop(run.path)
     measured = await follow_run(inv, b, follow_bench(b.load, run.path))
     return Answer(measured.document, measured.text)

@@ -66,19 +66,22 @@ class Chunks:
 
 
 def clock_verdict(spec: BenchSpec, watch: ClockWatch, chunks: Chunks) -> dict[str, Any]:
-    """The result's `clock`."""
+    """The result's `clock`. `passing`: all that is in doubt is our own doing, and may be well the next time."""
     lag_p99_us = watch.lag.percentile(99)
-    doubts = [*_together(chunks, watch.behind_share), *_own(watch, lag_p99_us, chunks)]
+    late, burst = _together(chunks, watch.behind_share)
+    own = [*late, *_own(watch, lag_p99_us, chunks)]
+    others = []
     if chunks.tokens_per_chunk is not None and chunks.tokens_per_chunk > TOKENS_PER_CHUNK_LIMIT:
-        doubts.append(
+        others.append(
             f"a chunk holds {chunks.tokens_per_chunk:.2f} tokens on average: ITL is a gap of chunks; TPOT is a token's"
             " time"
         )
     if spec.time_scale != 1:
-        doubts.append(f"time scaled: the server runs {spec.time_scale:g} times faster than life")
+        others.append(f"time scaled: the server runs {spec.time_scale:g} times faster than life")
     return {
         "source": watch.source,
-        "trusted": bool(chunks.all) and not doubts,
+        "trusted": bool(chunks.all) and not (own or burst or others),
+        "passing": bool(own) and not (burst or others),
         "coalesced_share": chunks.share(chunks.coalesced),
         "burst_share": chunks.share(chunks.bursts),
         "lag_p99_us": None if lag_p99_us is None else round(lag_p99_us),
@@ -87,16 +90,16 @@ def clock_verdict(spec: BenchSpec, watch: ClockWatch, chunks: Chunks) -> dict[st
         "busiest_worker_cores": watch.busiest if watch.cpu_s else None,
         "steps": watch.steps,
         "started_monotonic_ns": watch.started_monotonic_ns,
-        "notes": doubts,
+        "notes": burst + own + others,
     }
 
 
-def _together(chunks: Chunks, behind: float) -> list[str]:
-    """Chunks that came together, by whose doing: a server that sends in bursts is not read late."""
+def _together(chunks: Chunks, behind: float) -> tuple[list[str], list[str]]:
+    """Chunks that came together, by our being late, and by the server's doing: one that sends in bursts is not late."""
     coalesced, bursts = chunks.share(chunks.coalesced) or 0.0, chunks.share(chunks.bursts) or 0.0
-    said = []
+    late, said = [], []
     if coalesced > TOGETHER_LIMIT and behind >= coalesced:
-        said.append(
+        late.append(
             f"the load generator is the bottleneck: {coalesced:.1%} of the chunks were read together with the one"
             " before; use TPOT instead of ITL, or measure with more --workers or fewer requests at once"
         )
@@ -107,7 +110,7 @@ def _together(chunks: Chunks, behind: float) -> list[str]:
             f"{bursts:.1%} of the chunks came within {BURST_US / 1000:g} ms of the one before, so the server sends in"
             " bursts: use TPOT instead of ITL"
         )
-    return said
+    return late, said
 
 
 def _own(watch: ClockWatch, lag_p99_us: float | None, chunks: Chunks) -> list[str]:

@@ -10,7 +10,7 @@ from nemotui.core.bench import BenchFailed, BenchFinished, BenchSpec, run_bench
 from nemotui.core.comparing import point_beside, swept
 from nemotui.core.environment import gpus_measured, run_environment
 from nemotui.core.errors import FailedError, NemotuiError
-from nemotui.core.goodput import LEAST_RATE, Objective, Probe, search
+from nemotui.core.goodput import LEAST_RATE, Objective, Probe, once_more, search
 from nemotui.core.ports import Backends
 from nemotui.core.report_html import html
 from nemotui.core.sweep import Loads, SweepStep, at_load, sweep, sweep_point
@@ -84,8 +84,11 @@ class Sweeping(Benching, inherit_bindings=False):
                 await server.close()
             gpus = gpus_measured(environment)
 
-            async def measure(one: BenchSpec) -> Mapping[str, Any]:
+            async def run(one: BenchSpec) -> Mapping[str, Any]:
                 return await self._one(one, environment)
+
+            async def measure(one: BenchSpec) -> Mapping[str, Any]:
+                return await once_more(run, one, lambda fault: self.notify(f"Once more, {fault}", timeout=15))
 
             if kind == "sweep":
                 async with aclosing(sweep(measure, spec, loads, objectives, gpus)) as steps:

@@ -21,6 +21,7 @@ def test_a_steady_single_token_stream_is_trusted() -> None:
     assert summary.result(1.0, watch)["clock"] == {
         "source": "kernel",
         "trusted": True,
+        "passing": False,
         "coalesced_share": 0,
         "burst_share": 0,
         "lag_p99_us": 50,
@@ -77,6 +78,24 @@ def test_what_the_generator_noticed_of_itself(noticed: dict[str, Any], coalesced
     clock = summary.result(1.0, ClockWatch(**{**noticed, "lag": Histogram(noticed["lag"])}))["clock"]
     assert clock["trusted"] is False
     assert any(words in note for note in clock["notes"])
+
+
+@pytest.mark.parametrize(
+    ("noticed", "tokens", "passing"),
+    [
+        ({"lag": [8_000] * 9}, 3, True),
+        ({"lag": [10] * 9, "busiest": 0.97}, 3, True),
+        ({"lag": [10] * 9}, 3, False),  # nothing is in doubt
+        ({"lag": [8_000] * 9}, 4, False),  # a chunk will hold several tokens next time, too
+    ],
+)
+def test_another_run_may_be_well_where_only_the_generator_was_late(
+    noticed: dict[str, Any], tokens: int, passing: bool
+) -> None:
+    summary = Summary(SPEC)
+    summary.add(dataclasses.replace(RECORD, completion_tokens=tokens))
+    watch = ClockWatch(**{**noticed, "lag": Histogram(noticed["lag"])})
+    assert summary.result(1.0, watch)["clock"]["passing"] is passing
 
 
 def test_several_tokens_in_a_chunk_are_said() -> None:

@@ -11,15 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemotui.core.bench import BenchSpec
 from nemotui.core.errors import UsageError
 from nemotui.core.goodput import (
     MOST_PROBES,
     PRECISION,
+    Fault,
     Found,
     Objective,
     Probe,
     judged,
+    once_more,
     parse_objectives,
+    reasons,
     search,
     sentence,
 )
@@ -129,6 +133,32 @@ def test_failures_and_a_clock_that_is_not_trusted_are_never_good(changed: dict[s
     assert probe.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("clocks", "ran", "good"),
+    [
+        ([{"trusted": True, "passing": False}], 1, True),
+        ([{"trusted": False, "passing": True}, {"trusted": True, "passing": False}], 2, True),
+        ([{"trusted": False, "passing": True}] * 3, 2, False),  # once, and no more
+        ([{"trusted": False, "passing": False}], 1, False),  # it would be the same again
+    ],
+)
+def test_a_load_is_measured_once_more_where_the_generator_was_late(
+    clocks: list[dict[str, bool]], ran: int, good: bool
+) -> None:
+    specs: list[BenchSpec] = []
+    told: list[str] = []
+
+    async def measure(spec: BenchSpec) -> dict[str, Any]:
+        specs.append(spec)
+        return result(1, 1, clock={**clocks[len(specs) - 1], "notes": ["late by 9 ms"]})
+
+    spec = BenchSpec(base_url="http://h", max_concurrency=8)
+    last = asyncio.run(once_more(measure, spec, lambda fault: told.append(str(fault))))
+    assert specs == [spec] * ran
+    assert told == ["clock untrusted: late by 9 ms"] * (ran - 1)
+    assert judged(8, SLO, last).good is good
+
+
 def test_the_sentence_says_users_speed_and_limit() -> None:
     best = judged(24, SLO, result(300, 25))
     beyond = judged(25, SLO, result(600, 25))
@@ -144,6 +174,14 @@ def test_the_sentence_says_users_speed_and_limit() -> None:
     assert sentence(Found(best=None, beyond=late, probes=(late,)), whole=True) == (
         "cannot be judged: at 1 user clock untrusted"
     )
+
+
+def test_loads_are_written_out_however_many_they_are() -> None:
+    late = Fault(word="clock untrusted", why="late")
+    assert reasons([(8, None), (1024, late), (4096, late)], whole=True) == [
+        "clock untrusted with 1024, 4096 at once; with 1024: late"
+    ]
+    assert reasons([(0.5, late), (2.5, late)], whole=False) == ["clock untrusted at 0.5, 2.5 requests/s; at 0.5: late"]
 
 
 def test_objectives_are_read_and_refused() -> None:
