@@ -26,7 +26,7 @@ def check_text(check: Check | TrustCheck) -> str:
 
 
 def checks_json(found: Sequence[Check | TrustCheck]) -> list[dict[str, Any]]:
-    """As COMMANDS has them."""
+    """The `checks` of a document."""
     return [asdict(check) for check in found]
 
 

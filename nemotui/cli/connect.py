@@ -75,10 +75,11 @@ async def connect(inv: Invocation, client: Client, at_length: bool, **_: object)
             return Answer(document, f"{ended.words} Kept in {ended.directory}")
         case RunEnded():
             error = Problem("client_failed", ended.words, f"See {ended.directory}/output.log.")
-        case Tried(exit_code=0, output=output):
+        case Tried(ok=True, output=output):
             return Answer(document, f"Run just now; it printed:\n{wrapped(_line(output), '   ')}")
         case Tried(output=output):
-            error = Problem("recipe", f"the recipe was run and failed: {_line(output)}", "See `nemotui verify`.")
+            why = f"{ended.trouble}: {_line(output)}" if ended.trouble else _line(output)
+            error = Problem("recipe", f"the recipe was run and failed: {why}", "See `nemotui verify`.")
     return Answer({**document, "ok": False}, exit_code=1, error=error)
 
 

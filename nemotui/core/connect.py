@@ -11,8 +11,9 @@ from typing import Any, Final, Literal
 from nemotui.core.errors import FailedError, UsageError
 from nemotui.core.exchange import Sent
 from nemotui.core.model_server import ModelServer
+from nemotui.core.served import key_header
 from nemotui.core.verify import anthropic_answer, checked, tool_answer
-from nemotui.core.verify_ask import MOST_TOKENS, Asker
+from nemotui.core.verify_ask import MOST_TOKENS, Asker, mapping_of, whole_answer
 from nemotui.core.verify_checks import TOOL, TOOL_FLAGS, TrustCheck, Verdict, tool_call
 
 Client = Literal["curl", "python", "claude-code", "tau-bench"]
@@ -63,8 +64,7 @@ def curl_again(sent: Sent, key: str | None) -> str:
 
 
 def _curl_key(key: str | None) -> str:
-    # printf is the shell's own, so that the key is in no process's arguments.
-    return f" \\\n  -H @<(printf 'Authorization: Bearer %s' \"{key}\")" if key else ""
+    return f" \\\n  {key_header(key)}" if key else ""
 
 
 def _curl(to: Target) -> str:
@@ -113,6 +113,23 @@ def _tau_bench(to: Target) -> str:
         f"  bench eval --alpha tau_bench_retail --model {shlex.quote(f'vllm/{model}')} --model-base-url {url} \\\n"
         f"  -T user_model={shlex.quote(f'openai/{model}')} --limit 10 --temperature 1.0 --top-p 0.95"
     )
+
+
+def no_answer(client: Client, output: str) -> str:
+    """Why what a recipe printed is no answer of a model, as a phrase; empty where it is one.
+
+    A proxy's page, and an error under HTTP 200, end a client without an error, too.
+    """
+    text = output
+    if client == "curl":
+        try:
+            said = whole_answer(mapping_of(json.loads(output)))
+        except (ValueError, RecursionError):
+            return "what came is no JSON"
+        except FailedError as error:
+            return error.problem.message
+        text = said.content or said.reasoning
+    return "" if text.strip() not in ("", "None") else "the answer is empty"
 
 
 async def fits(

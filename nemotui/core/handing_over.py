@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nemotui.core.connect import RUN_AT_LENGTH, RUN_HERE, Client, Target, fits, recipe
+from nemotui.core.connect import RUN_AT_LENGTH, RUN_HERE, Client, Target, fits, no_answer, recipe
 from nemotui.core.handover import RunEvent
 from nemotui.core.model_server import ModelServer
 from nemotui.core.ports import Clock
@@ -24,10 +24,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The recipe was run: its exit code, None where it could not be or did not end; what it printed, or why."""
+    """The recipe was run: its exit code, None where it could not be or did not end; what it printed, or why.
+
+    `trouble`: why that is no answer of a model, though it ended well.
+    """
 
     exit_code: int | None
     output: str
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """A model has answered."""
+        return self.exit_code == 0 and not self.trouble
 
 
 HandingOver: TypeAlias = TrustCheck | Recipe | Tried | RunEvent
@@ -54,7 +63,8 @@ async def hand_over(
     text = recipe(client, to)
     yield Recipe(text)
     if client in RUN_HERE:
-        yield Tried(*await store.once(text, RUN_HERE[client]))
+        code, output = await store.once(text, RUN_HERE[client])
+        yield Tried(code, output, no_answer(client, output) if code == 0 else "")
     elif at_length:
         about = {"base_url": to.base_url, "model": to.model, "began": clock.now()}
         async with aclosing(store.run(client, text, RUN_AT_LENGTH[client], about)) as events:

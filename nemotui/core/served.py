@@ -18,6 +18,14 @@ def served_name(args: tuple[str, ...]) -> str | None:
     return value_of(args, "--served-model-name") or model_of(args)
 
 
+def key_header(key: str) -> str:
+    """The words of curl that send a key; a shell expression gives it, and it is in no process's arguments.
+
+    printf is the shell's own, and what it prints comes to curl by a pipe.
+    """
+    return f"-H @<(printf 'Authorization: Bearer %s' \"{key}\")"
+
+
 def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -> str:
     """The same request, for a shell; one answer instead of a stream, which reads better there.
 
@@ -25,5 +33,5 @@ def curl(base_url: str, request: Mapping[str, Any], *, with_key: bool = False) -
     """
     body = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
     url = shlex.quote(f"{base_url.removesuffix('/')}/v1/chat/completions")
-    key = ' -H "Authorization: Bearer $VLLM_API_KEY"' if with_key else ""
+    key = f" {key_header('$VLLM_API_KEY')}" if with_key else ""
     return f"curl {url}{key} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nemotui.core.connect import CLIENTS, Client, Target, recipe
+from tests.adapters.raw_http import raw_server, reply
 from tests.cli.conftest import Run
 
 SECRET = "sk-a-secret-of-the-test"
@@ -21,6 +22,23 @@ def test_what_is_shown_has_been_run(nemotui: Run, client: str) -> None:
     assert ran.document["ok"]
     assert ran.document["run"]["exit_code"] == 0
     assert "Here is the short version." in ran.document["run"]["output"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"<html>Log in first</html>", "what came is no JSON: <html>Log in first</html>"),
+        (b'{"error": {"message": "no model"}}', "it has no choices"),
+        (b'{"choices": [{"message": {"content": null}}]}', "the answer is empty"),
+    ],
+)
+def test_a_reply_that_is_no_answer_is_no_success(nemotui: Run, body: bytes, why: str) -> None:
+    """HTTP 200 all the same, as a proxy's page has it."""
+    pages = {"/v1/models": reply(200, b'{"data": [{"id": "m"}]}'), "/v1/chat/completions": reply(200, body)}
+    with raw_server(pages.__getitem__) as url:
+        ran = nemotui("connect", "curl", "--base-url", url, "--json")
+    assert (ran.code, ran.document["ok"], ran.document["error"]["kind"]) == (1, False, "recipe")
+    assert why in ran.document["error"]["message"]
 
 
 def test_a_key_is_named_by_file_and_nowhere_written(nemotui: Run, tmp_path: Path) -> None:

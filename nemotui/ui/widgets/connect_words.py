@@ -34,7 +34,7 @@ def _state_of(state: ConnectState, client: Client) -> tuple[str, str]:
         return "", "$muted"
     if handed.bad or handed.problem:
         return "✖ not here", "$error"
-    if (handed.tried and handed.tried.exit_code != 0) or (handed.ended and not handed.ended.ok):
+    if (handed.tried and not handed.tried.ok) or (handed.ended and not handed.ended.ok):
         return "✖ failed", "$error"
     return "✓ works" if handed.tried or handed.ended else "✓ tested", "$success"
 
@@ -66,9 +66,10 @@ def _check(status: str, name: str, found: str) -> Content:
 
 def _ran(handed: Handed, client: Client, *, going: bool) -> list[Content]:
     if handed.tried is not None:
-        well = handed.tried.exit_code == 0
-        said = Content.styled("Run just now; it printed:" if well else "It was run and failed:", "bold")
-        return [said, Content(handed.tried.output)]
+        tried = handed.tried
+        failed = f"It was run and failed{tried.trouble and f', {tried.trouble}'}:"
+        said = Content.styled("Run just now; it printed:" if tried.ok else failed, "bold")
+        return [said, Content(tried.output)]
     if not handed.directory:
         more = f" {key_of('connect-run')} runs it, for as long as it takes." if client in RUN_AT_LENGTH else ""
         return [
