@@ -23,7 +23,6 @@ from nemotui.keys.keymap import remapped
 
 _CONFIG_LIMIT = 1024 * 1024
 
-
 _Dollars = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 _Minutes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
@@ -153,7 +152,7 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
         values = tomllib.loads(data.decode())
     except OSError as error:
         raise UsageError("config", f"cannot read {shown}: {error.strerror}", "Check --config.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError("config", f"{shown} is not valid TOML: {plain_line(str(error))}", "Mend that line.") from None
     known = [field.name for field in fields(Settings)]
     for key in values.keys() - set(known):

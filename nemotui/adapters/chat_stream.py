@@ -13,7 +13,7 @@ from nemotui.core.exchange import Ended, Received, Seen
 from nemotui.core.model_server import ChatChunk, ToolCallDelta, Usage
 from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
 from nemotui.core.sse import DONE, SseDecoder
-from nemotui.core.text import escaped, plain, plain_line
+from nemotui.core.text import decoded, escaped, plain, plain_line
 
 RAW_CHARACTERS = 1024 * 1024  # of one event, for the inspector
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -65,6 +65,10 @@ class _Event(msgspec.Struct):
 _decode_event = msgspec.json.Decoder(_Event).decode
 
 
+def _parse(event: str) -> _Event:
+    return _decode_event(event.encode("utf-8", "replace"))
+
+
 class ChatStream:
     """Fed with what was read; the chunks that it finished come back. `check` raises what was wrong with it all.
 
@@ -82,7 +86,7 @@ class ChatStream:
         self._wrong: FailedError | None = None
         self._whole = False
         self._unreadable, self._why = 0, ""
-        self._not_utf8 = 0
+        self._not_utf8 = self._halves = 0
 
     def feed(self, data: bytes, at: float) -> list[ChatChunk]:
         """The chunks that these bytes finish, read at `at`."""
@@ -144,6 +148,9 @@ class ChatStream:
         if self._not_utf8:
             bytes_ = "A byte was" if self._not_utf8 == 1 else f"{self._not_utf8} bytes were"
             notes.append(f"{bytes_} not UTF-8, shown as � (in the inspector as \\xNN).")
+        if self._halves:
+            halves = "Half a character" if self._halves == 1 else f"{self._halves} halves of characters"
+            notes.append(f"{halves} came, shown as � (in the inspector as \\uNNNN).")
         return tuple(notes)
 
     def _chunks(self, events: list[str], at: float) -> list[ChatChunk]:
@@ -172,11 +179,12 @@ class ChatStream:
             event, replaced = _NOT_UTF8.subn("\ufffd", event)
             self._not_utf8 += replaced
         try:
-            parsed = _decode_event(event.encode("utf-8", "replace"))
+            parsed, halves = decoded(_parse, event)
         except (msgspec.MsgspecError, RecursionError) as error:
             self._unreadable += 1
             self._why = plain_line(str(error))
             return ChatChunk(at=at, seen=seen)
+        self._halves += halves
         told = parsed.message if parsed.error is None and parsed.object == "error" else parsed.error
         if told is not None:
             what = f"the server broke off: {error_message(told)}"

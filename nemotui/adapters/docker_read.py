@@ -12,6 +12,7 @@ from nemotui.core.keeping import Keeping
 from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, LABEL, TRIAL_LABEL, ContainerSpec, Volume
 from nemotui.core.ports import Container, ContainerState
 from nemotui.core.secret_args import is_secret_name, redacted
+from nemotui.core.serve_args import port_of
 from nemotui.core.text import plain_line
 
 # `vllm serve`, vLLM's server module, or an image of that name: vllm/vllm-openai, rocm/vllm, a mirror of them.
@@ -45,8 +46,8 @@ def container_of(attrs: Mapping[str, Any], adopted: Set[str] = frozenset()) -> C
         adopted=identity in adopted,
         exit_code=int(state["ExitCode"]) if status in ("exited", "dead") else None,
         oom_killed=bool(state.get("OOMKilled")),
-        started_at=unix_time(state["StartedAt"]),
-        finished_at=unix_time(state["FinishedAt"]),
+        started_at=unix_time(state.get("StartedAt") or ""),
+        finished_at=unix_time(state.get("FinishedAt") or ""),
         bind=port[1] if port else None,
         port=port[2] if port else _own_port(attrs),
         labels={plain_line(name): plain_line(value) for name, value in (config.get("Labels") or {}).items()},
@@ -110,9 +111,7 @@ def _own_port(attrs: Mapping[str, Any]) -> int | None:
     """On the host's own network a server listens where it was told to."""
     if attrs["HostConfig"].get("NetworkMode") != "host":
         return None
-    command = list(attrs["Config"].get("Cmd") or ())
-    value = command[command.index("--port") + 1] if "--port" in command[:-1] else "8000"
-    return int(value) if value.isdigit() else None
+    return port_of(attrs["Config"].get("Cmd") or ())
 
 
 def _gpus(host: Mapping[str, Any]) -> tuple[str, ...]:

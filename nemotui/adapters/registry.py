@@ -39,7 +39,7 @@ async def ask_for(image: str) -> Tag:
     try:
         async with httpx.AsyncClient(timeout=_PATIENCE_S, follow_redirects=True) as client:
             return await _ask(client, ref)
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, ValueError, RecursionError) as error:
         why = plain_line(str(error)) or type(error).__name__
         return Tag(exists=None, words=f"{ref.registry} does not answer: {why}")
 

@@ -21,7 +21,7 @@ from nemotui.core.exchange import BODY_CHARACTERS, HIDDEN, Answered, Headers, Se
 from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
 from nemotui.core.sse import SseDecoder
-from nemotui.core.text import escaped, plain, plain_line, plain_values
+from nemotui.core.text import decoded, escaped, plain, plain_line, plain_values
 
 _BODY_LIMIT = 16 * 1024 * 1024  # no honest reply to a GET comes near it
 _PATIENCE_S = 10.0
@@ -45,6 +45,7 @@ class _ModelList(msgspec.Struct):
 
 
 _decode_models = msgspec.json.Decoder(_ModelList).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def is_loopback(host: str | None) -> bool:
@@ -111,10 +112,11 @@ class VllmServer:
     async def models(self) -> Sequence[ServedModel]:
         try:
             entries = _decode_models(_text(await self._get("/v1/models"))).data
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise FailedError(
                 "not_openai",
-                f"{self.base_url}/v1/models does not answer as an OpenAI-compatible server does ({error})",
+                f"{self.base_url}/v1/models does not answer as an OpenAI-compatible server does"
+                f" ({plain_line(str(error))})",
                 "Check the port: something else may be listening there.",
             ) from None
         return [
@@ -128,8 +130,8 @@ class VllmServer:
 
     async def version(self) -> str | None:
         try:
-            version = msgspec.json.decode(_text(await self._get("/version")), type=dict[str, Any]).get("version")
-        except (FailedError, msgspec.MsgspecError):
+            version = _document(_text(await self._get("/version"))).get("version")
+        except (FailedError, msgspec.MsgspecError, RecursionError):
             return None
         return plain_line(version) if isinstance(version, str) else None
 
@@ -184,7 +186,7 @@ class VllmServer:
                 data = await _read_capped(reply)
                 if reply.status_code != 200:
                     raise _error_reply(reply.status_code, data)
-                return plain_values(msgspec.json.decode(_text(data), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+                return _document(_text(data))
         except httpx.ConnectError as error:
             raise self._nobody(error) from None
         except httpx.HTTPError as error:
@@ -269,10 +271,17 @@ def _headers(items: Sequence[tuple[str, str]]) -> Headers:
 
 def _object(event: str, path: str) -> Mapping[str, Any]:
     try:
-        return plain_values(msgspec.json.decode(event.encode("utf-8", "replace"), type=dict[str, Any]), plain)  # type: ignore[no-any-return]
+        return _document(event)
     except (msgspec.MsgspecError, RecursionError) as error:
         what = f"{path} streams an event that is no JSON object ({plain_line(str(error))})"
         raise FailedError("malformed", what) from None
+
+
+def _document(text: str) -> dict[str, Any]:
+    """A JSON object, its text made plain. Raises what msgspec does, and `RecursionError`."""
+    found, _ = decoded(_decode_object, text)
+    made: dict[str, Any] = plain_values(found, plain)
+    return made
 
 
 def _is_json(reply: httpx.Response) -> bool:
@@ -296,7 +305,7 @@ def _text(body: bytes) -> str:
 def _error_reply(status: int, body: bytes) -> FailedError:
     try:
         message = error_message(msgspec.json.decode(_text(body)))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         message = plain_line(body) or "no text"
     fix = ""
     if status == 401:

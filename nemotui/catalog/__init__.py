@@ -68,8 +68,10 @@ def _own(file: Path) -> dict[str, Any]:
 def _parse(file: str, data: bytes, tables: set[str]) -> dict[str, Any]:
     try:
         document = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError("catalog", f"{file} is not TOML: {error}", "Correct the file.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(
+            "catalog", f"{plain_line(file)} is not TOML: {plain_line(str(error))}", "Correct the file."
+        ) from error
     if strange := sorted(document.keys() - tables):
         raise UsageError("catalog", f"{file}: unknown table {strange[0]!r}", f"Known: {', '.join(sorted(tables))}.")
     return document

@@ -106,7 +106,7 @@ def noise(spec: BenchSpec, records: Iterable[RequestRecord], completed: int) -> 
     A throughput's noise is that of the mean E2EL in a closed loop, where one is the inverse of the other; in an open
     loop it is what the arrivals make it, and unknown.
     """
-    at_once = _BY_RATE if spec.open_loop else spec.max_concurrency or completed
+    at_once = _BY_RATE if spec.open_loop else spec.max_concurrency or max(1, completed)
     groups = min(GROUPS, completed // at_once)
     if groups < _FEWEST:
         return {}

@@ -125,7 +125,7 @@ def _pareto(swept: Swept) -> str:
             name=name,
             points=[(p.per_user, p.per_gpu if per_gpu else p.output_throughput) for p in points if p.per_user],
             kind="points",
-            labels=[f"{p.load:.3g}" for p in points if p.per_user] if name != "an earlier sweep" else (),
+            labels=[f"{p.load:g}" for p in points if p.per_user] if name != "an earlier sweep" else (),
         )
         for name, points in kinds  # those without any too: each kind keeps its mark
     ]

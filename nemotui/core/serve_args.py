@@ -31,6 +31,12 @@ def model_of(args: Sequence[str]) -> str | None:
     return args[0] if args and not args[0].startswith("-") else value_of(args, "--model")
 
 
+def port_of(args: Sequence[str]) -> int | None:
+    """Where it listens: as it is told, else vLLM's own port; None for a port that is none."""
+    port = value_of(args, "--port") or "8000"
+    return int(port) if port.isdecimal() and len(port) <= 5 else None
+
+
 def memory_share(args: Sequence[str]) -> float:
     """What vLLM takes of each GPU's memory, 0..1: as it is told, else its own default."""
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 MAX_LINE = 2000
 _PARTS = 64  # of a line with `\r`, from its end, that are looked at for one with text
@@ -41,6 +43,38 @@ def escaped(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+# Every escape of a JSON text, one after the other, so that a backslash that is itself escaped begins none.
+_JSON_ESCAPES = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def decoded(decode: Callable[[str], T], json_text: str) -> tuple[T, int]:
+    """What a strict parser makes of JSON, and how many halves of characters it had, each of which is U+FFFD now.
+
+    A server that cuts an emoji between two tokens writes UTF-16 surrogates without their other half, and a strict
+    parser refuses the whole text for one. Raises what `decode` raises for anything else that is wrong.
+    """
+    try:
+        return decode(json_text), 0
+    except ValueError:
+        mended, halves = _whole_characters(json_text)
+        if not halves:
+            raise
+    return decode(mended), halves
+
+
+def _whole_characters(json_text: str) -> tuple[str, int]:
+    halves = 0
+
+    def mended(found: re.Match[str]) -> str:
+        nonlocal halves
+        halves += found["half"] is not None
+        return found[0] if found["half"] is None else "\\ufffd"
+
+    return _JSON_ESCAPES.sub(mended, json_text), halves
 
 
 def plain_line(text: str | bytes, *, limit: int = MAX_LINE) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 from nemotui.core.bench import BenchSpec
@@ -14,6 +12,7 @@ from nemotui.core.chat import template_kwargs
 from nemotui.core.errors import FailedError
 from nemotui.core.model_server import ServedModel
 from nemotui.core.ports import Container, ContainerRuntime
+from nemotui.core.serve_args import port_of
 
 _PATHS = {"chat": ("openai-chat", "/v1/chat/completions"), "completions": ("openai", "/v1/completions")}
 _FILE = "nemotui-vllm-bench.json"
@@ -64,7 +63,7 @@ async def measure_with_vllm(
 
     Raises `FailedError` with its last words where it ends without a result.
     """
-    inside = replace(spec, base_url=f"http://127.0.0.1:{_port(container.args)}")
+    inside = replace(spec, base_url=f"http://127.0.0.1:{port_of(container.args) or 8000}")
     trust = "--trust-remote-code" in container.args
     command = ["sh", "-c", _SCRIPT, "sh", *vllm_bench_command(inside, model, trust_remote_code=trust)]
     environment = {"OPENAI_API_KEY": api_key} if api_key else {}
@@ -88,11 +87,3 @@ def figures(document: object) -> dict[str, Any]:
     if not isinstance(document, dict) or "output_throughput" not in document:
         raise ValueError("no result of vllm bench")
     return {str(k): v for k, v in document.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
-
-
-def _port(args: Sequence[str]) -> int:
-    """Where vLLM listens inside its container."""
-    for name, value in pairwise(args):
-        if name == "--port" and value.isdecimal():
-            return int(value)
-    return 8000

@@ -9,7 +9,7 @@ import msgspec
 from nemotui.core.bench import Failure, FailureKind, RequestRecord
 from nemotui.core.plausible import MOST_OF_A_REQUEST, plausible
 from nemotui.core.sse import DONE
-from nemotui.core.text import plain_line
+from nemotui.core.text import decoded, plain_line
 from nemotui.load.report import Fresh
 
 MESSAGE_LENGTH = 300
@@ -126,7 +126,7 @@ class Reply:
             self._done = True
             return
         try:
-            event = _decode(data)
+            event, _ = decoded(_decode, data)
         except (msgspec.DecodeError, RecursionError) as error:
             raise RequestError("malformed", f"an event is not a chat chunk: {error}") from None
         if event.error is not None:
@@ -210,7 +210,7 @@ def http_error(status: int, body: bytes) -> RequestError:
     try:
         reply = _decode_error(body)
         message = (reply.error.message if isinstance(reply.error, _Error) else reply.error) or reply.message
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         message = body.decode("utf-8", "replace")
     return RequestError("http_4xx" if status < 500 else "http_5xx", f"HTTP {status}: {message}")
 

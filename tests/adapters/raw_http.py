@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,13 @@ from contextlib import contextmanager, suppress
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m[/x] [INFO] a[0]\x1b[0m\x9b2J\x00\u202e"
 HOSTILE_PLAIN = "[/x] [INFO] a[0]"
+
+STOP = '{"choices":[{"delta":{},"finish_reason":"stop"}]}'
+
+
+def delta(**fields: object) -> str:
+    """The data of a chat's event that brings these fields."""
+    return json.dumps({"choices": [{"delta": fields}]}, ensure_ascii=False)
 
 
 def sse(*events: str) -> bytes:

@@ -19,14 +19,10 @@ from nemotui.core.chat import Reply, ToolCall
 from nemotui.core.errors import FailedError
 from nemotui.core.exchange import Sent
 from nemotui.core.model_server import ChatChunk, Usage
+from tests.adapters.raw_http import STOP, delta
 
 SSE = Path(__file__).parent.parent / "fixtures" / "sse"
 SENT = ChatChunk(at=0.0, seen=(Sent(at=0.0, method="POST", url="http://x", headers=(), body="{}", size=2),))
-END = '{"choices":[{"delta":{},"finish_reason":"stop"}]}'
-
-
-def delta(**fields: object) -> str:
-    return json.dumps({"choices": [{"delta": fields}]}, ensure_ascii=False)
 
 
 def events(*data: str, end: str = "\n\n") -> bytes:
@@ -72,7 +68,7 @@ STREAMS = {
         + events(delta(content="\n\nan\u00a0answer"), "{not json", delta(content=" goes on \u2028"), end="\r\r")
         + b'data: {"choices": [{"delta":\ndata: {"content": "in two lines"}}]}\n\n'
         + b'data: {"choices": [{"delta": {"content": "\xff\xc3"}}]}\n\n'
-        + events(END, '{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 9}}')
+        + events(STOP, '{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 9}}')
         + b"data: [DONE]"
     ),
 }
@@ -126,6 +122,14 @@ def test_of_a_hostile_stream_every_piece_is_there_and_every_fault_is_told() -> N
     assert raw(reply)[-1] == "[DONE]"
 
 
+def test_half_a_character_costs_a_sign_and_not_the_event() -> None:
+    cut = '{"choices":[{"delta":{"content":"a \\ud83d b \\ud83d\\ude00 \\\\ud83d"}}]}'
+    reply, told = read(events(cut, STOP, "[DONE]"))
+    assert (told, reply.content) == (None, "a \ufffd b \U0001f600 \\ud83d")
+    assert reply.notes == ("Half a character came, shown as \ufffd (in the inspector as \\uNNNN).",)
+    assert raw(reply)[0] == cut
+
+
 @pytest.mark.parametrize(
     ("stream", "content", "kind", "words"),
     [
@@ -152,7 +156,7 @@ def test_of_a_hostile_stream_every_piece_is_there_and_every_fault_is_told() -> N
             id="an error of an older vLLM",
         ),
         pytest.param(
-            events('{"choices": 7}', "7", "null", delta(content=3), END, "[DONE]"),
+            events('{"choices": 7}', "7", "null", delta(content=3), STOP, "[DONE]"),
             "",
             "malformed",
             "4 events that are not one of a chat",
@@ -180,7 +184,7 @@ def test_a_connection_that_breaks_in_an_event_leaves_its_beginning_to_be_seen() 
 
 
 def test_no_done_is_told_and_nothing_is_missing() -> None:
-    reply, told = read(events(delta(content="all"), END))
+    reply, told = read(events(delta(content="all"), STOP))
     assert (reply.content, reply.finish_reason, told) == ("all", "stop", None)
     assert reply.notes == ("The server ended the stream without [DONE].",)
 
@@ -193,7 +197,7 @@ def test_a_reply_without_finish_reason_is_told() -> None:
 
 def test_an_event_of_ten_megabytes_is_taken_in() -> None:
     text = "ä" * 5_000_000
-    stream = events(delta(content=text), delta(content="!"), END, "[DONE]")
+    stream = events(delta(content=text), delta(content="!"), STOP, "[DONE]")
     reply, told = read(*(stream[i : i + 65536] for i in range(0, len(stream), 65536)))
     assert told is None
     assert reply.content == text + "!"
@@ -212,7 +216,7 @@ def test_an_event_without_end_is_told_and_what_came_before_is_kept() -> None:
 
 def test_several_calls_without_an_index_stay_apart() -> None:
     calls = [{"function": {"name": name, "arguments": "{}"}} for name in ("a", "b")]
-    reply, _ = read(events(delta(tool_calls=calls), END, "[DONE]"))
+    reply, _ = read(events(delta(tool_calls=calls), STOP, "[DONE]"))
     assert [call.name for call in reply.tool_calls] == ["a", "b"]
 
 

@@ -86,6 +86,14 @@ def test_one_on_the_hosts_network_listens_where_it_was_told_to() -> None:
     assert container_of(document()).port is None
 
 
+def test_times_that_an_engine_leaves_out_are_unknown() -> None:
+    attrs = document()
+    for name in ("StartedAt", "FinishedAt"):
+        attrs["State"].pop(name, None)
+    container = container_of(attrs)
+    assert (container.started_at, container.finished_at) == (None, None)
+
+
 def test_kept_names_are_read_again_the_newest_first_and_nonsense_is_none(tmp_path: Path) -> None:
     kept = KeptNames(tmp_path / "state" / "x.json")
     assert kept.all() == set()

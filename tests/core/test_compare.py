@@ -78,6 +78,7 @@ def test_repeated_runs_widen_the_noise_that_a_single_run_cannot_see() -> None:
 def test_noise_is_unknown_of_few_requests_and_of_a_file_that_was_cut() -> None:
     spec, records, _ = virtual_run(1)
     assert noise(spec, records[:7], 7) == {}
+    assert noise(replace(spec, max_concurrency=None), [], 0) == {}, "all failed"
     assert noise(spec, records[:-1], len(records)) == {}
     known = noise(spec, records, len(records))
     assert 0 < known["mean_itl_ms"].error < 0.05

@@ -108,6 +108,7 @@ def test_closed_too_early(pieces: list[bytes], kind: str, words: str) -> None:
         (b"SSH-2.0-OpenSSH_9.6\r\n", "malformed", "is not HTTP"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000, "malformed", "head has no end"),
         (CHUNKED + b"zz\r\n", "malformed", "is not HTTP"),
+        (b"HTTP/1.1 500 No\r\ncontent-length: 9005\r\n\r\n" + b'{"x":' + b"[" * 9000, "http_5xx", "HTTP 500"),
         (b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\n{}", "http_4xx", "HTTP 404"),
         (b"HTTP/1.1 429 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nbus\r\n1\r\ny\r\n0\r\n\r\n", "http_4xx", ": busy"),
         (b"HTTP/1.1 502 No\r\n\r\n" + b"<" * 70_000, "http_5xx", "HTTP 502: <<<"),
