@@ -47,7 +47,11 @@ class LeftHere:
         self._engine = engine
         self._runs = runs
         self._hub = hf_cache / "hub"
-        self._repos = {f"models--{variant.repo.replace('/', '--')}" for variant in catalog.model.variants}
+        self._repos = {
+            f"models--{variant.repo.replace('/', '--')}"
+            for model in (catalog.model, *catalog.others)
+            for variant in model.variants
+        }
         self._compiled = vllm_cache / "torch_compile_cache"
         self._folders, self._starts, self._keys = folders, starts, keys
 

@@ -26,6 +26,7 @@ _WHAT: dict[LeavingKind, str] = {
     "runs": "Stored benchmarks.",
     "conversations": "Conversations of the chat, JSON and Markdown.",
     "labs": "Labs that were kept.",
+    "handovers": "Runs of tau-bench, with what they printed.",
     "logs": "Logs that were saved.",
     "incidents": "Bundles of failed starts.",
     "starts": "What starts have taught.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nemotui.core.leavings import Leavings
 from nemotui.core.models import Catalog
-from nemotui.core.ports import ContainerRuntime
+from nemotui.core.ports import Clock, ContainerRuntime
 from nemotui.core.secret_args import is_secret_name
 from nemotui.core.stores import IncidentStore
 from nemotui.settings import Settings
@@ -29,12 +29,12 @@ def docker_engine(settings: Settings) -> DockerEngine:
     )
 
 
-def incident_store(settings: Settings, key: str | None) -> IncidentStore:
+def incident_store(settings: Settings, key: str | None, clock: Clock) -> IncidentStore:
     """The bundles, and every secret of our own environment to be kept out of them."""
     from nemotui.adapters.incidents import IncidentFolder
 
     secrets = [value for name, value in os.environ.items() if is_secret_name(name) and value]
-    return IncidentFolder(settings.incidents_dir, [*secrets, *([key] if key else [])])
+    return IncidentFolder(settings.incidents_dir, [*secrets, *([key] if key else [])], clock)
 
 
 def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunsFolder, catalog: Catalog) -> Leavings:
@@ -51,6 +51,7 @@ def left_here(settings: Settings, runtime: ContainerRuntime, runs: RunsFolder, c
         folders={
             "conversations": settings.conversations_dir,
             "labs": settings.lab_dir,
+            "handovers": settings.handover_dir,
             "logs": settings.logs_dir,
             "incidents": settings.incidents_dir,
         },

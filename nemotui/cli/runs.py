@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nemotui.cli.agree import agreed, somebody_there
-from nemotui.cli.backends import backends
+from nemotui.cli.backends import backends, pretend_runs
 from nemotui.cli.output import Answer, table
 from nemotui.cli.verb import Invocation, verb
 from nemotui.core.errors import FailedError, UsageError
@@ -54,7 +54,7 @@ async def runs(
     async with backends(inv, runs_dir=output) as b:
         if run is None:
             found, left = await b.runs.listed(limit, containing)
-            text = _table(found) if found else _nothing(containing)
+            text = _table(found) if found else await _nothing(inv, containing)
             more = f"\n{left:,} older runs are not shown: --limit N" if left else ""
             return Answer({"runs": [run_json(one) for one in found], "not_shown": left}, text + more)
         one = await b.runs.find(run)
@@ -115,7 +115,11 @@ def _table(found: Sequence[StoredRun]) -> str:
     return table(rows, right=range(3, 8))
 
 
-def _nothing(containing: str) -> str:
+async def _nothing(inv: Invocation, containing: str) -> str:
+    """That there is none; and where some are, of a pretend machine, that somebody may look for."""
     if containing:
         return f"No stored run has {containing!r} in its name, label or model."
-    return "No run is stored yet. Measure one: nemotui bench --preset quick"
+    said = "No run is stored yet. Measure one: nemotui bench --preset quick"
+    if inv.demo is None and await pretend_runs(inv):
+        said += "\nThose of pretend machines are kept apart: nemotui runs --demo"
+    return said

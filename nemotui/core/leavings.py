@@ -16,6 +16,7 @@ LeavingKind = Literal[
     "runs",
     "conversations",
     "labs",
+    "handovers",
     "logs",
     "incidents",
     "starts",

@@ -116,6 +116,7 @@ def left(environment: dict[str, str], tmp_path: Path) -> Path:
     (state / "incidents").mkdir(parents=True)
     (state / "incidents/1-x.tar.gz").write_bytes(b"x")
     (state / "lab/1-full").mkdir(parents=True)
+    (state / "handover/1-tau-bench-7").mkdir(parents=True)
     (state / "logs").mkdir()
     (state / "logs/1-nemotui.log").write_bytes(b"x")
     (state / "logs/.2-nemotui.log.part").write_bytes(b"")
@@ -130,6 +131,7 @@ def test_clean_lists_what_is_ours_with_sizes(nemotui: Run, left: Path) -> None:
         ("weights", OURS),
         ("caches", "abc"),
         ("labs", "1-full"),
+        ("handovers", "1-tau-bench-7"),
         ("logs", "1-nemotui.log"),
         ("incidents", "1-x.tar.gz"),
         ("starts", "starts.json"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.recorded import RECORDED, rewrite
 
-RECORDED = Path(__file__).parents[1] / "fixtures/run-2xh100"
+
+def slow_down(run: Path, factor: float) -> None:
+    rewrite(run / "result.json", lambda result: {**result, "output_throughput": result["output_throughput"] / factor})
 
 
 @pytest.fixture
@@ -20,24 +21,16 @@ def folder(state: Path) -> Path:
     runs = state / "runs"
     for name, slower in (("20261101T100000Z-before", 1.0), ("20261102T100000Z-after", 1.06)):
         shutil.copytree(RECORDED, runs / name)
-        _rewrite(
-            runs / name / "result.json", lambda r, s=slower: {**r, "output_throughput": r["output_throughput"] / s}
-        )
+        slow_down(runs / name, slower)
     (runs / "notes").mkdir()
     truncated = runs / "20261103T100000Z-truncated"
     shutil.copytree(RECORDED, truncated)
     (truncated / "result.json").write_bytes((truncated / "result.json").read_bytes()[:200])
     older = runs / "20250101T100000Z-older"
     shutil.copytree(RECORDED, older)
-    _rewrite(
-        older / "spec.json", lambda s: {k: v for k, v in s.items() if k in ("base_url", "input_len", "output_len")}
-    )
-    _rewrite(older / "result.json", lambda r: {k: v for k, v in r.items() if k != "clock"})
+    rewrite(older / "spec.json", lambda s: {k: v for k, v in s.items() if k in ("base_url", "input_len", "output_len")})
+    rewrite(older / "result.json", lambda r: {k: v for k, v in r.items() if k != "clock"})
     return runs
-
-
-def _rewrite(path: Path, change: Any) -> None:
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
 
 
 def test_the_list_has_all_that_lies_there_newest_first(nemotui: Run, folder: Path) -> None:
@@ -53,7 +46,7 @@ def test_the_list_has_all_that_lies_there_newest_first(nemotui: Run, folder: Pat
 
 
 def test_a_run_that_was_stopped_says_so(nemotui: Run, folder: Path) -> None:
-    _rewrite(folder / "20261102T100000Z-after/result.json", lambda r: {**r, "complete": False})
+    rewrite(folder / "20261102T100000Z-after/result.json", lambda r: {**r, "complete": False})
     assert "20261102T100000Z-after  incomplete" in nemotui("runs", "--containing", "fter").out
 
 
@@ -68,6 +61,14 @@ def test_an_empty_folder_says_what_to_do(nemotui: Run) -> None:
     ran = nemotui("runs")
     assert ran.code == 0
     assert "nemotui bench" in ran.out
+    assert "--demo" not in ran.out
+
+
+def test_runs_of_a_pretend_machine_are_pointed_to(nemotui: Run, state: Path) -> None:
+    shutil.copytree(RECORDED, state / "demo/runs/20261101T100000Z-tried")
+    assert "nemotui runs --demo" in nemotui("runs").out
+    assert "20261101T100000Z-tried" in nemotui("runs", "--demo").out
+    assert nemotui("runs", "--demo", "latest").code == 0
 
 
 def test_a_run_gets_another_label_and_is_deleted_when_that_is_said(nemotui: Run, folder: Path) -> None:
@@ -173,7 +174,7 @@ def test_what_is_no_sweep_is_refused(nemotui: Run, wrong: tuple[str, ...]) -> No
 def test_the_runs_of_two_clients_become_one(nemotui: Run, folder: Path) -> None:
     names = ("20261101T100000Z-before", "20261102T100000Z-after")
     for name in names:
-        _rewrite(
+        rewrite(
             folder / name / "result.json", lambda r: {**r, "started_unix_s": 1.79e9, "clock_ahead_of_server_s": 0.1}
         )
     merged = nemotui("report", *names, "--merge", "--json").document["merged"]
