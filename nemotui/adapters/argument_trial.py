@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from nemotui.core.plan import TRIAL_LABEL, ContainerSpec
@@ -66,8 +66,8 @@ def try_arguments(client: DockerClient, spec: ContainerSpec, name: str, **gpus: 
     except APIError as error:
         return Trial(accepted=None, words=f"the image's parser cannot be asked: {plain_line(str(error.explanation))}")
     finally:
-        with suppress(Exception):
-            output.close()  # its socket is not one that the client closes
+        with suppress(Exception), closing(output._response):  # which docker-py leaves open, and it holds the socket
+            output.close()
         with suppress(APIError):
             container.remove(force=True)
 
