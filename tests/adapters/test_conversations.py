@@ -60,7 +60,7 @@ async def test_it_comes_back_as_it_was_with_times_that_mean_something(tmp_path: 
 async def test_it_is_two_files_that_only_their_owner_reads(tmp_path: Path) -> None:
     kept = await folder(tmp_path).save(talk())
     path = on_disk(kept)
-    assert path.name == "20261118T110640Z-what-now.json"
+    assert path.name == "20261118T110640Z-What-now.json"
     assert path.with_suffix(".md").read_text() == as_markdown(talk())
     assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir() if each.suffix in (".json", ".md")} == {0o600}
     assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -71,7 +71,7 @@ async def test_two_consoles_never_have_one_name(tmp_path: Path) -> None:
     names = [(await folder(tmp_path).save(talk())).name for _ in range(3)]
     assert len(set(names)) == 3
     named = [(await folder(tmp_path).save(talk(), name="../My talk!")).name for _ in range(2)]
-    assert named == ["my-talk", "my-talk-2"]
+    assert named == ["My-talk", "My-talk-2"]
 
 
 async def test_a_second_save_goes_to_the_same_files_unless_they_were_changed(tmp_path: Path) -> None:

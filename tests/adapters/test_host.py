@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from nemotui.adapters.host import Disk, DiskProbe, HostProbe, HostReadings
+from nemotui.adapters.host import HostProbe, HostReadings, disk
 from nemotui.core.hardware import Host
-
-from .test_nvml_probe import ManualClock
+from nemotui.core.surroundings import Disk
+from tests.core.scripted import Clock
 
 
 class _Times(NamedTuple):
@@ -29,23 +30,35 @@ def test_it_reads_this_computer(tmp_path: Path) -> None:
     assert host.cpu_count == os.cpu_count()
     assert host.memory_total_bytes == psutil.virtual_memory().total
     assert host.memory_available_bytes is not None
-    disk = DiskProbe(tmp_path)()
-    assert disk.path == str(tmp_path)
-    assert disk.free_bytes is not None
 
 
-def test_the_disk_is_that_of_the_nearest_existing_parent(tmp_path: Path) -> None:
+def place(path: Path) -> str | None:
+    return found.path if (found := disk(path)) else None
+
+
+def test_the_disk_is_that_of_the_nearest_folder_that_can_be_seen(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert DiskProbe(tmp_path / "not" / "yet" / "there")().path == str(tmp_path)
-    assert DiskProbe(tmp_path / "file" / "below")().path == str(tmp_path / "file")
+    assert place(tmp_path) == str(tmp_path)
+    assert place(tmp_path / "not" / "yet" / "there") == str(tmp_path)
+    assert place(tmp_path / "file" / "below") == str(tmp_path / "file")
+    found = disk(tmp_path / "not")
+    assert found is not None
+    assert found.device == tmp_path.stat().st_dev
 
 
-def test_a_disk_that_does_not_answer_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str) -> None:
-        raise PermissionError(13, "Permission denied", path)
+@pytest.mark.parametrize(("number", "hidden"), [(errno.EACCES, True), (errno.EIO, False), (errno.ESTALE, False)])
+def test_a_disk_that_is_ill_is_unknown_and_not_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hidden: bool
+) -> None:
+    ask = psutil.disk_usage
 
-    monkeypatch.setattr(psutil, "disk_usage", refuse)
-    assert DiskProbe(tmp_path)() == Disk(None, None)
+    def answer(path: str) -> object:
+        if path.endswith("cache"):
+            raise OSError(number, os.strerror(number), path)
+        return ask(path)
+
+    monkeypatch.setattr(psutil, "disk_usage", answer)
+    assert place(tmp_path / "cache") == (str(tmp_path) if hidden else None)
 
 
 def test_the_processors_share_is_between_two_readings_from_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,13 +81,13 @@ def test_a_hostile_host_name_is_made_plain(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.anyio
 async def test_a_disk_that_blocks_is_silent_alone_and_not_asked_twice() -> None:
-    clock, answers, asked = ManualClock(), threading.Event(), list[int]()
+    clock, answers, asked = Clock(), threading.Event(), list[int]()
 
     def stalled() -> Disk:
         asked.append(1)
         if len(asked) == 2:
             answers.wait()
-        return Disk("/cache", 100 - len(asked))
+        return Disk(path="/cache", free_bytes=100 - len(asked), device=1)
 
     readings = HostReadings(lambda: Host(hostname="box"), stalled, clock)
 
@@ -100,13 +113,13 @@ async def test_a_disk_that_blocks_is_silent_alone_and_not_asked_twice() -> None:
 
 @pytest.mark.anyio
 async def test_a_host_that_blocks_from_the_beginning_is_unknown_and_says_for_how_long() -> None:
-    clock, answers = ManualClock(), threading.Event()
+    clock, answers = Clock(), threading.Event()
 
     def stalled() -> Host:
         answers.wait()
         return Host(hostname="box")
 
-    readings = HostReadings(stalled, lambda: Disk("/cache", 1), clock)
+    readings = HostReadings(stalled, lambda: Disk(path="/cache", free_bytes=1, device=1), clock)
     readings.begin()
     clock.time += 20
     assert await readings.now() == Host(disk_path="/cache", disk_free_bytes=1, age_s=20.0)

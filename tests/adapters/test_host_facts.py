@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nemotui.adapters.host_facts import disk, host_facts, kills_at_logout, port_problem
+from nemotui.adapters.host_facts import host_facts, kills_at_logout, port_problem
 from nemotui.core.plan import Plan
 
 PLAN = Plan(
@@ -34,13 +34,6 @@ def test_who_listens_on_a_port_is_named() -> None:
 
 def test_an_address_of_another_host_cannot_be_had() -> None:
     assert port_problem("192.0.2.1", 8000) == "192.0.2.1 is no address of this host"  # RFC 5737: nobody's
-
-
-def test_the_disk_is_that_of_the_nearest_folder_that_can_be_seen(tmp_path: Path) -> None:
-    found = disk(tmp_path / "not" / "there" / "yet")
-    assert found is not None
-    assert found.path == str(tmp_path)
-    assert found.device == tmp_path.stat().st_dev
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ async def test_labs_of_one_second_are_kept_beside_each_other(tmp_path: Path) -> 
     paths = await asyncio.gather(*(f.save("A riddle!", {"n": n}, f"# {n}") for n, f in enumerate(folders)))
     assert len(set(paths)) == 4
     for n, path in enumerate(map(Path, paths)):
-        assert path.name.startswith("19700101T001640Z-a-riddle")
+        assert path.name.startswith("19700101T001640Z-A-riddle")
         assert json.loads((path / "lab.json").read_text()) == {"n": n}
         assert (path / "lab.md").read_text() == f"# {n}"
         assert stat.S_IMODE((path / "lab.md").stat().st_mode) == 0o600

@@ -13,10 +13,11 @@ from nemotui.adapters.nvml import NvmlProbe
 from nemotui.adapters.nvml_calls import pynvml
 from nemotui.core.errors import NothingThereError
 from nemotui.core.hardware import GpuProcess, Host, Machine
+from tests.core.scripted import Clock
 
 from . import fake_nvml
 from .fake_nvml import GPU_IS_LOST, FakeGpu, FakeNvml
-from .test_nvml_probe import ManualClock, probe
+from .test_nvml_probe import probe
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +39,7 @@ async def all_answer(reader: NvmlProbe, *, anew: bool = False) -> Machine:
 
 async def test_a_gpu_that_hangs_does_not_hold_up_the_others(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock, patience_s=0.2, drain_s=0.05)
     await reader.sample()
     library.hang_in, library.hang_gpu = "nvmlDeviceGetUtilizationRates", 0
@@ -80,18 +81,18 @@ async def test_a_gpu_that_hangs_from_the_beginning_has_a_row_and_comes_in_when_i
 
 async def test_lost_gpus_are_looked_for_after_half_a_minute_and_ever_more_seldom(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     for gpu in library.gpus:
         gpu.errors["*"] = GPU_IS_LOST
-    opened: list[float] = []
+    began, opened = clock.time, list[float]()
     for _ in range(250):
         clock.time += 1
         machine = await reader.sample()
         assert states(machine) == [(0, "GPU-a", "lost"), (1, "GPU-b", "lost")]
         if library.calls["nvmlInitWithFlags"] > 1 + len(opened):
-            opened.append(clock.time - 100)
+            opened.append(clock.time - began)
     assert opened == [30, 90, 210]
     for gpu in library.gpus:
         gpu.errors.clear()
@@ -102,7 +103,7 @@ async def test_lost_gpus_are_looked_for_after_half_a_minute_and_ever_more_seldom
 
 async def test_a_lost_gpu_is_looked_for_beside_one_that_answers_only_when_somebody_asks(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock, patience_s=0.05, drain_s=0.05)
     await reader.sample()
     library.gpus[1].errors["*"] = GPU_IS_LOST
@@ -123,7 +124,7 @@ async def test_a_lost_gpu_is_looked_for_beside_one_that_answers_only_when_somebo
 
 async def test_a_gpu_that_the_driver_lists_no_more_keeps_a_row_though_indices_shift(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"), FakeGpu("GPU-c"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     lost, b, c = library.gpus
@@ -140,7 +141,7 @@ async def test_a_gpu_that_the_driver_lists_no_more_keeps_a_row_though_indices_sh
 
 async def test_nothing_is_initialised_anew_beside_a_call_that_hangs(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock, patience_s=0.05, drain_s=0.05)
     await reader.sample()
     library.gpus[0].errors["*"] = GPU_IS_LOST
@@ -159,7 +160,7 @@ async def test_nothing_is_initialised_anew_beside_a_call_that_hangs(install: Ins
 
 async def test_a_driver_that_was_replaced_meanwhile_leaves_the_last_values_with_their_age(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     for gpu in library.gpus:
@@ -180,7 +181,7 @@ async def test_a_driver_that_was_replaced_meanwhile_leaves_the_last_values_with_
 
 async def test_an_initialisation_that_hangs_the_second_time_leaves_the_rows(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock, patience_s=0.05, drain_s=0.05)
     await reader.sample()
     library.gpus[0].errors["*"] = GPU_IS_LOST
@@ -222,7 +223,7 @@ async def test_a_process_that_cannot_be_looked_up_has_no_name_and_the_gpu_is_sou
             raise ValueError("a broken cgroup")
         return GpuProcess(pid=pid, name="python3")
 
-    (gpu,) = (await NvmlProbe(Host, look_up, ManualClock()).sample()).gpus
+    (gpu,) = (await NvmlProbe(Host, look_up, Clock()).sample()).gpus
     assert gpu.state == "ok"
     assert gpu.processes == (
         GpuProcess(pid=7, memory_bytes=2**30),
@@ -238,7 +239,7 @@ async def test_a_slow_container_engine_holds_up_names_alone(install: Install) ->
         answers.wait()
         return GpuProcess(pid=pid, container="vllm")
 
-    clock = ManualClock()
+    clock = Clock()
     reader = NvmlProbe(Host, look_up, clock)
     for utilization in (30, 60):
         library.gpus[0].utilization = utilization
@@ -258,7 +259,7 @@ async def test_a_slow_container_engine_holds_up_names_alone(install: Install) ->
 async def test_one_gpu_that_hangs_from_the_beginning_is_not_waited_for_as_long_as_the_first(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
     library.hang_in, library.hang_gpu = "nvmlDeviceGetName", 0
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock, first_patience_s=600.0, patience_s=0.1)
     hung, well = (await reader.sample()).gpus
     assert (hung.state, hung.state_reason, well.state) == ("not-answering", "asked 0 s ago", "ok")
@@ -273,7 +274,7 @@ async def test_the_xid_of_a_gpu_that_goes_is_kept_in_its_row_and_when_it_comes_b
     install: Install, code: int
 ) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     library.gpus[1].xids.append(79)
@@ -288,7 +289,7 @@ async def test_the_xid_of_a_gpu_that_goes_is_kept_in_its_row_and_when_it_comes_b
 
 async def test_a_lost_gpu_keeps_its_last_values_with_their_age(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b", power_mw=450_000))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     library.gpus[1].errors["*"] = GPU_IS_LOST

@@ -9,11 +9,12 @@ import pytest
 
 from nemotui.adapters.nvml import NvmlProbe
 from nemotui.core.hardware import Gpu, GpuDetail, GpuProcess, Host, Link, MigSlice
+from tests.core.scripted import Clock
 
 from . import fake_nvml
 from .fake_nvml import MIB, NOT_SUPPORTED, FakeGpu, FakeNvml, FakeSlice
 from .test_nvml import nobody
-from .test_nvml_probe import ManualClock, probe
+from .test_nvml_probe import probe
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +103,7 @@ async def test_nvlink_counts_only_where_its_fabric_is_up(
 async def test_a_fabric_that_comes_up_later_is_noticed(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b", fabric=(2, 0)))
     library.nvlink, library.levels = {(0, 1)}, {(0, 1): 40}
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     assert [link.kind for link in (await reader.sample()).links] == ["NODE"]
     library.gpus[1].fabric = (3, 0)
@@ -127,7 +128,7 @@ async def test_the_numa_node_is_the_kernels_word_and_minus_one_is_unknown(instal
 
 async def test_an_xid_is_shown_from_when_it_was_noted(install: Install) -> None:
     library = install(FakeGpu("GPU-a"), FakeGpu("GPU-b"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     assert [gpu.xid for gpu in await sampled(reader)] == [None, None]
     library.gpus[1].xids += [31, 63]
@@ -165,7 +166,7 @@ async def test_the_details_are_asked_of_one_gpu_and_only_on_demand(install: Inst
 
 async def test_between_the_slow_fields_a_gpu_is_asked_five_times(install: Install) -> None:
     library = install(*(FakeGpu(f"GPU-{i}") for i in range(8)))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     await reader.sample()
     for _ in range(4):
@@ -191,7 +192,7 @@ async def test_an_index_hides_nothing_where_the_order_of_different_gpus_is_unkno
     install: Install, order: str | None, visible: list[str]
 ) -> None:
     install(FakeGpu("GPU-a", name=b"NVIDIA L40S"), FakeGpu("GPU-b"))
-    gpus = await sampled(NvmlProbe(Host, nobody, ManualClock(), visible_devices="1", device_order=order))
+    gpus = await sampled(NvmlProbe(Host, nobody, Clock(), visible_devices="1", device_order=order))
     assert [gpu.uuid for gpu in gpus if gpu.visible] == visible
     assert {"visible" in gpu.unknown for gpu in gpus} == {order is None}
 
@@ -204,7 +205,7 @@ async def test_a_host_that_cannot_be_read_at_once_holds_up_no_gpu(install: Insta
         mounted.wait()
         return Host(hostname="slow")
 
-    reader = NvmlProbe(host, nobody, ManualClock(), patience_s=0.05)
+    reader = NvmlProbe(host, nobody, Clock(), patience_s=0.05)
     machine = await reader.sample()
     assert (machine.host, [gpu.uuid for gpu in machine.gpus]) == (Host(age_s=0.0), ["GPU-a"])
     mounted.set()

@@ -16,6 +16,7 @@ from nemotui.adapters.nvml import NvmlProbe
 from nemotui.adapters.nvml_calls import pynvml
 from nemotui.core.errors import NothingThereError
 from nemotui.core.hardware import Host, Link, Machine
+from tests.core.scripted import Clock
 
 from . import fake_nvml
 from .fake_nvml import FakeGpu, FakeNvml
@@ -26,25 +27,9 @@ pytestmark = pytest.mark.anyio
 Install = Callable[..., FakeNvml]
 
 
-class ManualClock:
-    """Stands still until told."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
-def probe(clock: ManualClock | None = None, visible_devices: str | None = None, **patience: Any) -> NvmlProbe:
-    clock = clock or ManualClock()
-    return NvmlProbe(Host, nobody, clock, visible_devices=visible_devices, device_order=None, **patience)
+def probe(clock: Clock | None = None, visible_devices: str | None = None, **patience: Any) -> NvmlProbe:
+    """A probe of what `install` has put there; its clock stands still until it is told."""
+    return NvmlProbe(Host, nobody, clock or Clock(), visible_devices=visible_devices, device_order=None, **patience)
 
 
 async def test_no_gpus_is_a_machine_without_gpus(install: Install) -> None:
@@ -106,7 +91,7 @@ async def test_a_binding_that_is_not_nvidias_is_named(install: Install, monkeypa
 
 async def test_static_facts_are_read_once_and_slow_ones_every_five_seconds(install: Install) -> None:
     library = install(FakeGpu("GPU-a"))
-    clock = ManualClock()
+    clock = Clock()
     reader = probe(clock)
     for _ in range(10):
         await reader.sample()

@@ -17,6 +17,7 @@ from nemotui.core.hardware import Machine
 from nemotui.rundir import RunDirectory
 from nemotui.sim.machines import load_machine
 from tests.load.known_server import Behaviour, KnownServer, serving
+from tests.waiting import alive
 
 pytestmark = pytest.mark.anyio
 
@@ -109,12 +110,8 @@ async def test_a_process_of_its_own_watches_and_ends_with_the_run(tmp_path: Path
         assert seen[-1].last
         assert {(o.gpus, o.server.running) for o in seen} == {(0, 2.0)}
         assert result.result["energy"] is None
-        while _alive(pids[0]):  # a zombie, until somebody follows a run again
+        while alive(pids[0]):  # a zombie, until somebody follows a run again
             _ = [event async for event in follow_bench(load, result.result["run"])]
             await clock.sleep(0.05)
     directory = RunDirectory(Path(result.result["run"]))
     assert b"sk-secret" not in b"".join(path.read_bytes() for path in directory.path.iterdir())
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()

@@ -25,13 +25,14 @@ def create(folder: Path, *, label: str | None = None, now: float = NOW) -> RunDi
 
 async def test_a_directory_is_named_by_time_and_label_and_is_private(tmp_path: Path) -> None:
     directory = RunDirectory.create(tmp_path / "runs", SPEC, {"gpus": 2}, now=NOW)
-    assert directory.path.name == "20261124T064102Z-first-run"
+    assert directory.path.name == "20261124T064102Z-first-run-α"
     assert {path.stat().st_mode & 0o777 for path in (directory.path, directory.path.parent)} == {0o700}
     assert (directory.spec(), directory.environment()) == (SPEC, {"gpus": 2})
 
 
 @pytest.mark.parametrize(
-    ("label", "name"), [("../../etc", "etc"), (None, "1024x128"), ("§§", "run"), ("x" * 99, "x" * 60)]
+    ("label", "name"),
+    [("../../etc", "etc"), (None, "1024x128"), ("§§", "run"), ("x" * 99, "x" * 48), ("B200 ΔT 速い", "B200-ΔT-速い")],
 )
 async def test_no_label_leaves_the_folder(tmp_path: Path, label: str | None, name: str) -> None:
     assert create(tmp_path, label=label).path == tmp_path / f"20261124T064102Z-{name}"

@@ -18,19 +18,20 @@ from nemotui.cli.bench import bench_answer
 from nemotui.core.compare import spread
 from nemotui.core.report import markdown
 from nemotui.core.report_html import html
+from tests.recorded import RECORDED, rewrite
 
 pytestmark = pytest.mark.anyio
 
-RECORDED = Path(__file__).parents[1] / "fixtures/run-2xh100"
-
 
 def changed(path: Path, *where: str, value: Any) -> None:
-    document = json.loads(path.read_text())
-    holder = document
-    for name in where[:-1]:
-        holder = holder[name]
-    holder[where[-1]] = value
-    path.write_text(json.dumps(document))
+    def change(document: Any) -> Any:
+        holder = document
+        for name in where[:-1]:
+            holder = holder[name]
+        holder[where[-1]] = value
+        return document
+
+    rewrite(path, change)
 
 
 @pytest.mark.parametrize(

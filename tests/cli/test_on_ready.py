@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.waiting import until
 
 WRITE = "import json, os, sys; open(sys.argv[1], 'w').write(json.dumps(dict(os.environ, said=sys.argv[2])))"
 
@@ -16,12 +16,9 @@ FAILS = ("--", "--max-num-seqs", "4096")  # more than there are blocks
 
 
 def told(path: Path) -> str:
-    """What the command wrote; nobody waits for it."""
-    for _ in range(200):
-        if path.exists() and (text := path.read_text()):
-            return text
-        time.sleep(0.05)
-    raise AssertionError("the command was not run")
+    """What the command wrote; the verb does not wait for it."""
+    until(lambda: path.exists() and path.read_text())
+    return path.read_text()
 
 
 @pytest.mark.parametrize(("verb", "extra", "code", "state"), [("up", (), 0, "ready"), ("deploy", FAILS, 1, "failed")])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import nemotui.catalog as nemotui_catalog
+from nemotui.core.serve_args import value_of
 from tests.cli.conftest import Run
 
 # What each machine must say of a variant and TP: the verdict by its rules, and the pool's blocks by the memory model
@@ -81,8 +82,9 @@ def test_every_command_limits_memory_and_sequences_to_what_the_arithmetic_allows
             assert row["command"] == row["flags"] == row["differences"] == []
             continue
         command, memory = row["command"], row["memory"]
-        assert float(value(command, "--gpu-memory-utilization")) == 0.92
-        assert int(value(command, "--max-num-seqs")) == row["max_num_seqs"] <= 0.8 * memory["blocks"]
+        assert value_of(command, "--gpu-memory-utilization") == "0.92"
+        assert value_of(command, "--max-num-seqs") == str(row["max_num_seqs"])
+        assert row["max_num_seqs"] <= 0.8 * memory["blocks"]
         parts = (memory["weights_bytes_per_gpu"], memory["overhead_bytes_per_gpu"], memory["kv_cache_bytes_per_gpu"])
         assert sum(parts) <= memory["budget_bytes_per_gpu"] <= memory["total_bytes_per_gpu"]
         assert memory["blocks"] * memory["block_bytes"] <= memory["kv_cache_bytes_per_gpu"]
@@ -196,7 +198,3 @@ def one(found: list[dict[str, Any]], variant: str, tp: int) -> dict[str, Any]:
         for row in found
         if (row["variant"], row["tensor_parallel_size"], row["data_parallel_size"]) == (variant, tp, 1)
     )
-
-
-def value(command: list[str], flag: str) -> str:
-    return command[command.index(flag) + 1]

@@ -1,4 +1,4 @@
-"""Every verb on a pretend machine, as a script sees it: COMMANDS' fields, exit codes, and what goes where."""
+"""Every verb on a pretend machine, as a script sees it: fields, exit codes, and what goes where."""
 
 from __future__ import annotations
 

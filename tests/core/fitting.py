@@ -7,7 +7,7 @@ from math import exp, log
 
 from nemotui.core.memory import KvDtype, plan_memory
 from nemotui.core.models import PublishedRow
-from nemotui.core.predict import Constants, Expectation, compute
+from nemotui.core.predict import Constants, Estimate, compute
 from tests.core.machines import CATALOG, chip
 
 _START = Constants(efficiency=0.5, prefill_s_per_token=1e-5, step_s_per_doubling=1e-3)  # orders of magnitude
@@ -26,7 +26,7 @@ def fit(rows: Sequence[PublishedRow]) -> Constants:
     return _constants(_simplex(missed, start))
 
 
-def expected(row: PublishedRow, constants: Constants) -> Expectation:
+def expected(row: PublishedRow, constants: Constants) -> Estimate:
     """The roofline on the row's hardware."""
     of, variant, tp = chip(row.chip), CATALOG.model.variant(row.variant), row.tensor_parallel_size
     assert variant is not None

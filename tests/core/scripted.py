@@ -32,10 +32,11 @@ RUNNING = Container(
 
 
 class Clock:
-    """Starts at 1000 s and moves only when somebody sleeps."""
+    """Starts at 1000 s and moves only when somebody sleeps, or when a test says so."""
 
     def __init__(self) -> None:
         self.time = 1000.0
+        self.slept: list[float] = []
 
     def now(self) -> float:
         return self.time
@@ -44,6 +45,7 @@ class Clock:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
         self.time += seconds
         await asyncio.sleep(0)
 

@@ -11,22 +11,9 @@ from nemotui.core.errors import FailedError, NemotuiError, NothingThereError, Pr
 from nemotui.core.follow_log import follow_log
 from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.ports import Container, ContainerState
+from tests.core.scripted import Clock
 
 pytestmark = pytest.mark.anyio
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return 0.0
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 class Runtime:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from nemotui.core.plan import ALL_GPUS, GPU_IMAGE, Plan, container_spec, docker_run
+from nemotui.core.serve_args import value_of
 
 FP8_ON_TWO = Plan(
     name="nemotron",
@@ -35,10 +36,6 @@ ON_CPU = Plan(
 )
 
 
-def value(args: tuple[str, ...], flag: str) -> str:
-    return args[args.index(flag) + 1]
-
-
 def test_the_recommended_command_whole() -> None:
     assert shlex.join(docker_run(container_spec(FP8_ON_TWO))) == (
         "docker run -d --name nemotron --gpus '\"device=GPU-aaaa,GPU-bbbb\"' --ipc=host -p 127.0.0.1:8000:8000"
@@ -62,13 +59,13 @@ def test_a_cpu_plan_asks_for_no_gpu_and_passes_no_gpu_flag() -> None:
     assert not {"--gpu-memory-utilization", "--kv-cache-dtype", "--mamba-ssm-cache-dtype"} & set(spec.args)
     assert spec.args[0] == "/models/tiny-nemotron-h-chat"
     assert spec.args[-1] == "--enforce-eager"
-    assert value(spec.args, "--max-model-len") == "4096"
+    assert value_of(spec.args, "--max-model-len") == "4096"
     assert "--gpus" not in docker_run(spec)
 
 
 def test_mtp_is_one_json_argument() -> None:
     args = container_spec(replace(FP8_ON_TWO, mtp_tokens=3)).args
-    assert json.loads(value(args, "--speculative-config")) == {"method": "mtp", "num_speculative_tokens": 3}
+    assert json.loads(value_of(args, "--speculative-config") or "") == {"method": "mtp", "num_speculative_tokens": 3}
 
 
 def test_a_context_beyond_the_configs_is_allowed_by_the_environment() -> None:
@@ -79,7 +76,7 @@ def test_a_context_beyond_the_configs_is_allowed_by_the_environment() -> None:
 
 def test_copies_in_one_container() -> None:
     assert "--data-parallel-size" not in container_spec(FP8_ON_TWO).args
-    assert value(container_spec(replace(FP8_ON_TWO, data_parallel_size=2)).args, "--data-parallel-size") == "2"
+    assert value_of(container_spec(replace(FP8_ON_TWO, data_parallel_size=2)).args, "--data-parallel-size") == "2"
 
 
 def test_a_local_model_is_mounted_read_only_where_vllm_looks_for_it() -> None:

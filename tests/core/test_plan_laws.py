@@ -6,9 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemotui.core.memory import GIB
-from nemotui.core.recommend import (
-    PlanRequest,
-)
+from nemotui.core.recommend import PlanRequest
 from tests.core.machines import machine
 from tests.core.plans import A100, A100_40, B200, H100, H200, rows
 

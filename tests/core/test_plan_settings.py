@@ -9,9 +9,7 @@ import pytest
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import GIB
 from nemotui.core.plan import container_spec
-from nemotui.core.recommend import (
-    PlanRequest,
-)
+from nemotui.core.recommend import PlanRequest
 from tests.core.machines import machine
 from tests.core.plans import A100, A100_40, B200, H100, H200, row, rows, short
 
@@ -61,8 +59,7 @@ class TestSettings:
         )
 
     def test_a_share_with_nothing_left_beside_it_is_tight(self) -> None:
-        asked = (row(machine(B200), "NVFP4", 1, PlanRequest(gpu_memory_utilization=u)) for u in (0.95, 0.96))
-        most, close = asked
+        most, close = (row(machine(B200), "NVFP4", 1, PlanRequest(gpu_memory_utilization=u)) for u in (0.95, 0.96))
         assert (most.verdict, close.verdict) == ("fits", "tight")
         # 4 % of 178.35 GiB
         assert "little room: u = 0.96 leaves 7.1 GiB of each GPU, and 1.5 GiB beyond vLLM's share were seen in use" in (

@@ -10,10 +10,7 @@ from nemotui.core.errors import UsageError
 from nemotui.core.memory import GIB
 from nemotui.core.plan import container_spec
 from nemotui.core.plan_json import recommendation_json
-from nemotui.core.recommend import (
-    PlanRequest,
-    plan_without_gpu,
-)
+from nemotui.core.recommend import PlanRequest, plan_without_gpu
 from tests.core.machines import CATALOG, machine
 from tests.core.plans import H100, rows
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,18 +20,19 @@ from nemotui.core.verdict import verdict
 from nemotui.rundir import RunDirectory
 from tests.core.test_sweep import CURVE
 from tests.core.virtual_runs import measured
+from tests.recorded import RECORDED
 
-RECORDED = RunDirectory(Path(__file__).parents[1] / "fixtures/run-2xh100")
+RUN = RunDirectory(RECORDED)
 HOSTILE = "<script>alert(1)</script> | [x](javascript:y) `z` =1+1"
 
 
 def run(name: str = "first", **changed: Any) -> ReportRun:
-    result = {**RECORDED.result(), "published": None, "vllm_bench": None, **changed}
+    result = {**RUN.result(), "published": None, "vllm_bench": None, **changed}
     return ReportRun(
         name=name,
         result={**result, "verdict": verdict(result)},
-        environment=RECORDED.environment(),
-        timeline=tuple(RECORDED.timeline()[0]),
+        environment=RUN.environment(),
+        timeline=tuple(RUN.timeline()[0]),
     )
 
 
@@ -79,7 +79,7 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula() -> None:
 
 def test_the_json_of_vllm_has_the_figures_as_it_counts_them() -> None:
     document = json.loads(json.dumps(vllm_json(run().result)))
-    assert document["mean_itl_ms"] == RECORDED.result()["as_vllm"]["mean_itl_ms"]
+    assert document["mean_itl_ms"] == RUN.result()["as_vllm"]["mean_itl_ms"]
     assert document["max_concurrency"] == 8
     assert "clock" not in document
 

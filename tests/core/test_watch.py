@@ -13,25 +13,12 @@ from nemotui.core.hardware import Host, Machine, NoGpusError
 from nemotui.core.model_server import ChatChunk, ServedModel, ServerMetrics
 from nemotui.core.ports import Container
 from nemotui.core.watch import ServerSample, container_url, watch_machine, watch_server
+from tests.core.scripted import Clock
 
 pytestmark = pytest.mark.anyio
 
 NO_ENGINE = NothingThereError("no_engine", "no engine answers", "Start it.")
 NO_SERVER = NothingThereError("no_server", "no server answers", "Start one.")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return sum(self.slept)
-
-    def monotonic(self) -> float:
-        return self.now()
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 class Probe:

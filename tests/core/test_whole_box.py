@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nemotui.core.memory import GIB
-from nemotui.core.recommend import (
-    PlanRequest,
-)
+from nemotui.core.recommend import PlanRequest
 from tests.core.machines import machine
 from tests.core.plans import H100, H200, row, rows
 

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 from nemotui.core.memory import GIB
 from nemotui.core.plan_json import recommendation_json
-from nemotui.core.recommend import (
-    PlanRequest,
-)
+from nemotui.core.recommend import PlanRequest
 from tests.core.machines import machine
 from tests.core.plans import A100_40, H100, H200, row, rows, short
 

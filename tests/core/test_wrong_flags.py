@@ -6,9 +6,7 @@ import pytest
 
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.hardware import Machine
-from nemotui.core.recommend import (
-    PlanRequest,
-)
+from nemotui.core.recommend import PlanRequest
 from tests.core.machines import machine
 from tests.core.plans import H100, H200, rows
 

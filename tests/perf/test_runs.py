@@ -17,11 +17,11 @@ import pytest
 from nemotui.adapters.runs import RunsFolder
 from nemotui.ui.runs import PAGE
 from tests.ports import free_port
+from tests.recorded import RECORDED
 
 pytestmark = pytest.mark.perf
 
 RUNS = 10_000
-RECORDED = Path(__file__).parents[1] / "fixtures/run-2xh100"
 REPETITIONS = 20
 JITTER = "0.05"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from docker import DockerClient
 
 from nemotui.adapters.vllm import VllmServer
 from tests.ports import free_port
-from tests.real import image
+from tests.real import image, nvml_library
 from tests.real.engine import own_engine
 from tests.real.parts import require
 
@@ -52,13 +51,8 @@ def server_image(docker_client: DockerClient) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a libnvidia-ml.so.1 built from fake_nvml.c, for LD_LIBRARY_PATH."""
-    require("gcc")
-    folder = tmp_path_factory.mktemp("nvml")
-    source = Path(__file__).with_name("fake_nvml.c")
-    flags = ["-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,-soname,libnvidia-ml.so.1"]
-    subprocess.run(["gcc", *flags, "-o", folder / "libnvidia-ml.so.1", source], check=True)
-    return folder
+    """The folder of the compiled fake driver library, for LD_LIBRARY_PATH."""
+    return nvml_library.build(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture

@@ -14,22 +14,15 @@ import pytest
 
 from nemotui.rundir import RunDirectory
 from tests.ports import free_port
-from tests.real.parts import require
 from tests.real.terminal import Terminal, console
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    """An environment of this test's own, without an engine."""
-    require("tmux")
-    return {
-        "HOME": str(tmp_path),
-        "XDG_STATE_HOME": f"{tmp_path}/state",
-        "XDG_CONFIG_HOME": f"{tmp_path}/config",
-        "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock",
-    }
+def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Without an engine."""
+    return {**home, "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.real.parts import require
 from tests.real.terminal import console
 
 pytestmark = pytest.mark.real
 
 
 def test_a_conversation_by_keys_and_once_more(home: dict[str, str], tmp_path: Path) -> None:
-    require("tmux")
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf "from the editor\\nin two lines" > "$1"\n')
     editor.chmod(0o700)

@@ -16,18 +16,13 @@ import pytest
 
 from tests.cli.conftest import INTERRUPTIBLE
 
-from .nvml_library import build, environment
+from .nvml_library import environment
 from .terminal import console
 
 pytestmark = pytest.mark.real
 
 _LIMIT_S = 120  # only for a program that is broken: nothing here measures time
 _H200 = 150_754_820_096
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture

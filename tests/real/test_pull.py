@@ -104,9 +104,8 @@ async def test_a_tag_that_the_registry_lacks(remote: tuple[str, Line]) -> None:
     assert raised.value.problem.kind == "image_missing"
 
 
-def nemotui(*args: str, cache: Path, image: str, model: str) -> list[str]:
-    flags = ["--no-gpu", "--image", image, "--model-path", model]
-    return [*INTERRUPTIBLE, "pull", "--json", *flags, *args]
+def pull_words(image: str, model: str) -> list[str]:
+    return [*INTERRUPTIBLE, "pull", "--json", "--no-gpu", "--image", image, "--model-path", model]
 
 
 def environ(cache: Path) -> dict[str, str]:
@@ -116,7 +115,7 @@ def environ(cache: Path) -> dict[str, str]:
 async def pulled(image: str, model: str, cache: Path) -> tuple[int, list[dict[str, Any]]]:
     """Run it to its end."""
     process = await asyncio.create_subprocess_exec(
-        *nemotui(cache=cache, image=image, model=model), stdout=subprocess.PIPE, env=environ(cache)
+        *pull_words(image, model), stdout=subprocess.PIPE, env=environ(cache)
     )
     out, _ = await process.communicate()
     return process.returncode or 0, [json.loads(line) for line in out.splitlines()]
@@ -129,7 +128,7 @@ def fetchers(client: DockerClient, model: str) -> list[Any]:
 async def begun(image: str, cache: Path) -> asyncio.subprocess.Process:
     """A pull of which the first bytes are there."""
     process = await asyncio.create_subprocess_exec(
-        *nemotui(cache=cache, image=image, model=hub.REPO), stdout=subprocess.PIPE, env=environ(cache)
+        *pull_words(image, hub.REPO), stdout=subprocess.PIPE, env=environ(cache)
     )
     assert process.stdout is not None
     async for line in process.stdout:

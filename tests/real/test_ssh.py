@@ -35,11 +35,6 @@ def far(tmp_path: Path) -> Iterator[Box]:
         yield there
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
-
-
 @contextmanager
 def ended(server: str) -> Iterator[None]:
     """The tmux of this name lives no longer than the test."""

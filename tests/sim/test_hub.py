@@ -5,26 +5,16 @@ from __future__ import annotations
 import pytest
 
 from nemotui.sim.hub import PretendHub
+from tests.core.scripted import Clock
 
 pytestmark = pytest.mark.anyio
 
 REPO = "nvidia/X"
 
 
-class Clock:
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    monotonic = now
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 async def test_bytes_arrive_evenly_and_stay_where_they_are_broken_off() -> None:
     clock, ended = Clock(), [None]
+    clock.time = 0.0
     hub = PretendHub(clock)
     assert (await hub.held_bytes(REPO), hub.missing(REPO, 1000)) == (0, 1.0)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from nemotui.catalog import load_catalog
@@ -12,23 +10,11 @@ from nemotui.core.memory import GIB, plan_memory
 from nemotui.sim.engine import Occupancy
 from nemotui.sim.machines import PROFILES, load_machine, unexplained
 from nemotui.sim.probe import PretendProbe, occupied
+from tests.core.scripted import Clock
 
 CONTRACT = (
     "1xb200 2xb200 2xh100 4xa100 8xh200 1xh200 1xh100 4xa100-40 8xa100-40 1xrtxpro6000 gb10 2xh100-busy mixed lost none"
 )
-
-
-class StoppedClock:
-    time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
 
 
 def test_every_machine_of_the_contract_is_there() -> None:
@@ -84,18 +70,18 @@ def test_an_unknown_machine_names_the_nearest() -> None:
 @pytest.mark.anyio
 async def test_without_a_driver_the_probe_says_so() -> None:
     with pytest.raises(NothingThereError) as caught:
-        await PretendProbe("none", StoppedClock()).sample()
+        await PretendProbe("none", Clock()).sample()
     assert caught.value.problem.kind == "no_driver"
 
 
 @pytest.mark.anyio
 async def test_an_idle_machine_stays_idle() -> None:
-    assert await PretendProbe("2xh100", StoppedClock()).sample() == load_machine("2xh100")
+    assert await PretendProbe("2xh100", Clock()).sample() == load_machine("2xh100")
 
 
 @pytest.mark.anyio
 async def test_a_gpu_is_lost_while_one_watches() -> None:
-    clock = StoppedClock()
+    clock = Clock()
     probe = PretendProbe("2xh100-loses-one", clock)
     assert [gpu.state for gpu in (await probe.sample()).gpus] == ["ok", "ok"]
     clock.time += 9.9
@@ -108,7 +94,7 @@ async def test_a_gpu_is_lost_while_one_watches() -> None:
 
 @pytest.mark.anyio
 async def test_a_driver_stops_answering_first_for_one_gpu_and_then_for_all() -> None:
-    clock = StoppedClock()
+    clock = Clock()
     probe = PretendProbe("2xh100-hangs", clock)
     before = (await probe.sample()).gpus[1]
     clock.time += 12.5
@@ -126,7 +112,7 @@ async def test_a_driver_stops_answering_first_for_one_gpu_and_then_for_all() -> 
 @pytest.mark.anyio
 async def test_a_closer_look_is_at_one_gpu() -> None:
     machine = load_machine("2xh100")
-    first, second = (await PretendProbe("2xh100", StoppedClock()).sample(machine.gpus[1].uuid)).gpus
+    first, second = (await PretendProbe("2xh100", Clock()).sample(machine.gpus[1].uuid)).gpus
     assert first.detail is None
     assert second.detail is not None
 
@@ -173,9 +159,9 @@ async def test_a_pretend_machine_hides_gpus_as_a_real_one_does() -> None:
         (None, [True, True]),
     )
     for setting, seen in cases:
-        machine = await PretendProbe("2xh100", StoppedClock(), visible_devices=setting).sample()
+        machine = await PretendProbe("2xh100", Clock(), visible_devices=setting).sample()
         assert [gpu.visible for gpu in machine.gpus] == seen
     (sliced,) = load_machine("1xh100-mig").gpus
     for setting, visible in ((sliced.slices[0].uuid, True), ("MIG-none", False)):
-        (gpu,) = (await PretendProbe("1xh100-mig", StoppedClock(), visible_devices=setting).sample()).gpus
+        (gpu,) = (await PretendProbe("1xh100-mig", Clock(), visible_devices=setting).sample()).gpus
         assert gpu.visible is visible

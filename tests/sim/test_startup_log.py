@@ -11,6 +11,7 @@ from nemotui.core.logs import LogLine
 from nemotui.core.phases import PHASES
 from nemotui.core.startup import StartupTracker
 from nemotui.sim.arguments import ServeArguments, parse
+from nemotui.sim.machines import load_machine
 from nemotui.sim.startup_log import Entry, script
 
 REPO = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-"
@@ -93,8 +94,6 @@ def test_a_plan_that_does_not_fit_dies_as_on_real_gpus(argv: tuple[str, ...], ki
 
 
 def test_a_busy_gpu_that_is_not_used_does_no_harm() -> None:
-    from nemotui.sim.machines import load_machine
-
     free = load_machine("2xh100-busy").gpus[0].uuid
     given = arguments(REPO + "FP8", "--profile", "2xh100-busy", "--visible-gpus", free)
     assert given.failure is not None  # one H100 is too small, but the other's holder is not to blame

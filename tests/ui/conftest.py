@@ -141,7 +141,7 @@ async def pretend_console(
         catalog=catalog,
         cache=engine.hub,
         server=VllmServer,
-        incidents=IncidentFolder(runs.parent / "incidents", ()),
+        incidents=IncidentFolder(runs.parent / "incidents", (), clock),
         leavings=Tidy(),
         end_process=end_process,
         surroundings=PretendSurroundings(profile, engine),

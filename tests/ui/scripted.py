@@ -33,10 +33,11 @@ from nemotui.ui.look import Look
 from nemotui.ui.options import Options
 from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.gpus import GpusState
+from tests.recorded import RECORDED
 from tests.unasked import Tidy, Unasked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-RUN = FIXTURES / "run-2xh100"
+RUN = RECORDED
 STARTED_AT = 1_795_000_000.0
 
 CONTAINER = Container(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,12 @@ from nemotui.core.errors import Problem
 from nemotui.core.stores import StoredRun
 from nemotui.ui.runs import RunsScreen
 from nemotui.ui.states.runs import RunsListed, RunsState
+from tests.recorded import RECORDED, rewrite
 from tests.ui.conftest import Console, ConsoleFactory
 
 pytestmark = pytest.mark.anyio
 
-RECORDED = Path(__file__).parents[1] / "fixtures/run-2xh100"
 BEFORE, AFTER = "20261101T100000Z-before", "20261102T100000Z-after"
-
-
-def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
 
 
 def slowed(by: float) -> Callable[[Any], Any]:
