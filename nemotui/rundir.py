@@ -10,7 +10,7 @@
       gaps.json         every ITL in bins of 1 µs, of a run whose requests do not keep the time of each chunk
       result.json       the summary; it is the last to be written: a directory that has it is finished
       vllm-bench.json   what `vllm bench serve` measured on the same server, where it was run
-      load.log          what the process said
+      load.log          what the process said, and in observer.log the one that writes the observations
 
 Whole files appear at once or not at all. A line that its writer did not finish is not there yet for a reader.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
@@ -30,14 +29,13 @@ import msgspec
 from nemotui.core.bench import BenchSpec, RequestRecord, TimelinePoint
 from nemotui.core.bench_summary import Gaps
 from nemotui.core.errors import NemotuiError
+from nemotui.core.file_names import timed_name
 from nemotui.core.observe import Observation
-from nemotui.core.show import file_time
 from nemotui.whole_file import whole_file
 
 Status = Literal["running", "finished", "interrupted"]
 Row = TypeVar("Row")
 
-LABEL_LENGTH = 60
 RESULT_BYTES = 128 * 1024
 
 
@@ -51,10 +49,8 @@ class RunDirectory:
     def create(cls, folder: Path, spec: BenchSpec, environment: Mapping[str, Any], *, now: float) -> RunDirectory:
         """A new directory in `folder`, which is made too, readable by its owner alone. `now` is unix seconds."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        time = file_time(now)
         label = spec.label or f"{spec.input_len}x{spec.output_len}"
-        name = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', label).strip('-.')[:LABEL_LENGTH] or 'run'}"
-        directory = cls(_make_new(folder, name))
+        directory = cls(_make_new(folder, timed_name(now, label, "run")))
         directory._replace("environment.json", environment)
         directory.write_spec(spec)
         return directory

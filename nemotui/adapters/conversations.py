@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,8 @@ from nemotui.adapters import threads
 from nemotui.core.chat_text import as_markdown
 from nemotui.core.conversation import Conversation
 from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.file_names import file_time, file_words
 from nemotui.core.ports import Clock
-from nemotui.core.show import file_time
 from nemotui.core.stores import KeptConversation, StoredConversation
 from nemotui.core.text import plain, plain_line, plain_values
 from nemotui.whole_file import whole_file
@@ -91,7 +90,7 @@ class ConversationsFolder:
                 raise FailedError("conversation_changed", what, "Save this one under another name.")
             return path
         time = file_time(self._clock.now())
-        words = re.sub(r"[^\w]+", "-", name or conversation.title)[:40].strip("-").lower()
+        words = file_words(name or conversation.title)
         stem = words if name and words else "-".join(filter(None, (time, words)))
         for number in range(1, _TRIES):
             path = self._folder / f"{stem}{'' if number == 1 else f'-{number}'}.json"

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 from nemotui.adapters import threads
 from nemotui.adapters.recipes import run_recipe
 from nemotui.core.errors import FailedError, NothingThereError
+from nemotui.core.file_names import timed_name
 from nemotui.core.handover import RunBegun, RunEnded, RunEvent, RunOutput, score_of_lines, score_of_log
 from nemotui.core.ports import Clock
-from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -81,8 +81,7 @@ class HandoverRuns:
         yield ended
 
     def _made(self, client: str) -> Path:
-        stamp = file_time(self._clock.now())
-        directory = self._folder / f"{stamp}-{client}-{os.getpid()}"
+        directory = self._folder / f"{timed_name(self._clock.now(), client, 'client')}-{os.getpid()}"
         try:
             directory.mkdir(parents=True, mode=0o700)
         except OSError as error:

@@ -6,12 +6,13 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
 from nemotui.adapters.reading import Reading
 from nemotui.core.hardware import Host
+from nemotui.core.surroundings import Disk
 from nemotui.core.text import plain_line
 
 if TYPE_CHECKING:
@@ -21,13 +22,6 @@ _DISK_EVERY_S = 30.0
 _PATIENCE_S = 0.5  # longer than either takes, and short enough not to be noticed
 
 
-class Disk(NamedTuple):
-    """The file system of the model cache."""
-
-    path: str | None = None
-    free_bytes: int | None = None
-
-
 class HostReadings:
     """The host as it was last read, and since when it has not answered.
 
@@ -35,7 +29,7 @@ class HostReadings:
     its own, seldom, and nothing waits for it.
     """
 
-    def __init__(self, host: Callable[[], Host], disk: Callable[[], Disk], clock: Clock) -> None:
+    def __init__(self, host: Callable[[], Host], disk: Callable[[], Disk | None], clock: Clock) -> None:
         self._host = Reading(host, clock)
         self._disk = Reading(disk, clock)
 
@@ -49,11 +43,11 @@ class HostReadings:
         """The host; its values old where it does not answer."""
         await self._host.wait(_PATIENCE_S)
         await self._disk.wait(_PATIENCE_S)
-        disk = self._disk.last or Disk()
+        disk = self._disk.last
         return replace(
             self._host.last or Host(),
-            disk_path=disk.path,
-            disk_free_bytes=disk.free_bytes,
+            disk_path=disk.path if disk else None,
+            disk_free_bytes=disk.free_bytes if disk else None,
             age_s=self._host.silent_s,
             disk_age_s=self._disk.silent_s,
         )
@@ -90,19 +84,18 @@ class HostProbe:
         return min(100.0, max(0.0, 100.0 * (busy - before[0]) / (total - before[1])))
 
 
-class DiskProbe:
-    """Reads the `Disk` below `path`, or below its nearest parent that exists; blocking, for as long as it likes."""
+def disk(path: Path) -> Disk | None:
+    """The file system of a path, or of its nearest parent that can be seen; None where it does not answer.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self) -> Disk:
-        path = self._path.absolute()
-        for place in (path, *path.parents):
-            try:
-                return Disk(plain_line(str(place)), psutil.disk_usage(str(place)).free)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError:
-                break
-        return Disk()
+    Blocking, for as long as it likes.
+    """
+    path = path.absolute()
+    for place in (path, *path.parents):
+        try:
+            free, device = psutil.disk_usage(str(place)).free, place.stat().st_dev
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except OSError:  # it is there, and ill: what its parent has free is not its own
+            return None
+        return Disk(path=plain_line(str(place)), free_bytes=free, device=device)
+    return None

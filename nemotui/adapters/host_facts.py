@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import getpass
-import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +10,11 @@ from pathlib import Path
 
 import psutil
 
+from nemotui.adapters.host import disk
 from nemotui.adapters.logout import kills, lingers
+from nemotui.adapters.user import user_name
 from nemotui.core.plan import Plan
-from nemotui.core.surroundings import Disk, HostFacts
+from nemotui.core.surroundings import HostFacts
 from nemotui.core.text import plain_line
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
@@ -26,7 +26,7 @@ def host_facts(
     plan: Plan | None, data_root: str | None, hf_cache: Path, environ: Mapping[str, str], root: Path = Path("/")
 ) -> HostFacts:
     """The host as it is now. `root` is where its files are looked for."""
-    user = _user()
+    user = user_name()
     problem = port_problem(plan.bind, plan.port) if plan else None
     return HostFacts(
         user=user,
@@ -40,16 +40,6 @@ def host_facts(
         proxies=tuple(name for name in _PROXIES if environ.get(name)),
         kills_at_logout=kills_at_logout(root, user),
     )
-
-
-def disk(path: Path) -> Disk | None:
-    """The file system of a path, or of its nearest parent that can be seen."""
-    path = path.absolute()
-    for place in (path, *path.parents):
-        with suppress(OSError):
-            free, device = psutil.disk_usage(str(place)).free, place.stat().st_dev
-            return Disk(path=plain_line(str(place)), free_bytes=free, device=device)
-    return None
 
 
 def token(hf_cache: Path, environ: Mapping[str, str]) -> str | None:
@@ -110,10 +100,3 @@ def _free(path: Path) -> int | None:
     with suppress(OSError):
         return psutil.disk_usage(str(path)).free
     return None
-
-
-def _user() -> str:
-    try:
-        return plain_line(getpass.getuser())
-    except (OSError, KeyError):
-        return str(os.getuid())

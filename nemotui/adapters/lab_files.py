@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -14,9 +13,9 @@ import msgspec
 
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError, UsageError
+from nemotui.core.file_names import timed_name
 from nemotui.core.lab_prompts import FILE_LIMIT, LabPrompt, parse_prompts
 from nemotui.core.ports import Clock
-from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -37,8 +36,7 @@ class LabFolder:
         return await threads.call(self._save, name, document, text)
 
     def _save(self, name: str, document: Mapping[str, Any], text: str) -> str:
-        time = file_time(self._clock.now())
-        stem = f"{time}-{re.sub(r'[^A-Za-z0-9._]+', '-', name)[:40].strip('-.').lower() or 'lab'}"
+        stem = timed_name(self._clock.now(), name, "lab")
         part = self._folder / f".{stem}.{secrets.token_hex(4)}.part"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

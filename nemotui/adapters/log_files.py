@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
 from nemotui.adapters import threads
 from nemotui.core.errors import FailedError
+from nemotui.core.file_names import timed_name
 from nemotui.core.ports import Clock
-from nemotui.core.show import file_time
 from nemotui.core.text import plain_line
 from nemotui.whole_file import whole_file
 
@@ -24,9 +23,7 @@ class LogsFolder:
         self._clock = clock
 
     async def write(self, container: str, chunks: AsyncGenerator[bytes, None]) -> tuple[str, int]:
-        name = re.sub(r"[^\w.-]+", "-", container)[:64].strip(".-") or "container"
-        time = file_time(self._clock.now())
-        path = self._folder / f"{time}-{name}.log"
+        path = self._folder / f"{timed_name(self._clock.now(), container, 'container')}.log"
         return plain_line(str(path)), await write_whole(path, chunks)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from contextlib import suppress
 from pathlib import Path
+
+from nemotui.adapters.user import user_name
 
 _FOLDERS = ("usr/lib/systemd", "run/systemd", "etc/systemd")  # the later the stronger
 # The session's scope is what logind ends; processes of the user's own manager are not in it.
@@ -18,7 +19,7 @@ def ends_at_logout(root: Path = Path("/"), user: str | None = None) -> bool:
         in_session = _SESSION.search((root / "proc/self/cgroup").read_text()) is not None
     except OSError:
         return False
-    return in_session and kills(root, user or _user())
+    return in_session and kills(root, user or user_name())
 
 
 def kills(root: Path, user: str) -> bool:
@@ -31,7 +32,7 @@ def kills(root: Path, user: str) -> bool:
 
 def lingers(root: Path = Path("/"), user: str | None = None) -> bool:
     """Whether the user's own service manager goes on after the logout (`loginctl enable-linger`)."""
-    return (root / "var/lib/systemd/linger" / (user or _user())).exists()
+    return (root / "var/lib/systemd/linger" / (user or user_name())).exists()
 
 
 def _settings(root: Path) -> dict[str, str]:
@@ -49,10 +50,3 @@ def _settings(root: Path) -> dict[str, str]:
                 if equals and not name.lstrip().startswith(("#", ";")):
                     settings[name.strip()] = value.strip()
     return settings
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in a container
-        return ""

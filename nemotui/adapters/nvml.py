@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nemotui.adapters import threads
-from nemotui.adapters.host import Disk, HostReadings
+from nemotui.adapters.host import HostReadings
 from nemotui.adapters.nvml_driver import Driver, links_between
 from nemotui.adapters.nvml_gpu import SLOW_S
 from nemotui.adapters.nvml_rows import GpuRows
@@ -21,6 +21,7 @@ from nemotui.adapters.nvml_sweep import Sweep
 from nemotui.adapters.reading import Reading
 from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import DRIVER_SILENT, Gpu, GpuProcess, Host, Link, Machine, NoGpusError
+from nemotui.core.surroundings import Disk
 from nemotui.core.visible import marked
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class NvmlProbe:
         process: Callable[[int, int | None], GpuProcess],
         clock: Clock,
         *,
-        disk: Callable[[], Disk] = Disk,
+        disk: Callable[[], Disk | None] = lambda: None,
         visible_devices: str | None = None,
         device_order: str | None = None,
         init_patience_s: float = 60.0,

@@ -91,7 +91,7 @@ def nemotui() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line; the exit code as COMMANDS has it: 0, 1, 2, 3 or 130."""
+    """Run one command line; the exit code as docs/scripts.md has it."""
     try:
         if asks_for_plain(argv):
             return plain(_plain(argv), run)

@@ -89,7 +89,7 @@ async def backends(
             starts=StartsFile(settings.starts_file),
             announcer=announcer,
             typical=TYPICAL if inv.demo is None else TYPICAL.within(start_s),
-            incidents=incident_store(settings, key()),
+            incidents=incident_store(settings, key(), clock),
             leavings=left_here(settings, runtime, RunsFolder(runs), catalog),
             end_process=end_process,
             pretend=inv.demo is not None,
@@ -123,9 +123,19 @@ def known(inv: Invocation, runs_dir: Path | None = None) -> Catalog:
 
 def kept_settings(inv: Invocation) -> Settings:
     """The settings; what is pretended has a state directory of its own, lest it be taken for measured."""
-    if inv.demo is None:
-        return inv.settings
-    return replace(inv.settings, state_dir=inv.settings.state_dir / "demo")
+    return inv.settings if inv.demo is None else _pretend(inv.settings)
+
+
+def _pretend(settings: Settings) -> Settings:
+    return replace(settings, state_dir=settings.state_dir / "demo")
+
+
+async def pretend_runs(inv: Invocation) -> bool:
+    """Whether runs of pretend machines are stored."""
+    from nemotui.adapters.runs import RunsFolder
+
+    runs, _ = await RunsFolder(_pretend(inv.settings).runs_dir).listed(1)
+    return bool(runs)
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 from collections.abc import Sequence
@@ -111,11 +110,9 @@ def summary(bad: Sequence[Check], *, offer: bool = False) -> Problem:
 
 def way_in() -> Login:
     """How a laptop reaches this machine by SSH."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "$USER"
-    return login(os.environ, user=plain_line(user), hostname=plain_line(socket.gethostname()))
+    from nemotui.adapters.user import user_name
+
+    return login(os.environ, user=user_name(), hostname=plain_line(socket.gethostname()))
 
 
 def tunnel(container: Container) -> str | None:

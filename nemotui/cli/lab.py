@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
@@ -11,7 +10,7 @@ import click
 
 from nemotui.cli.backends import serving
 from nemotui.cli.output import Answer, Output, table, wrapped
-from nemotui.cli.verb import Invocation, server_flags, verb
+from nemotui.cli.verb import Invocation, argument_text, server_flags, verb
 from nemotui.core.errors import Problem, UsageError
 from nemotui.core.lab import Answered, LabBegun, LabEvent, LabOver, LabState, Row, RowBegun
 from nemotui.core.lab import lab as asking
@@ -87,7 +86,7 @@ async def lab(
 async def _given(prompt: str | None, prompts: str | None) -> Sequence[LabPrompt]:
     """What was asked for; none: those that ship."""
     if prompt is not None:
-        return (typed(os.fsencode(prompt).decode("utf-8", "replace")),)
+        return (typed(argument_text(prompt)),)
     if prompts is None or prompts == BUILTIN:
         return ()
     from nemotui.adapters.lab_files import read_prompts

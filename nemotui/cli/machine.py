@@ -80,10 +80,10 @@ class Box:
         return FileProbe(read_machine(self._inv.machine))
 
     def _this(self) -> MachineProbe:
-        from nemotui.adapters.host import DiskProbe, HostProbe
+        from nemotui.adapters.host import HostProbe, disk
         from nemotui.adapters.nvml import NvmlProbe
         from nemotui.adapters.processes import Processes
 
-        disk = DiskProbe(self._inv.settings.hf_cache)
+        hf_cache = self._inv.settings.hf_cache
         processes = Processes(lambda container_id: self._docker.container_name(container_id))
-        return NvmlProbe(HostProbe(), processes, self._clock, disk=disk, **_shown())
+        return NvmlProbe(HostProbe(), processes, self._clock, disk=lambda: disk(hf_cache), **_shown())

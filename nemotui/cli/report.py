@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import click
 import msgspec
@@ -39,7 +39,7 @@ _BY_ENDING: dict[str, Format] = {
         click.option(
             "--format",
             "wanted",
-            type=click.Choice(["markdown", "html", "csv", "vllm-json"]),
+            type=click.Choice(get_args(Format)),
             help="Default: by the ending of FILE, else markdown.",
         ),
         click.option(

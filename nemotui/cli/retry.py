@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from nemotui.core.cure import Change, Cure
+from nemotui.core.cure import Change, Cure, with_flag
 from nemotui.core.plan import docker_run
 
 # Settings of the container that a flag of ours speaks for; any other stands behind `--`, for `vllm serve`.
@@ -54,7 +53,7 @@ def retry_command(cure: Cure) -> list[str]:
         words.append("--replace")
     for change in cure.changes:
         flag = change.setting
-        extra = _without(extra, flag)
+        extra = [*with_flag(extra, flag, None)]  # the user's own, which stands last, would win over ours
         if words_of_ours := _flag(change):
             words += words_of_ours
         elif flag.isupper() and change.value is not None:
@@ -77,16 +76,3 @@ def _typed(option: click.Option, value: Any) -> list[str]:
         return [word for each in value for word in (option.opts[0], str(each))]
     text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
     return [option.opts[0], text]
-
-
-def _without(extra: Sequence[str], flag: str) -> list[str]:
-    """The user's own arguments without this flag and its values, which would win over ours."""
-    kept: list[str] = []
-    dropping = False
-    for word in extra:
-        if word.partition("=")[0].replace("_", "-") == flag:
-            dropping = "=" not in word
-        elif not (dropping and not word.startswith("-")):
-            dropping = False
-            kept.append(word)
-    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -101,10 +102,10 @@ async def _measure(inv: Invocation, b: Backends, server: ModelServer, deployed: 
     replies = []
     for mode in MODES:
         said: Reply | None = None
-        async for delta in reply(
-            server, model, [Message(role="user", content=_QUESTION)], mode, Sampling(max_tokens=512), b.clock
-        ):
-            said = delta.reply
+        question = [Message(role="user", content=_QUESTION)]
+        async with aclosing(reply(server, model, question, mode, Sampling(max_tokens=512), b.clock)) as deltas:
+            async for delta in deltas:
+                said = delta.reply
         if said is not None:
             replies.append(said)
             inv.out.say(_reply_text(said))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from nemotui.core.hardware import BUSY_BYTES, Machine
 from nemotui.core.plan import ALL_GPUS, LABEL, ContainerSpec, docker_run
 from nemotui.core.serve_args import same_flag
+from nemotui.core.show import options
 
 _GAP = 0.01  # of a GPU's memory, left free beside what somebody else holds
 _LEAST_SHARE = 0.6  # of a GPU's memory: with less, no variant of the model has room for its cache
@@ -52,7 +52,8 @@ def cured(spec: ContainerSpec, changes: Sequence[Change]) -> Cure | None:
 
 def command_diff(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
     """Two commands, option by option: what goes behind `- `, what comes behind `+ `."""
-    lines = difflib.ndiff(_options(before), _options(after))
+    old, new = ([" ".join(words) for words in options(command)] for command in (before, after))
+    lines = difflib.ndiff(old, new)
     return tuple(line for line in lines if line[:2] in ("- ", "+ "))
 
 
@@ -98,7 +99,7 @@ def idle_gpus(spec: ContainerSpec, machine: Machine) -> tuple[Change, ...]:
 def _changed(spec: ContainerSpec, change: Change) -> ContainerSpec:
     value = change.value
     if change.setting.startswith("-"):
-        return replace(spec, args=_with_flag(spec.args, change.setting, value))
+        return replace(spec, args=with_flag(spec.args, change.setting, value))
     if change.setting.isupper():
         kept = tuple(pair for pair in spec.environment if pair[0] != change.setting)
         return replace(spec, environment=kept if value is None else (*kept, (change.setting, value)))
@@ -118,7 +119,7 @@ def _labelled(spec: ContainerSpec, name: str, value: str) -> tuple[tuple[str, st
     return tuple((key, value if key == name else old) for key, old in spec.labels)
 
 
-def _with_flag(args: Sequence[str], flag: str, value: str | None) -> tuple[str, ...]:
+def with_flag(args: Sequence[str], flag: str, value: str | None) -> tuple[str, ...]:
     """The new value in the place of the flag's first, or at the end; None takes the flag out with its values."""
     new = () if value is None else (flag, value) if value else (flag,)
     result: list[str] = []
@@ -135,14 +136,3 @@ def _with_flag(args: Sequence[str], flag: str, value: str | None) -> tuple[str, 
             dropping = False
             result.append(word)
     return tuple(result) if placed else (*args, *new)
-
-
-def _options(command: Sequence[str]) -> list[str]:
-    """Each option with its values, as one line."""
-    lines: list[str] = []
-    for before, word in pairwise(["", *command]):
-        if before.startswith("-") and not word.startswith("-"):
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines

@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from nemotui.core.hardware import BUSY_BYTES, Gpu, Link, LinkKind, Machine
+from nemotui.core.show import gib
 from nemotui.core.trouble import unsound
 
 # Best first, as `nvidia-smi topo -m` explains them; None, what the driver does not say, ranks last.
@@ -134,7 +135,7 @@ def _refusal(gpu: Gpu, need_bytes: int | None) -> str | None:
     if gpu.memory_free_bytes is None:
         return "how much of its memory is free is unknown: " + gpu.unknown.get("memory_free_bytes", "no reason given")
     if gpu.memory_free_bytes < need_bytes:
-        return f"{_gib(gpu.memory_free_bytes)} are free, {_gib(need_bytes)} are needed"
+        return f"{gib(gpu.memory_free_bytes)} are free, {gib(need_bytes)} are needed"
     return None
 
 
@@ -148,17 +149,17 @@ def _busy(gpu: Gpu) -> str | None:
     if used < BUSY_BYTES:
         return None
     holders = ", ".join(f"{process.name or 'a process'} (pid {process.pid})" for process in gpu.processes[:2])
-    return f"it is busy: {_gib(used)} are in use by {holders or 'another namespace'}"
+    return f"it is busy: {gib(used)} are in use by {holders or 'another namespace'}"
 
 
 def _group(members: Sequence[Gpu], worst: LinkKind | None, need_bytes: int | None) -> GpuGroup:
     first, count = members[0], len(members)
     capability = first.compute_capability or "unknown"
-    memory = "memory unknown" if first.memory_total_bytes is None else f"{_gib(first.memory_total_bytes)} each"
+    memory = "memory unknown" if first.memory_total_bytes is None else f"{gib(first.memory_total_bytes)} each"
     reasons = [f"{count} × {first.name}, compute capability {capability}, {memory}"]
     if need_bytes is not None:
         least = min(gpu.memory_free_bytes or 0 for gpu in members)
-        reasons.append(f"the fullest has {_gib(least)} free, {_gib(need_bytes)} are needed")
+        reasons.append(f"the fullest has {gib(least)} free, {gib(need_bytes)} are needed")
     if count > 1:
         if worst == "NVLINK":
             reasons.append("NVLink connects every pair")
@@ -172,7 +173,3 @@ def _group(members: Sequence[Gpu], worst: LinkKind | None, need_bytes: int | Non
             # vllm: custom_all_reduce.py asks for full NVLink connection above two GPUs (vllm#56128).
             reasons.append("vLLM does without its custom all-reduce here, which works and is slower")
     return GpuGroup(gpus=tuple(gpu.uuid for gpu in members), worst_link=worst, reasons=tuple(reasons))
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"

@@ -15,7 +15,8 @@ from nemotui.core.models import PublishedRow
 from nemotui.core.plan import ALL_GPUS, Plan
 from nemotui.core.predict import Prediction, predict, published_row
 from nemotui.core.reasons import arithmetic, beside, copies, little_room, unpublished, weaker
-from nemotui.core.refusals import gib, holders, refuse, used_by_others, would_fit_if
+from nemotui.core.refusals import holders, refuse, used_by_others, would_fit_if
+from nemotui.core.show import gib
 
 Verdict = Literal["fits", "tight", "experimental", "no"]
 

@@ -3,11 +3,11 @@ Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from nemotui.core.lab import Answer, LabState, Row
 from nemotui.core.lab_table import COST_MEANS, means, row_figures, sentences, table
+from nemotui.core.markdown import fenced, grid, inline
 from nemotui.core.word_diff import WordDiff, word_diff
 
 
@@ -36,17 +36,17 @@ def as_markdown(state: LabState, *, price_per_hour: float | None, time_scale: fl
 
 def _markdown(state: LabState, price_per_hour: float | None, time_scale: float) -> Iterator[str]:
     names = [setting.name for setting in state.settings]
-    yield f"# Lab: {_inline(state.begun.model) if state.begun else 'nothing was asked'}"
+    yield f"# Lab: {inline(state.begun.model) if state.begun else 'nothing was asked'}"
     if not state.rows:
         return
     yield caption(state, time_scale=time_scale, price_per_hour=price_per_hour)
     if len(state.rows) > 1:
-        yield f"## Means of {len(state.rows)} rows\n\n{_grid(table(means(state.rows, names, price_per_hour)))}"
+        yield f"## Means of {len(state.rows)} rows\n\n{grid(table(means(state.rows, names, price_per_hour)))}"
     for row in state.rows:
         again = f", {row.repetition}" if row.repetition > 1 else ""
         figures = row_figures(row, names, price_per_hour)
-        yield f"## {_inline(row.prompt.name)}{again}\n\n{_fenced(row.prompt.prompt)}"
-        yield "\n\n".join([_grid(table(figures)), *(f"- {sentence}" for sentence in sentences(figures))])
+        yield f"## {inline(row.prompt.name)}{again}\n\n{fenced(row.prompt.prompt)}"
+        yield "\n\n".join([grid(table(figures)), *(f"- {sentence}" for sentence in sentences(figures))])
         yield from _answers(row, names)
 
 
@@ -54,30 +54,13 @@ def _answers(row: Row, names: Sequence[str]) -> Iterator[str]:
     for name, answer in zip(names, row.answers, strict=True):
         parts = [f"### {name}"]
         if answer.problem is not None:
-            parts.append(_inline(str(answer.problem)))
+            parts.append(inline(str(answer.problem)))
         if answer.reply is not None and answer.reply.reasoning:
-            parts.append(f"Thinking:\n\n{_fenced(answer.reply.reasoning)}")
+            parts.append(f"Thinking:\n\n{fenced(answer.reply.reasoning)}")
         if answer.reply is not None and answer.reply.content:
-            parts.append(f"Answer:\n\n{_fenced(answer.reply.content)}")
+            parts.append(f"Answer:\n\n{fenced(answer.reply.content)}")
         diff = None if answer is row.answers[0] else difference(row.answers[0], answer)
         if diff is not None:
             parts.append(f"Beside {names[0]}: {diff.sentence}")
-            parts += [_fenced(diff.marked)] if diff.telling else []
+            parts += [fenced(diff.marked)] if diff.telling else []
         yield "\n\n".join(parts)
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> str:
-    head, *others = ([_inline(cell) for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others))
-
-
-def _inline(text: str) -> str:
-    """What a model or a server said, as one line that is no Markdown."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
-
-
-def _fenced(text: str) -> str:
-    """Text as it is, in a fence that nothing in it closes."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text.strip()}\n{fence}"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nemotui.core.hardware import Machine
-from nemotui.core.memory import TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
+from nemotui.core.memory import INPUT_TOKENS, OUTPUT_TOKENS, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.phases import Expectation, Phase, learned
 from nemotui.core.plan import LABEL
 from nemotui.core.serve_args import memory_share, model_of, value_of
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from nemotui.core.startup import StartupTracker
 
 # What a run must have asked to be comparable with the published table.
-_SHAPE = {"input_len": 8192, "output_len": 1024, "max_concurrency": 32, "request_rate": None, "time_scale": 1.0}
+_SHAPE = {
+    "input_len": INPUT_TOKENS,
+    "output_len": OUTPUT_TOKENS,
+    "max_concurrency": TYPICAL_REQUESTS,
+    "request_rate": None,
+    "time_scale": 1.0,
+}
 # Flags that change the activations, the graphs or the buffers of a start.
 _MOVING = ("--enforce-eager", "--max-num-batched-tokens", "--enable-expert-parallel", "--compilation-config", "-O")
-_LEAST_REQUESTS = 2 * 32  # two waves: the first alone is all prefill
+_LEAST_REQUESTS = 2 * TYPICAL_REQUESTS  # two waves: the first alone is all prefill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,9 @@ UNIFIED_UTILIZATION = 0.8  # where the host lives in the same memory (vLLM's rec
 OVERHEAD_ALONE = 4 * GIB
 OVERHEAD_PARALLEL = 6 * GIB
 
-TYPICAL_TOKENS = 8192 + 1024  # one request of the published benchmark
-TYPICAL_REQUESTS = 32  # and how many of them run at once there
+INPUT_TOKENS, OUTPUT_TOKENS = 8192, 1024  # of one request of the published benchmark
+TYPICAL_TOKENS = INPUT_TOKENS + OUTPUT_TOKENS
+TYPICAL_REQUESTS = 32  # how many of them run at once there
 SAFE_SHARE = 0.8  # of the estimated blocks: the estimate is good to about 15 %
 MOST_SEQS = 256  # beyond it a step only gets longer
 
@@ -132,9 +133,8 @@ def plan_memory(
     group_layers = model.attention_layers + (1 if mtp_tokens else 0)
     mamba_groups = ceil(model.mamba_layers / group_layers)
     all_states = all_states and prefix_caching
-    states = (
-        2 if prefix_caching and not all_states else 1
-    ) + mtp_tokens  # the running state, its cached copy, and one a drafted token
+    # The running state, its cached copy, and one for each drafted token.
+    states = 1 + (prefix_caching and not all_states) + mtp_tokens
     overhead = overhead if overhead is not None else OVERHEAD_ALONE if tp * dp == 1 else OVERHEAD_PARALLEL
     elsewhere = model.routed_parameters * variant.weight_bits / 8 * (1 - 1 / dp)
     weights = ceil((loaded - elsewhere) / tp)

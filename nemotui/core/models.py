@@ -44,9 +44,8 @@ class Variant:
     def least_capability(self, release: Release | None) -> str:
         """The gate of a release; None is the newest."""
         older = [(release_of(until), gate) for until, gate in self.min_capability_until.items()]
-        return min((o for o in older if release is not None and release <= o[0]), default=(None, self.min_capability))[
-            1
-        ]
+        holding = [(until, gate) for until, gate in older if release is not None and release <= until]
+        return min(holding)[1] if holding else self.min_capability
 
     def __post_init__(self) -> None:
         for until, gate in self.min_capability_until.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemotui.core.flags import Flag, vllm_flags
+from nemotui.core.flags import Flag, vllm_args, vllm_flags
 from nemotui.core.keeping import AS_WE_DO, Keeping
 from nemotui.core.reach import is_open
 from nemotui.core.secret_args import redacted
@@ -124,7 +124,7 @@ def container_spec(plan: Plan) -> ContainerSpec:
     return ContainerSpec(
         name=plan.name,
         image=plan.image,
-        args=tuple(word for flag in vllm_flags(plan) for word in flag.words),
+        args=vllm_args(plan),
         gpus=plan.gpus,
         bind=plan.bind,
         port=plan.port,

@@ -20,11 +20,8 @@ from typing import Literal
 
 from nemotui.core.checks import capability
 from nemotui.core.measured import MeasuredBench
-from nemotui.core.memory import TYPICAL_REQUESTS, MemoryPlan
+from nemotui.core.memory import INPUT_TOKENS, OUTPUT_TOKENS, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant
-
-INPUT_TOKENS = 8192
-OUTPUT_TOKENS = 1024
 
 Source = Literal["published", "computed", "measured"]
 Band = tuple[float, float]
@@ -47,7 +44,7 @@ _KNOWN_BAND = 1.1  # another run, driver or release of vLLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
+class Estimate:
     """Single figures: output tokens/s of all copies together, means in ms."""
 
     output_throughput: float
@@ -98,7 +95,7 @@ def predict(
     if row:
         return _prediction(row, _KNOWN_BAND, "published")
     clients = TYPICAL_REQUESTS / data_parallel_size
-    at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(INPUT_TOKENS + OUTPUT_TOKENS)))
+    at_once = max(1.0, min(clients, max_num_seqs, memory.live_requests(TYPICAL_TOKENS)))
     found = compute(
         model,
         chip,
@@ -130,7 +127,7 @@ def compute(
     clients: float = TYPICAL_REQUESTS,
     at_once: float = TYPICAL_REQUESTS,
     constants: Constants = FITTED,
-) -> Expectation:
+) -> Estimate:
     """The roofline. `clients` ask each copy, of whose requests `at_once` run; the others wait for their turn."""
     prompt_s = _prompt_s(model, chip, variant, tensor_parallel_size, constants)
     step_bytes = _step_bytes(model, variant, memory, tensor_parallel_size, data_parallel_size, at_once)
@@ -140,7 +137,7 @@ def compute(
     cycle_s = at_once * prompt_s + OUTPUT_TOKENS * step_s
     running_ttft_s = prompt_s * (at_once + 1) / 2
     waiting_s = cycle_s * (clients - at_once) / at_once
-    return Expectation(
+    return Estimate(
         output_throughput=data_parallel_size * at_once * OUTPUT_TOKENS / cycle_s,
         mean_ttft_ms=(waiting_s + running_ttft_s) * 1000,
         mean_itl_ms=(cycle_s - running_ttft_s) / (OUTPUT_TOKENS - 1) * 1000,
@@ -168,7 +165,7 @@ def _step_bytes(model: Model, variant: Variant, memory: MemoryPlan, tp: int, dp:
 
 
 def _prediction(
-    found: Expectation | PublishedRow | MeasuredBench, factor: float, source: Source, weaker: str | None = None
+    found: Estimate | PublishedRow | MeasuredBench, factor: float, source: Source, weaker: str | None = None
 ) -> Prediction:
     def band(value: float) -> Band:
         return value / factor, value * factor

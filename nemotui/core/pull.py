@@ -7,6 +7,7 @@ Hugging Face's own downloader into the mounted model cache, where `vllm serve` l
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -18,7 +19,7 @@ from nemotui.core.diagnose import diagnose
 from nemotui.core.errors import FailedError, NemotuiError, NothingThereError
 from nemotui.core.failed import Failed, failed
 from nemotui.core.failures import Diagnosis
-from nemotui.core.logs import LogLine
+from nemotui.core.logs import LogLine, Place, Rest
 from nemotui.core.lookout import Fetch, FetchWatch
 from nemotui.core.plan import FETCH_LABEL, HF_CACHE, ContainerSpec
 from nemotui.core.ports import Backends, Container, ContainerRuntime
@@ -99,10 +100,9 @@ def fetch_spec(serve: ContainerSpec) -> ContainerSpec | None:
     cache = tuple(volume for volume in serve.volumes if volume.target == HF_CACHE)
     if model is None or model.startswith("/") or not cache:
         return None
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in model)
     return replace(
         serve,
-        name=f"nemotui-pull-{name}"[:128],
+        name=f"nemotui-pull-{re.sub(r'[^A-Za-z0-9_.-]', '-', model)}"[:128],  # what Docker accepts
         entrypoint="python3",
         args=("-c", _FETCH, model),
         gpus=(),
@@ -155,13 +155,15 @@ async def _begun(runtime: ContainerRuntime, spec: ContainerSpec) -> tuple[Contai
 
 async def _read(b: Backends, container: Container, lines: deque[LogLine]) -> Container | None:
     """Its log until it has ended; None when it is gone."""
-    last: float | None = None
+    last = Place()
     while True:
+        rest = Rest(last)
         try:
-            async with aclosing(b.runtime.logs(container.id, follow=True, since=last)) as batches:
+            async with aclosing(b.runtime.logs(container.id, follow=True, since=last.time)) as batches:
                 async for batch in batches:
-                    lines.extend(line for line in batch if last is None or line.time is None or line.time > last)
-                    last = max((line.time for line in batch if line.time is not None), default=last)
+                    fresh = rest.new(batch)
+                    lines.extend(fresh)
+                    last = last.after(fresh)
             ended = await b.runtime.inspect(container.id)
         except NothingThereError as error:
             if error.problem.kind == "no_container":

@@ -18,6 +18,12 @@ def is_open(bind: str) -> bool:
         return bind != "localhost"
 
 
+def local_host(bind: str | None) -> str:
+    """The host by which this machine itself reaches what is bound to this address, as it stands in a URL."""
+    host = "127.0.0.1" if bind is None or bind in ("", "0.0.0.0", "::") else bind
+    return f"[{host}]" if ":" in host else host
+
+
 FIREWALL = (
     "Docker publishes ports past ufw and firewalld: the network reaches this one whatever they say, and the key guards"
     " only /v1"
@@ -34,10 +40,8 @@ class Login:
 
     def tunnel(self, port: int, bind: str | None = None) -> str:
         """The line that, typed on a laptop, brings the server's port there."""
-        inside = "127.0.0.1" if bind in (None, "", "0.0.0.0", "::") else bind
-        inside = f"[{inside}]" if inside and ":" in inside else inside
         words = ["ssh", "-N", *(("-p", self.ssh_port) if self.ssh_port != _SSH_PORT else ())]
-        return shlex.join([*words, "-L", f"{port}:{inside}:{port}", f"{self.user}@{self.host}"])
+        return shlex.join([*words, "-L", f"{port}:{local_host(bind)}:{port}", f"{self.user}@{self.host}"])
 
 
 def login(environ: Mapping[str, str], *, user: str, hostname: str) -> Login:

@@ -11,7 +11,8 @@ from nemotui.core.groups import GpuGroup
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.predict import middle, predict
-from nemotui.core.refusals import dotted, gib
+from nemotui.core.refusals import dotted
+from nemotui.core.show import gib
 
 
 def arithmetic(case: Case, memory: MemoryPlan) -> list[str]:

@@ -11,8 +11,9 @@ from nemotui.core.case import Case
 from nemotui.core.checks import capability
 from nemotui.core.groups import GpuGroups
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.memory import GIB, MemoryPlan
+from nemotui.core.memory import MemoryPlan
 from nemotui.core.request import LEAST_UTILIZATION, tensor_parallel_sizes
+from nemotui.core.show import gib
 from nemotui.core.whatif import imagine
 
 _SHORTER_CONTEXTS = (131_072, 65_536, 32_768, 16_384, 8_192, 4_096)
@@ -260,8 +261,3 @@ def holders(gpu: Gpu) -> str:
 def dotted(of: tuple[int, int]) -> str:
     """A compute capability as it is written."""
     return f"{of[0]}.{of[1]}"
-
-
-def gib(count: int) -> str:
-    """Bytes as the reader knows GPU memory."""
-    return f"{count / GIB:.1f} GiB"

@@ -13,6 +13,7 @@ from nemotui.core.bench_table import comparison as beside_rows
 from nemotui.core.bench_table import facts, latencies, totals
 from nemotui.core.compare import FIGURES, Comparison, Figure
 from nemotui.core.goodput import reasons
+from nemotui.core.markdown import grid, inline
 from nemotui.core.pareto import KEY, pareto
 from nemotui.core.show import number
 from nemotui.core.sweep import Swept, cells, head, knee, sweep_sentence
@@ -131,31 +132,19 @@ def markdown(runs: Sequence[ReportRun], comparisons: Sequence[Comparison], swept
     parts = ["# nemotui benchmark report"]
     if swept is not None:
         chart = pareto(swept.points, earlier=swept.earlier, published=swept.published, width=78, height=18)
-        parts += ["## The sweep", f"**{_plain(sweep_sentence(swept.points, whole=swept.whole))}**"]
-        parts += ["\n".join(["```", *chart, KEY, "```"]), _grid(swept_rows(swept))]
-        parts += [f"- {_plain(why)}" for why in swept_reasons(swept)]
+        parts += ["## The sweep", f"**{inline(sweep_sentence(swept.points, whole=swept.whole))}**"]
+        parts += ["\n".join(["```", *chart, KEY, "```"]), grid(swept_rows(swept))]
+        parts += [f"- {inline(why)}" for why in swept_reasons(swept)]
     for comparison in comparisons:
-        parts += [f"## {_plain(comparison.b)} beside {_plain(comparison.a)}", _plain(comparison.sentence)]
-        parts += [f"- {_plain(caveat)}" for caveat in comparison.caveats]
-        parts.append(_grid(compared(comparison, SHOWN)))
+        parts += [f"## {inline(comparison.b)} beside {inline(comparison.a)}", inline(comparison.sentence)]
+        parts += [f"- {inline(caveat)}" for caveat in comparison.caveats]
+        parts.append(grid(compared(comparison, SHOWN)))
     for run in runs:
-        parts += [f"## {_plain(run.name)}", f"**{_plain(run.result['verdict'])}**", _plain(totals(run.result))]
-        parts += [_grid(latencies(run.result)), _grid(beside_rows(run.result)), _grid([("", ""), *told(run)])]
+        parts += [f"## {inline(run.name)}", f"**{inline(run.result['verdict'])}**", inline(totals(run.result))]
+        parts += [grid(latencies(run.result)), grid(beside_rows(run.result)), grid([("", ""), *told(run)])]
     return "\n\n".join(parts) + "\n"
 
 
 def told(run: ReportRun) -> list[tuple[str, str]]:
     """What to make of a run, and on what it was measured."""
     return [*facts(run.result), *setup(run)]
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in rows]
-    lines.insert(1, "|" + "---|" * len(rows[0]))
-    return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Text that stays text in Markdown, whatever a label or a model's name holds."""
-    escaped = "".join("\\" + c if c in "\\`*_[]<>|#" else c for c in str(text))
-    return " ".join(escaped.split())

@@ -20,7 +20,7 @@ Goal = Literal["throughput", "latency", "capacity"]
 GOALS: tuple[Goal, ...] = ("throughput", "latency", "capacity")
 KV_DTYPES: tuple[KvDtype, ...] = ("fp8", "bfloat16")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")  # what Docker accepts
-_VARIANTS: tuple[VariantName, ...] = ("NVFP4", "FP8", "BF16")
+VARIANTS: tuple[VariantName, ...] = ("NVFP4", "FP8", "BF16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,8 @@ def check_request(request: PlanRequest, catalog: Catalog) -> None:
         raise _wrong(
             f"--kv-cache-dtype {request.kv_cache_dtype!r} is none that we plan", f"Use {' or '.join(KV_DTYPES)}"
         )
-    if request.variant is not None and request.variant not in _VARIANTS:
-        raise _wrong(f"--variant {request.variant!r} is none of this model's", f"Use {', '.join(_VARIANTS)}")
+    if request.variant is not None and request.variant not in VARIANTS:
+        raise _wrong(f"--variant {request.variant!r} is none of this model's", f"Use {', '.join(VARIANTS)}")
     try:
         ipaddress.ip_address(request.bind)
     except ValueError:
@@ -107,16 +107,16 @@ def variants_asked(request: PlanRequest, model: Model) -> tuple[VariantName, ...
     Raises `UsageError` where another model's path does not tell which it is.
     """
     if request.variant is not None:
-        return tuple(name for name in _VARIANTS if name == request.variant)
+        return tuple(name for name in VARIANTS if name == request.variant)
     if request.model_path is None:
-        return _VARIANTS
+        return VARIANTS
     if known := tuple(variant.name for variant in model.variants if variant.repo == request.model_path):
         return known
-    named = tuple(name for name in _VARIANTS if name.lower() in request.model_path.lower())
+    named = tuple(name for name in VARIANTS if name.lower() in request.model_path.lower())
     if len(named) != 1:
         raise _wrong(
             f"--model-path {request.model_path!r} does not say which variant it is",
-            f"Add --variant {' or '.join(_VARIANTS)}",
+            f"Add --variant {' or '.join(VARIANTS)}",
         )
     return named
 

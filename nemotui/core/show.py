@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 
 
@@ -59,11 +58,6 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
-def file_time(at: float) -> str:
-    """Unix time as the names of files begin with it, in UTC, so that they sort by it: `20261127T190512Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
 def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: float | None) -> str:
     """Bytes on their way: `12.0 of 114.2 GiB, 10 %, 1.2 GiB/s, 1:25 left`; what is unknown is left out."""
     unit, name = (2**20, "MiB") if (total or current) < 2**30 else (2**30, "GiB")
@@ -78,16 +72,21 @@ def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: 
     return ", ".join(facts)
 
 
-def shell(argv: Sequence[str], width: int) -> str:
-    """A command to be read and pasted, over several lines; no line ends between an option and its value."""
-    parts: list[str] = []
+def options(argv: Sequence[str]) -> list[list[str]]:
+    """A command's words, each option together with its value."""
+    found: list[list[str]] = []
     for before, word in pairwise(["", *argv]):
         if before.startswith("-") and not word.startswith("-"):
-            parts[-1] += " " + shlex.quote(word)
+            found[-1].append(word)
         else:
-            parts.append(shlex.quote(word))
+            found.append([word])
+    return found
+
+
+def shell(argv: Sequence[str], width: int) -> str:
+    """A command to be read and pasted, over several lines; no line ends between an option and its value."""
     lines = ["$"]
-    for part in parts:
+    for part in map(shlex.join, options(argv)):
         if len(lines[-1]) + len(part) > width - 4:
             lines.append("   ")
         lines[-1] += " " + part

@@ -31,7 +31,7 @@ async def long_input(ask: Asker, room: int) -> Verdict:
     if wanted <= _SOME:
         return Verdict(status="skipped", found=f"a context of {room} tokens has no room for a long input")
     try:
-        answer = await _lines(ask, wanted, LONG_PATIENCE_S)
+        answer = await _lines(ask, wanted)
     except FailedError as error:
         if await ask.server.healthy():
             raise
@@ -41,9 +41,7 @@ async def long_input(ask: Asker, room: int) -> Verdict:
         return Verdict(status="fail", found=found, means=means, fix=fix)
     read = answer.usage.prompt_tokens if answer.usage else 0
     if read < room * (_FILLED - 0.1):
-        means = "The input was cut without a word: answers miss what stood in the rest."
-        fix = "Look for a proxy or a truncation setting (`truncate_prompt_tokens`) before the model."
-        return Verdict(status="fail", found=f"only {read} tokens were read", means=means, fix=fix)
+        return _cut(f"only {read} tokens were read")
     return Verdict(status="ok", found=f"{read} of {room} tokens were read")
 
 
@@ -51,7 +49,7 @@ async def over_long_input(ask: Asker, room: int) -> Verdict:
     """A prompt of more than `room` tokens is refused, and the refusal says why."""
     line, _ = await tokens_a_line(ask)
     try:
-        answer = await _lines(ask, int(room * 1.1 / line) + 1, LONG_PATIENCE_S)
+        answer = await _lines(ask, int(room * 1.1 / line) + 1)
     except FailedError as error:
         problem = error.problem
         if problem.kind not in _REFUSED:
@@ -62,11 +60,15 @@ async def over_long_input(ask: Asker, room: int) -> Verdict:
             return Verdict(status="warn", found=problem.message, means=means, fix="Update vLLM.")
         return Verdict(status="ok", found=f"refused: {problem.message}")
     read = answer.usage.prompt_tokens if answer.usage else None
+    return _cut(f"an answer, with {read} tokens read")
+
+
+def _cut(found: str) -> Verdict:
     means = "The input was cut without a word: answers miss what stood in the rest."
     fix = "Look for a proxy or a truncation setting (`truncate_prompt_tokens`) before the model."
-    return Verdict(status="fail", found=f"an answer, with {read} tokens read", means=means, fix=fix)
+    return Verdict(status="fail", found=found, means=means, fix=fix)
 
 
-async def _lines(ask: Asker, count: int, patience_s: float = LONG_PATIENCE_S) -> Said:
+async def _lines(ask: Asker, count: int) -> Said:
     messages = [{"role": "user", "content": _LINE * count}]
-    return await ask.whole(messages, "off", patience_s, max_tokens=_ANSWER_TOKENS)
+    return await ask.whole(messages, "off", LONG_PATIENCE_S, max_tokens=_ANSWER_TOKENS)

@@ -13,7 +13,7 @@ from nemotui.core.verify_text import marks_in
 MESSAGES: Final = "/v1/messages"
 _MEANS: Final = "Claude Code and other clients of Anthropic's API do not work on this server."
 _FIX: Final = f"Update vLLM. {REASONING_FLAG}"
-_TEXTS: Final = {"text_delta": ("text", "text"), "thinking_delta": ("thinking", "thinking")}
+_TEXTS: Final = {"text_delta": "text", "thinking_delta": "thinking"}  # kind of a delta → where its text stands
 
 
 def judge_message(reply: Mapping[str, Any]) -> Verdict:
@@ -89,10 +89,10 @@ def assembled(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 blocks[number] = {"text": "", "thinking": "", **mapping_of(event.get("content_block"))}
             case "content_block_delta":
                 delta = mapping_of(event.get("delta"))
-                kind, field = _TEXTS.get(str(delta.get("type")), ("", ""))
-                piece, block = delta.get(field), blocks.get(number, {})
-                if kind and isinstance(piece, str) and isinstance(block.get(kind), str):
-                    block[kind] += piece
+                name = _TEXTS.get(str(delta.get("type")), "")
+                piece, block = delta.get(name), blocks.get(number, {})
+                if isinstance(piece, str) and isinstance(block.get(name), str):
+                    block[name] += piece
             case "message_delta":
                 message["stop_reason"] = mapping_of(event.get("delta")).get("stop_reason")
                 _count(message["usage"], event.get("usage"))

@@ -9,6 +9,7 @@ from nemotui.core.errors import NemotuiError, Problem
 from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.model_server import ModelServer, ServedModel, ServerMetrics
 from nemotui.core.ports import Clock, Container, ContainerRuntime, MachineProbe
+from nemotui.core.reach import local_host
 from nemotui.core.vitals import HUNG_AFTER_S, Vitals
 
 MACHINE_INTERVAL_S = 2.0  # NVML averages over up to a second, and watching shall cost next to nothing
@@ -71,8 +72,7 @@ def container_url(container: Container) -> str:
 
 def local_url(bind: str | None, port: int | None) -> str:
     """The URL that reaches, from this machine, what is bound to this address and port."""
-    host = "127.0.0.1" if bind in (None, "", "0.0.0.0", "::") else bind
-    return f"http://{f'[{host}]' if host and ':' in host else host}:{port}"
+    return f"http://{local_host(bind)}:{port}"
 
 
 async def find_server(runtime: ContainerRuntime, default_url: str) -> tuple[str, Container | None, Problem | None]:

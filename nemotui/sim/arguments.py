@@ -82,9 +82,9 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     if known and row is None:
         visible = _visible(profile, given.visible_gpus)
         failure = plan_failure(
+            catalog,
             chip,
             variant,
-            heads=catalog.model.query_heads,
             kv_dtype=kv_dtype,
             tensor_parallel_size=tp,
             gpus=len(visible),

@@ -25,6 +25,7 @@ from nemotui.core.plan import ALL_GPUS, FETCH_LABEL, IMAGE_LABEL, LABEL, Contain
 from nemotui.core.ports import Clock, Container, EngineInfo, PullProgress
 from nemotui.core.secret_args import redacted
 from nemotui.core.text import plain_line
+from nemotui.core.watch import local_url
 from nemotui.sim.arguments import ServeArguments, parse
 from nemotui.sim.hub import PretendHub
 from nemotui.sim.images import IMAGE_BYTES, image_digest, layers
@@ -150,7 +151,6 @@ class PretendEngine:
             args=redacted(spec.args),
             gpus=spec.gpus,
         )
-        host = "127.0.0.1" if spec.bind in ("0.0.0.0", "") else spec.bind
         occupancy = Occupancy(
             gpus=gpus[: arguments.settings.tensor_parallel_size],
             container=spec.name,
@@ -159,7 +159,7 @@ class PretendEngine:
             start_seconds=self._start_seconds,
             fetch_seconds=fetch_s,
             memory=arguments.settings.memory,
-            base_url=f"http://[{host}]:{spec.port}" if ":" in host else f"http://{host}:{spec.port}",
+            base_url=local_url(spec.bind, spec.port),
         )
         child = self._children[container.id] = _Child(container, spec, occupancy, process)
         child.keeper = asyncio.create_task(self._keep(child))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nemotui.core.checks import capability
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan
-from nemotui.core.models import Chip, Variant
+from nemotui.core.models import Catalog, Chip, Variant
 from nemotui.core.phases import Phase
-
-_FP8_KV_CAPABILITY = 8.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +20,17 @@ class Failure:
 
 
 def plan_failure(
-    chip: Chip, variant: Variant, *, heads: int, kv_dtype: KvDtype, tensor_parallel_size: int, gpus: int
+    catalog: Catalog, chip: Chip, variant: Variant, *, kv_dtype: KvDtype, tensor_parallel_size: int, gpus: int
 ) -> Failure | None:
     """Why vLLM refuses this plan before it looks at the memory, or None. `gpus` are those that the container sees."""
-    capability = float(chip.compute_capability)
+    heads, here = catalog.model.query_heads, capability(chip.compute_capability)
     if heads % tensor_parallel_size:
         return Failure(
             "config",
             f"ValueError: Total number of attention heads ({heads}) must be divisible by tensor parallel size "
             f"({tensor_parallel_size}).",
         )
-    if capability < float(variant.min_capability):
+    if here < capability(variant.min_capability):
         need, have = variant.min_capability.replace(".", ""), chip.compute_capability.replace(".", "")
         return Failure(
             "config",
@@ -44,7 +43,7 @@ def plan_failure(
             f"ValueError: World size ({tensor_parallel_size}) is larger than the number of available GPUs ({gpus}) in "
             "this node.",
         )
-    if kv_dtype == "fp8" and capability < _FP8_KV_CAPABILITY:
+    if kv_dtype == "fp8" and here < capability(catalog.gates.fp8_kv_cache.min_capability):
         return Failure(
             "engine",
             "ValueError: FP8 KV cache is not supported by the Triton attention backend on this GPU; it requires SM89+.",

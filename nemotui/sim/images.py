@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from nemotui.core.image_ref import repository
 from nemotui.core.ports import Layer, LayerStep
 
 # About what vllm/vllm-openai weighs compressed, most of it in a few layers.
@@ -28,6 +29,4 @@ def _layer(number: int, size: int, share: float) -> Layer:
 
 def image_digest(image: str) -> str:
     """The digest that the pretend registry has for this image."""
-    repository = image.partition("@")[0]
-    name = repository.rpartition(":")[0] if ":" in repository.rpartition("/")[2] else repository
-    return f"{name}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+    return f"{repository(image)}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
