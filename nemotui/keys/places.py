@@ -315,6 +315,19 @@ PLACES: Mapping[str, Place] = MappingProxyType(
             ),
             over="app",
         ),
+        "choices": Place(
+            "A list to choose from",
+            (
+                _E("choices-take", OPEN, "select", "Take", "The one under the cursor"),
+                _E("choices-up", UP, "cursor_up", "Up", "The one above"),
+                _E("choices-down", DOWN, "cursor_down", "Down", "The one below"),
+                _E("choices-page-up", PAGE_UP, "page_up", "Page up", "A page up"),
+                _E("choices-page-down", PAGE_DOWN, "page_down", "Page down", "A page down"),
+                _E("choices-first", FIRST, "first", "First", "The first"),
+                _E("choices-last", LAST, "last", "Last", "The last"),
+            ),
+            over="app",
+        ),
         "preview": Place(
             "Preview",
             (

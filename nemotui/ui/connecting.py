@@ -21,7 +21,7 @@ class Connecting(WorkingScreen, inherit_bindings=False):
 
     def _connected(self, event: Any) -> None:
         self.connect = self.connect.after(event)
-        if self.app.is_running and isinstance(screen := self.app.screen, ConnectScreen):
+        for screen in self._over(ConnectScreen):
             screen.show(self.connect)
 
     def action_connect(self) -> None:
@@ -58,5 +58,5 @@ class Connecting(WorkingScreen, inherit_bindings=False):
         if at_length:
             self.app.bell()
             ended = handed.ended if (handed := self.connect.of(client)) else None
-            if ended is not None and not isinstance(self.app.screen, ConnectScreen):
+            if ended is not None and not any(self._over(ConnectScreen)):
                 self.notify(f"{client}: {ended.words} {key_of('connect')} shows it.")

@@ -16,6 +16,8 @@ from textual.widgets.option_list import Option
 
 from nemotui.core.stores import StoredConversation
 from nemotui.ui.keys import bindings
+from nemotui.ui.widgets.choices import Choices
+from nemotui.ui.widgets.key_bar import KeyBar
 
 
 class Conversations(ModalScreen[str | None], inherit_bindings=False):
@@ -32,12 +34,10 @@ class Conversations(ModalScreen[str | None], inherit_bindings=False):
             older = f", and {self._left:,} older: /open NAME" if self._left else ""
             yield Static(Content(f"Stored conversations{older}"), id="question")
             if self._listed:
-                yield OptionList(
-                    *(Option(_line(each), disabled=bool(each.problem)) for each in self._listed), id="chips"
-                )
+                yield Choices(*(Option(_line(each), disabled=bool(each.problem)) for each in self._listed))
             else:
                 yield Static(Content("None yet: each is stored when its first answer has ended."))
-            yield Static(Content.assemble(("Enter", "bold $primary"), " Open   ", ("Esc", "bold $primary"), " Back"))
+            yield KeyBar({"choices-take": "Open"})
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or a click."""

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from nemotui.core.lab_prompts import LabPrompt
 from nemotui.ui.keys import bindings
+from nemotui.ui.widgets.choices import Choices
 from nemotui.ui.widgets.key_bar import KeyBar
 
 
@@ -31,12 +32,8 @@ class PromptsScreen(ModalScreen[tuple[LabPrompt, ...]], inherit_bindings=False):
         with Vertical(id="dialog"):
             yield Static("Which prompt?", id="question")
             rows = [Option(_row(prompt)) for prompt in self._prompts]
-            yield OptionList(*rows, id="chips", compact=True, markup=False)
+            yield Choices(*rows, compact=True, markup=False)
             yield KeyBar()
-
-    def on_mount(self) -> None:
-        """The arrows are the list's."""
-        self.query_one(OptionList).focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or a click."""

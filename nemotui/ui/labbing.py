@@ -55,6 +55,5 @@ class Labbing(Benching, inherit_bindings=False):
 
     def _lab_next(self, event: Any) -> None:
         self.lab = self.lab.after(event)
-        for screen in self.app.screen_stack:
-            if isinstance(screen, LabScreen):
-                screen.show(self.lab)
+        for screen in self._over(LabScreen):
+            screen.show(self.lab)

@@ -38,7 +38,7 @@ class Sweeping(Benching, inherit_bindings=False):
         self._show_sweep()
 
     def _show_sweep(self) -> None:
-        if isinstance(screen := self.app.screen, SweepScreen):
+        for screen in self._over(SweepScreen):
             screen.show(self.sweep, self.states["bench"])
 
     def on_bench_pane_sweep(self, message: BenchPane.Sweep) -> None:

@@ -20,7 +20,7 @@ class Trusting(WorkingScreen, inherit_bindings=False):
 
     def _trusted(self, event: Any) -> None:
         self.trust = self.trust.after(event)
-        if self.app.is_running and isinstance(screen := self.app.screen, TrustScreen):
+        for screen in self._over(TrustScreen):
             screen.show(self.trust)
 
     def action_verify(self) -> None:
@@ -63,7 +63,7 @@ class Trusting(WorkingScreen, inherit_bindings=False):
         finally:
             await server.close()
         self.app.bell()
-        if not isinstance(self.app.screen, TrustScreen):
+        if not any(self._over(TrustScreen)):
             self.notify(f"Trust checks of {state.model}: {self.trust.counts}. {key_of('verify')} shows them.")
         if self.b.verified is not None and (verified := self.trust.verified) is not None:
             with troubles_told(self):

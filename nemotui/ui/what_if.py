@@ -17,6 +17,7 @@ from nemotui.core.memory import GIB
 from nemotui.core.models import Chip
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.what_if import COUNTS, WhatIf
+from nemotui.ui.widgets.choices import Choices
 from nemotui.ui.widgets.field import Field
 
 
@@ -33,7 +34,7 @@ class Words(Field):
     ]
 
 
-class Chips(OptionList):
+class Chips(Choices):
     """The catalogue; the words keep the focus."""
 
     can_focus = False
@@ -53,7 +54,7 @@ class WhatIfScreen(ModalScreen[tuple[Machine | None, str]], inherit_bindings=Fal
             yield Static("What if other GPUs were here?", id="question")
             yield Words(placeholder="type to narrow the list, such as h100 or 8xh200", compact=True, max_length=80)
             yield Static(id="counts")
-            yield Chips(id="chips", compact=True, markup=False)
+            yield Chips(compact=True, markup=False)
             yield Static(
                 Content.assemble(
                     *(("Enter", "bold $primary"), " Plan for it   ", ("Up Down", "bold $primary"), " Chip   "),

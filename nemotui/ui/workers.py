@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from nemotui.ui.options import Options
 from nemotui.ui.states.server import ServerState
 
 E = TypeVar("E")
+S = TypeVar("S", bound=Screen[Any])
 
 
 class WorkingScreen(Screen[None], inherit_bindings=False):
@@ -49,6 +50,11 @@ class WorkingScreen(Screen[None], inherit_bindings=False):
                 self._work(group, work())
 
         self.app.push_screen(Ask(question, verb, details), answered)
+
+    def _over(self, kind: type[S]) -> Iterator[S]:
+        """Screens of this kind that lie over the console, also under a dialog; none any more once it ends."""
+        stack = self.app.screen_stack if self.app.is_running else ()
+        return (screen for screen in stack if isinstance(screen, kind))
 
     def _work(self, group: str, work: Any) -> None:
         self.run_worker(work, group=group, exclusive=True)

@@ -9,6 +9,7 @@ HEAD = ("Where", "Key", "What it does", "In `[keys]`")
 _SAID_ON_THE_SPOT = (
     "preview",
     "prompts",
+    "choices",
     "card",
     "advice",
     "what-if",

@@ -118,7 +118,8 @@ async def test_a_question_of_several_lines_comes_back_and_is_asked_anew(console:
         await c.press("escape", "n", "o")
         await c.until("Stored conversations")
         assert c.text.count("1 question") == 2
-        await c.press("down", "enter")
+        assert "Enter Open  Esc Back" in c.text
+        await c.press("j", "enter")
         await c.until(lambda: c.main.states["chat"].kept == stored)
         await c.until("❯ one")
         assert [turn.question for turn in c.main.states["chat"].turns] == ["one\ntwo"]

@@ -31,7 +31,7 @@ async def test_a_prompt_that_ships_in_three_columns_looked_at_one_by_one_and_kep
         await opened(c)
         await c.press("p")
         await c.until("Which prompt?")
-        await c.press("down", "down", "enter")
+        await c.press("G", "g", "j", "down", "enter")
         await c.until("code: Write a Python function")
         await c.press("enter")
         await c.until(lambda: c.main.lab.over)

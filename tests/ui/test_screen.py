@@ -25,6 +25,7 @@ from nemotui.ui.screen import PANES, MainScreen
 from nemotui.ui.sweep import SweepScreen
 from nemotui.ui.trust import TrustScreen
 from nemotui.ui.what_if import WhatIfScreen
+from nemotui.ui.widgets.choices import Choices
 from nemotui.ui.widgets.key_bar import KeyBar
 from tests.ui.conftest import Console, ConsoleFactory
 
@@ -175,6 +176,7 @@ def screens() -> list[tuple[str, Any]]:
         "trust": TrustScreen,
         "lab": LabScreen,
         "prompts": PromptsScreen,
+        "choices": Choices,
         "ask": Ask,
         "help": Help,
     }

@@ -60,6 +60,17 @@ async def test_they_go_on_behind_another_pane_and_end_with_a_word(console: Conso
         await c.until("Trust checks of nemotron-super: 18 ok")
 
 
+async def test_what_they_find_under_a_dialog_is_there_when_it_closes(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24), speed=500) as c:
+        await opened(c)
+        await c.press("enter", "question_mark")
+        await c.until("These keys")
+        await c.until(lambda: not c.main.trust.going)
+        await c.press("escape")
+        await c.until("18 ok · just now")
+        await c.until("Enter Verify")  # and no longer Stop
+
+
 async def test_they_can_be_stopped(console: ConsoleFactory) -> None:
     async with console(speed=1) as c:
         await opened(c)
