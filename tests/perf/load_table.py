@@ -193,7 +193,7 @@ def _console(url: str, state: Path) -> Iterator[None]:
     if not os.environ.get("NEMOTUI_PERF_CONSOLE"):
         yield
         return
-    from tests.perf.test_console import on_pty  # wants more than a load generator does
+    from tests.perf.on_pty import on_pty  # wants more than a load generator does
 
     with on_pty(["--base-url", url], state) as console:
         console.until(b"known")

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from tests.perf.on_pty import Pty, on_pty, pretend_server
 from tests.real.nvml_library import build, environment
-
-from .test_console import Pty, on_pty
 
 pytestmark = pytest.mark.perf
 
@@ -25,19 +18,6 @@ _AT_REST = 5.0
 _MEASURING = 25.0
 _SLOW_SHARE = 0.2
 LINES = pytest.mark.parametrize("flags", [["--no-slow"], ["--slow"]], ids=["near", "slow"])
-
-
-@contextmanager
-def pretend_server() -> Iterator[str]:
-    """A server that answers at a real one's pace; its base URL."""
-    port = free_port()
-    argv = [sys.executable, "-m", "nemotui", "simulate", "--port", str(port), "--json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        assert server.stdout is not None
-        while b'"ready"' not in server.stdout.readline():
-            assert server.poll() is None
-        yield f"http://127.0.0.1:{port}"
-        server.send_signal(signal.SIGINT)
 
 
 def kib_a_second(console: Pty) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.perf.test_console import Pty
+from tests.perf.on_pty import Pty
 from tests.ports import free_port
 
 pytestmark = pytest.mark.perf

@@ -2,97 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import pty
-import select
-import signal
 import statistics
-import struct
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.perf.on_pty import on_pty, pretend_server
 from tests.real.nvml_library import build
 from tests.real.test_console import silent_engine
 
 pytestmark = pytest.mark.perf
 
-PATIENCE_S = 60.0
 QUIT_S = 1.0  # the promise, whatever hangs
-
-
-class Pty:
-    """A program on a pty; what it writes is read and searched, nothing is interpreted."""
-
-    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
-        self.began = time.monotonic()
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color", **environment})
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.written = 0
-
-    def until(self, text: bytes, patience_s: float = PATIENCE_S) -> float:
-        """Read until this has been written since the call; the time at which it was read (monotonic s)."""
-        seen = b""
-        deadline = time.monotonic() + patience_s
-        while text not in seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"{text!r} never came"
-            data = os.read(self.fd, 65536)
-            self.written += len(data)
-            seen = seen[-1000:] + data
-        return time.monotonic()
-
-    def drain(self, seconds: float) -> int:
-        """Read for a while; how many bytes came."""
-        before, deadline = self.written, time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.fd], [], [], left)[0]:
-                self.written += len(os.read(self.fd, 65536))
-        return self.written - before
-
-    def key(self, data: bytes) -> float:
-        """Type; the time just before."""
-        at = time.monotonic()
-        os.write(self.fd, data)
-        return at
-
-    def end(self) -> float:
-        """Read until the program has ended; when it had."""
-        while True:
-            try:
-                if not os.read(self.fd, 65536):
-                    break
-            except OSError:  # Linux says EIO when the other side is gone
-                break
-        os.waitpid(self.pid, 0)
-        return time.monotonic()
-
-    def kill(self) -> None:
-        """At once."""
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.fd)
-
-
-@contextlib.contextmanager
-def on_pty(arguments: list[str], state: Path, environment: dict[str, str] | None = None) -> Iterator[Pty]:
-    argv = [sys.executable, "-m", "nemotui", *arguments]
-    program = Pty(argv, {"NEMOTUI_STATE_DIR": str(state), **(environment or {})})
-    try:
-        yield program
-    finally:
-        program.kill()
 
 
 def test_key_to_paint_and_quit(tmp_path: Path) -> None:
@@ -138,29 +62,22 @@ def test_quitting_while_docker_and_the_driver_hang(tmp_path: Path) -> None:
 
 def test_the_console_does_not_disturb_a_benchmark(tmp_path: Path) -> None:
     """The quick preset against one pretend server: alone, and with the console following every quarter of a second."""
-    simulate = [sys.executable, "-m", "nemotui", "simulate", "--port", "8765", "--json"]
-    bench = [sys.executable, "-m", "nemotui", "bench", "--base-url", "http://127.0.0.1:8765", "--num-prompts", "64"]
-    with subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        assert server.stdout is not None
-        while b'"ready"' not in server.stdout.readline():
-            pass
-        try:
-            figures = {"alone": [], "console": []}  # type: dict[str, list[dict[str, float]]]
-            for _ in range(3):
-                figures["alone"].append(_run([*bench, "--output", str(tmp_path / "runs")]))
-                with on_pty(["--base-url", "http://127.0.0.1:8765"], tmp_path) as console:
-                    console.until(b"nemotron-super")
-                    console.key(b"4")
-                    said = tmp_path / "said.jsonl"  # a pipe that nobody reads meanwhile would hold it up
-                    with said.open("wb") as out:
-                        detached = subprocess.Popen([*bench, "--output", str(tmp_path / "runs"), "--json"], stdout=out)
-                    console.until(b"in flight")  # it has noticed the run, and draws it
-                    while detached.poll() is None:
-                        console.drain(0.2)
-                    figures["console"].append(msgspec.json.decode(said.read_bytes().splitlines()[-1]))
-                    console.key(b"q")
-        finally:
-            server.send_signal(signal.SIGINT)
+    figures = {"alone": [], "console": []}  # type: dict[str, list[dict[str, float]]]
+    with pretend_server() as url:
+        bench = [sys.executable, "-m", "nemotui", "bench", "--base-url", url, "--num-prompts", "64"]
+        for _ in range(3):
+            figures["alone"].append(_run([*bench, "--output", str(tmp_path / "runs")]))
+            with on_pty(["--base-url", url], tmp_path) as console:
+                console.until(b"nemotron-super")
+                console.key(b"4")
+                said = tmp_path / "said.jsonl"  # a pipe that nobody reads meanwhile would hold it up
+                with said.open("wb") as out:
+                    detached = subprocess.Popen([*bench, "--output", str(tmp_path / "runs"), "--json"], stdout=out)
+                console.until(b"in flight")  # it has noticed the run, and draws it
+                while detached.poll() is None:
+                    console.drain(0.2)
+                figures["console"].append(msgspec.json.decode(said.read_bytes().splitlines()[-1]))
+                console.key(b"q")
     print()
     for name in ("mean_ttft_ms", "p99_ttft_ms", "mean_itl_ms", "p99_itl_ms", "output_throughput"):
         alone, beside = (statistics.median(run[name] for run in figures[key]) for key in ("alone", "console"))

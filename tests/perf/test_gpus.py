@@ -10,15 +10,13 @@ import contextlib
 import importlib.util
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.perf.on_pty import Pty, cpu_s
 from tests.real.nvml_library import build, environment
-
-from .test_console import Pty
 
 pytestmark = pytest.mark.perf
 
@@ -35,11 +33,6 @@ def eight_processes() -> Iterator[list[int]]:
         yield [sleeper.pid for sleeper in sleepers]
         for sleeper in sleepers:
             sleeper.kill()
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process and all its threads, to the nanosecond: that of `times` counts whole ticks of 10 ms."""
-    return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of <linux/posix-timers.h>
 
 
 def watched(argv: list[str], variables: dict[str, str]) -> tuple[float, float]:

@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.perf.on_pty import on_pty
 from tests.real.nvml_library import build, environment
 from tests.real.parts import there
 
 from .known_schedule import known_schedule
 from .log_engine import standing_in
-from .test_console import on_pty
 from .test_logs import flood_image as flood_image
 from .test_logs import flooding
 

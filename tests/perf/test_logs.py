@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,7 +12,7 @@ import docker
 import pytest
 
 from nemotui.core.plan import LABEL
-from tests.perf.test_console import Pty, on_pty
+from tests.perf.on_pty import Pty, cpu_s, on_pty, pretend_server
 from tests.real import image
 from tests.real.parts import require
 from tests.real.test_log_flood import FLOOD
@@ -49,12 +45,6 @@ def flooding(tag: str, rate: int, seconds: int) -> Iterator[None]:
             yield
         finally:
             container.remove(force=True)
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_keys_are_painted_while_a_flood_is_read(tmp_path: Path, flood_image: str) -> None:
@@ -92,14 +82,9 @@ def busy_share(console: Pty, tag: str) -> float:
 
 
 def test_two_thousand_lines_a_second_cost_little(tmp_path: Path, flood_image: str) -> None:
-    simulate = [sys.executable, "-m", "nemotui", "simulate", "--port", "8765", "--json"]
-    with (
-        subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server,
-        on_pty(["--base-url", "http://127.0.0.1:8765"], tmp_path) as console,
-    ):
+    with pretend_server() as url, on_pty(["--base-url", url], tmp_path) as console:
         console.until(b"nemotron-super")
         share = busy_share(console, flood_image)
-        server.send_signal(signal.SIGINT)
     assert share < MOST_OF_A_CORE
 
 

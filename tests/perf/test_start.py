@@ -16,10 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.perf.on_pty import Pty, cpu_s
 from tests.real.nvml_library import build, environment
-
-from .test_console import Pty
-from .test_gpus import cpu_s
 
 pytestmark = pytest.mark.perf
 
