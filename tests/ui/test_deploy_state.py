@@ -20,6 +20,7 @@ from nemotui.core.swap import Swapping
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.launch import Begun, BrokenOff, Launch, PhaseLine
+from nemotui.ui.states.plan_form import Asked
 from tests.core.machines import CATALOG, machine
 
 H100 = "H100 80GB SXM"
@@ -121,6 +122,9 @@ def test_without_a_driver_there_is_a_problem_and_no_plan_and_both_pass() -> None
     problem = Problem("no_driver", "there is no NVIDIA driver", "Install it.")
     state = NEW.after(machine(H100, H100)).after(Machine(error=problem))
     assert (state.choices, state.problem) == ((), problem)
+    imagined = state.after(Asked(NEW.request, machine(H100), "1×H100"))
+    assert (len(imagined.choices) > 0, imagined.problem) == (True, None)
+    assert imagined.after(Asked(NEW.request)).problem == problem  # the driver is asked seldom: it is known why already
     again = state.after(machine(H100, H100))
     assert again.problem is None
     assert again.choices

@@ -75,7 +75,6 @@ async def test_a_file_of_prompts_is_a_batch_that_goes_on_behind_the_console_and_
             screen.query_one("#lab-file").value = str(path)  # type: ignore[attr-defined]
             await c.press("enter")
             await c.until(words)
-        screen.query_one("#lab-settings").value = "low,max_tokens=30 off,max_tokens=30"  # type: ignore[attr-defined]
         await c.press("enter")
         await c.until(lambda: len(c.main.lab.rows) > 1)
         await c.press("escape")

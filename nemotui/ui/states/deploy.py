@@ -68,8 +68,8 @@ DeployStateEvent = (
 class DeployState:
     """`problem`: why nothing is planned. `container`: our newest one, running or not. `seen`: what was planned on.
 
-    `machine` is the last that was seen; `imagined`, by the words in `hardware`, is planned on in its place.
-    `stopping`: a server that was told to end. `ahead`: what is fetched before any start.
+    `machine` is the last that was seen, `driver` says why there is none; `imagined`, by the words in `hardware`, is
+    planned on in its place. `stopping`: a server that was told to end. `ahead`: what is fetched before any start.
     """
 
     catalog: Catalog
@@ -83,6 +83,7 @@ class DeployState:
     ahead: Ahead | None = None
     seen: Hashable = None
     machine: Machine | None = None
+    driver: Problem | None = None
     imagined: Machine | None = None
     hardware: str = ""
 
@@ -92,10 +93,10 @@ class DeployState:
         """
         match event:
             case Machine(error=Problem() as problem, gpus=()):
-                return replace(self, machine=None, problem=problem, seen=None)._planned() if self._plans_now else self
+                return replace(self, machine=None, driver=problem, seen=None)._planned() if self._plans_now else self
             case Machine():
                 seen = tuple(_matters(gpu) for gpu in event.gpus)
-                return replace(self, machine=event, seen=seen)._planned() if self._news(seen) else self
+                return replace(self, machine=event, driver=None, seen=seen)._planned() if self._news(seen) else self
             case Asked():
                 wished = replace(self, request=event.request, imagined=event.machine, hardware=event.hardware)
                 return wished._planned()
@@ -163,7 +164,7 @@ class DeployState:
     def _planned(self) -> DeployState:
         machine = self.imagined or self.machine
         if machine is None or self.cpu is not None:
-            return replace(self, plans=())
+            return replace(self, plans=(), problem=self.driver)
         if self.imagined is None and (ours := self._ours) is not None:
             machine = given_back(machine, (ours.name, ours.id))  # another plan takes its place
         try:
