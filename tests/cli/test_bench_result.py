@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, SMALL_BENCH, Run
+from tests.cli.conftest import SMALL_BENCH, Run
+from tests.pretend import pretend_server
 
 THREE_SECONDS = ("--num-prompts", "8", "--max-concurrency", "4", "--input-len", "32", "--output-len", "128")
 
 
 @pytest.fixture
 def server(environment: dict[str, str]) -> Iterator[str]:
-    """A pretend server of its own process; its URL."""
-    argv = [*PROGRAM, "simulate", "--json", "--port", environment["NEMOTUI_PORT"]]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        while b'"ready"' not in process.stdout.readline():
-            assert process.poll() is None
-        yield f"http://127.0.0.1:{environment['NEMOTUI_PORT']}"
-        process.send_signal(signal.SIGINT)
+    with pretend_server(environment=environment) as url:
+        yield url
 
 
 def result(lines: list[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A program on a pty as a person has it, what it costs, and a pretend server for it to look at."""
+"""A program on a pty as a person has it, and what it costs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import pty
 import select
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-from tests.ports import free_port
 
 PATIENCE_S = 60.0
 
@@ -90,16 +87,3 @@ def on_pty(arguments: list[str], state: Path, environment: dict[str, str] | None
 def cpu_s(pid: int) -> float:
     """CPU time of a process and all its threads, to the nanosecond: that of `times` counts whole ticks of 10 ms."""
     return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of <linux/posix-timers.h>
-
-
-@contextlib.contextmanager
-def pretend_server() -> Iterator[str]:
-    """A server that answers at a real one's pace; its base URL."""
-    port = free_port()
-    argv = [sys.executable, "-m", "nemotui", "simulate", "--port", str(port), "--json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        assert server.stdout is not None
-        while b'"ready"' not in server.stdout.readline():
-            assert server.poll() is None
-        yield f"http://127.0.0.1:{port}"
-        server.send_signal(signal.SIGINT)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.perf.on_pty import Pty, on_pty, pretend_server
+from tests.perf.on_pty import Pty, on_pty
+from tests.pretend import pretend_server
 from tests.real.nvml_library import build, environment
 
 pytestmark = pytest.mark.perf

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.perf.on_pty import on_pty, pretend_server
+from tests.perf.on_pty import on_pty
+from tests.pretend import pretend_server
 from tests.real.nvml_library import build
 from tests.real.test_console import silent_engine
 

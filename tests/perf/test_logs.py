@@ -12,7 +12,8 @@ import docker
 import pytest
 
 from nemotui.core.plan import LABEL
-from tests.perf.on_pty import Pty, cpu_s, on_pty, pretend_server
+from tests.perf.on_pty import Pty, cpu_s, on_pty
+from tests.pretend import pretend_server
 from tests.real import image
 from tests.real.parts import require
 from tests.real.test_log_flood import FLOOD

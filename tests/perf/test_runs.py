@@ -17,6 +17,7 @@ import pytest
 from nemotui.adapters.runs import RunsFolder
 from nemotui.ui.runs import PAGE
 from tests.ports import free_port
+from tests.pretend import pretend_server
 from tests.recorded import RECORDED
 
 pytestmark = pytest.mark.perf
@@ -60,20 +61,13 @@ def nemotui(*arguments: str) -> dict[str, Any]:
 
 def measured(runs: Path, port: int, slower: float, repetitions: int) -> list[Path]:
     """So many runs of the default shape, one after the other, at one server; those with a trusted clock count."""
-    argv = [sys.executable, "-m", "nemotui", "simulate", "--port", str(port), "--jitter", JITTER]
     trusted: list[Path] = []
     tried = 0
-    with subprocess.Popen([*argv, "--slower", str(slower)], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            while "Ready after" not in server.stdout.readline():
-                assert server.poll() is None
-            while len(trusted) < repetitions and tried < 2 * repetitions:
-                told = nemotui("bench", "--base-url", f"http://127.0.0.1:{port}", "--output", str(runs))
-                trusted += [Path(told["run"])] if told["clock"]["trusted"] else []
-                tried += 1
-        finally:
-            server.terminate()
+    with pretend_server("--jitter", JITTER, "--slower", str(slower), port=port) as url:
+        while len(trusted) < repetitions and tried < 2 * repetitions:
+            told = nemotui("bench", "--base-url", url, "--output", str(runs))
+            trusted += [Path(told["run"])] if told["clock"]["trusted"] else []
+            tried += 1
     print(f"{slower:.0%} slower: {len(trusted)} runs; {tried - len(trusted)} more had a clock that is not trusted")
     assert len(trusted) == repetitions, "this machine is too busy: free a core, or put `chrt -r 3` before pytest"
     return trusted

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nemotui.rundir import RunDirectory
-from tests.ports import free_port
+from tests.pretend import pretend_server
 from tests.real.terminal import Terminal, console
 
 pytestmark = pytest.mark.real
@@ -27,14 +27,8 @@ def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """A pretend server that no console owns."""
-    argv = [sys.executable, "-m", "nemotui", "simulate", "--port", str(port := free_port()), "--json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        while b'"ready"' not in process.stdout.readline():
-            assert process.poll() is None
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGINT)
+    with pretend_server() as url:
+        yield url
 
 
 def start_a_long_one(t: Terminal) -> None:

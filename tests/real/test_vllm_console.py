@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.ports import free_port
-from tests.real.parts import require
 from tests.real.terminal import Terminal, console
 from tests.real.test_console import IN_THE_FIELD
 
@@ -23,10 +19,7 @@ def show(title: str, t: Terminal) -> None:
     print(f"\n--- {title}\n" + "\n".join(lines))
 
 
-def test_the_loop_by_keys(tmp_path: Path, name: str) -> None:
-    require("tmux")
-    port = free_port()
-    home = {"HOME": str(tmp_path), "XDG_STATE_HOME": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config"}
+def test_the_loop_by_keys(home: dict[str, str], name: str, port: int) -> None:
     plan = ["--no-gpu", "--image", IMAGE, "--model-path", "/models/tiny-nemotron-h-chat", "--context", "4096"]
     arguments = [*plan, "--name", name, "--port", str(port), "--", "--enforce-eager"]
     with console(arguments, home, (100, 30)) as t:
