@@ -23,7 +23,6 @@ from nemotui.ui.driver import TerminalDriver
 from nemotui.ui.keys import Action, bindings, own_actions
 from nemotui.ui.look import Look, filters
 from nemotui.ui.opening import Opening
-from nemotui.ui.panes.base import Pane
 from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
@@ -81,8 +80,10 @@ class NemotuiApp(App[None], inherit_bindings=False):
             self._typed.append(event)
             return
         if isinstance(event, events.Key) and self.is_running:
-            for pane in self.screen_stack[0].query(Pane):
-                pane.hurry()
+            from nemotui.ui.screen import MainScreen
+
+            if isinstance(main := self.screen_stack[0], MainScreen):
+                main.hurry()
         await super().on_event(event)
 
     async def begin(self, main: Screen[Any]) -> None:

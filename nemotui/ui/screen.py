@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.reactive import var
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from nemotui.core.errors import NemotuiError
@@ -72,6 +74,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     CSS_PATH = "nemotui.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("main")
+    focused: var[Widget | None] = var(None)  # Textual's own paints the whole screen whenever the focus moves
 
     def __init__(self, backends: Backends, options: Options, machine: GpusState | None = None) -> None:
         """`machine`: what is known of it already."""
@@ -86,6 +89,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         self.connect = ConnectState()
         self.trust = TrustState(skip=options.verify_skip)
         self.paused = False
+        self._tour = Tour() if options.tour else None
         self._slow = False
         self._said: tuple[float, str] = (0.0, "")  # when the status line was last set, and to which headline
 
@@ -96,8 +100,8 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         with ContentSwitcher(initial="gpus"):
             for name, pane in PANES.items():
                 yield pane(id=name)
-        if self.options.tour:
-            yield Tour()
+        if self._tour is not None:
+            yield self._tour
         yield KeyBar(docked=True)
 
     def _themed(self, _: object) -> None:
@@ -106,8 +110,9 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     def on_key(self) -> None:
         """The tour goes with the first key."""
-        if self.options.tour:
-            self.query(Tour).remove()
+        if self._tour is not None:
+            self._tour.remove()
+            self._tour = None
 
     def on_mount(self) -> None:
         for name in PANES:
@@ -144,6 +149,12 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
             pane.slow = True
         bar = self.query_one(PaneBar)
         bar.aside = f"{bar.aside}{bar.aside and ' · '}slow line"
+
+    def hurry(self) -> None:
+        """A key was pressed."""
+        if self._slow:
+            for pane in self.query(Pane):
+                pane.hurry()
 
     # -- what happens, event by event
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import ClassVar, Generic, TypeVar
 
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.timer import Timer
 
@@ -32,6 +33,7 @@ class Pane(Vertical, Generic[S], can_focus=True):
     _hurried_at: float = -1.0  # when a key was pressed, by the event loop's clock
     _rest: Timer | None = None  # while it runs, new states wait for its end
     _waiting = False
+    _picture: tuple[S | None, Size, str] | None = None  # of which state, size and theme there is one
 
     def watch_state(self) -> None:
         """A new state: draw it, if anybody sees it."""
@@ -60,13 +62,33 @@ class Pane(Vertical, Generic[S], can_focus=True):
     def watch_has_focus(self, _has_focus: bool) -> None:
         """No style asks whether a pane has the focus; Textual would ask all of its widgets for theirs anew."""
 
+    def on_resize(self) -> None:
+        """There is more room, or less; Textual says so also of a pane that comes to the front as it was."""
+        self._draw_missed()
+
     def on_show(self) -> None:
-        """The pane has come to the front: draw what it missed."""
-        if self.is_mounted:
+        """The pane has come to the front."""
+        self._draw_missed()
+
+    def _draw_missed(self) -> None:
+        if self.is_mounted and self.missed:
             self.draw()
 
+    @property
+    def missed(self) -> bool:
+        """Whether there is no picture yet of what is now."""
+        if self._picture is None:
+            return True
+        state, size, theme = self._picture
+        return state is not self.state or size != self.size or theme != self.app.theme
+
     def draw(self) -> None:
-        """Bring the widgets up to `state`."""
+        """Bring the widgets up to `state`, now or when somebody sees them."""
+        self._picture = (self.state, self.size, self.app.theme) if self.display else None
+        if self._picture is not None and self.state is not None:
+            self._draw(self.state)
+
+    def _draw(self, state: S) -> None:
         raise NotImplementedError
 
     def take_focus(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -103,17 +102,15 @@ class BenchPane(Pane[BenchState]):
         with VerticalScroll(id="report", can_focus=False):
             yield Canvas(id="result")
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """How the form lies, and what there is room for."""
-        self.set_class(event.size.width < _WIDE, "narrow")
-        self.set_class(event.size.width < _NARROW, "tiny")
-        self.set_class(event.size.height < _LOW, "low")
-        self.call_after_refresh(self.draw)
+        self.set_class(self.size.width < _WIDE, "narrow")
+        self.set_class(self.size.width < _NARROW, "tiny")
+        self.set_class(self.size.height < _LOW, "low")
+        if self.missed:
+            self.call_after_refresh(self.draw)  # once more, when the form lies as it will
 
-    def draw(self) -> None:
-        state = self.state
-        if state is None:
-            return
+    def _draw(self, state: BenchState) -> None:
         if state.spec is not None and state.spec is not self._formed_of:
             self._formed_of = state.spec
             self._fill(BenchForm.of(state.spec))
@@ -201,6 +198,9 @@ class BenchPane(Pane[BenchState]):
         if self._zoomed and self.has_focus:
             self.action_zoom()
         super().leave_field()
+
+    def on_descendant_blur(self) -> None:
+        """Out of the form, to another field of it or not."""
         self.call_after_refresh(self.draw)
 
     def action_start(self) -> None:

@@ -94,10 +94,7 @@ class ChatPane(Pane[ChatState]):
         """Where one types."""
         return self.query_one(Question)
 
-    def draw(self) -> None:
-        state = self.state
-        if state is None:
-            return
+    def _draw(self, state: ChatState) -> None:
         empty = self.query_one("#chat-empty", Static)
         empty.display = not state.turns
         if not state.turns:

@@ -111,8 +111,9 @@ class DeployPane(Pane[DeployState]):
         super().__init__(id=id)
         self._form: PlanForm | None = None  # before the first state
         self._wrong = ""
-        self._hardware = ""  # as last drawn, like the next
+        self._hardware = ""  # as last drawn, like the next ones
         self._offered: tuple[bool | None, ...] = ()
+        self._explained: str | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="wishes")
@@ -127,20 +128,15 @@ class DeployPane(Pane[DeployState]):
         """What stands where depends on the room."""
         self.set_class(self.size.width >= _BESIDE, "-beside")
         self.set_class(self.size.height < _SHORT, "-short")
-        if self.display:
-            self.draw()
 
-    def draw(self) -> None:
-        state = self.state
-        if state is None:
-            return
+    def _draw(self, state: DeployState) -> None:
         width = self.content_size.width
         if self._form is None:
             self._form = PlanForm.of(state.request)
             self.query_one(PlanFields).fill(self._form)
         editing = self.query_one(PlanFields).display
         self.set_class(editing, "-editing")
-        self.query_one("#wishes", Static).update(wishes(state, self._wrong, editing=editing))
+        self._say("wishes", wishes(state, self._wrong, editing=editing))
         table = self.query_one(PlanTable)
         table.display = bool(state.choices)
         table.show(state.choices, width - 1)  # a bar, where they are many
@@ -153,26 +149,30 @@ class DeployPane(Pane[DeployState]):
             self.refresh_bindings()
         nothing = self.query_one("#no-plans", Static)
         nothing.display = not state.choices
-        nothing.update(no_plans(state))
+        self._say("no-plans", no_plans(state))
         launch = self.query_one("#launch", Static)
         launch.display = any((state.launch, state.running, state.stopping, state.ahead))
         room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
         if state.stopping is not None:
-            launch.update(stopping_words(state.stopping))
+            self._say("launch", stopping_words(state.stopping))
         elif state.ahead is not None and not state.starting:
-            launch.update(ahead_words(state.ahead, room))
+            self._say("launch", ahead_words(state.ahead, room))
         elif state.launch is not None:
             words = [launch_words(state.launch, room)]
             if state.running is not None and not state.running.ours:
                 words.insert(0, running_words(state.running))
-            launch.update(Content("\n").join(words))
+            self._say("launch", Content("\n").join(words))
         elif state.running is not None:
-            launch.update(running_words(state.running))
-        self._explain(room)
+            self._say("launch", running_words(state.running))
+        choice = self._selected(state)
+        self._explained = choice.key if choice else None
+        self._say("plan", plan_words(choice, room) if choice else Content(""))
 
-    def _explain(self, width: int) -> None:
-        choice = self._selected(self.state)
-        self.query_one("#plan", Static).update(plan_words(choice, width) if choice else "")
+    def _say(self, name: str, words: Content) -> None:
+        """Textual lays a pane out anew for each update, also for one with the same words."""
+        static = self.query_one(f"#{name}", Static)
+        if not (isinstance(static.content, Content) and words.is_same(static.content)):
+            static.update(words)
 
     def _selected(self, state: DeployState | None) -> Choice | None:
         """The plan under the cursor, as it is drawn (`state`) or as it would be started (`live`)."""
@@ -180,8 +180,9 @@ class DeployPane(Pane[DeployState]):
         return next((choice for choice in state.choices if choice.key == key), None) if state else None
 
     def on_data_table_row_highlighted(self) -> None:
-        """The cursor has moved, by a key, the mouse or because its plan has."""
-        self.draw()
+        """The cursor has moved, by a key, the mouse or because its plan has; or Textual says so of one that has not."""
+        if self.query_one(PlanTable).selected != self._explained:
+            self.draw()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """A click on the row under the cursor."""

@@ -73,11 +73,6 @@ class GpusPane(Pane[GpusState]):
         chosen = self._chosen if self.view.closer and self.display else None
         return chosen.uuid if chosen else None
 
-    def on_resize(self) -> None:
-        """Cards or lines: it depends on the room."""
-        if self.is_mounted and self.display:
-            self.draw()
-
     def watch_view(self) -> None:
         """Another GPU, another order, closer or not."""
         self.draw()
@@ -89,10 +84,7 @@ class GpusPane(Pane[GpusState]):
             return self._offers[1]
         return self._offers[0] or action not in ("closer", "sort", "copy", "copy_all")
 
-    def draw(self) -> None:
-        state = self.state
-        if state is None:
-            return
+    def _draw(self, state: GpusState) -> None:
         if (offers := _offers(state.machine)) != self._offers:
             self._offers = offers
             self.refresh_bindings()

@@ -64,10 +64,8 @@ class LogsPane(Pane[LogsState]):
     def lines(self) -> Lines:
         return self.query_one(Lines)
 
-    def draw(self) -> None:
-        state, lines = self.state, self.lines
-        if state is None:
-            return
+    def _draw(self, state: LogsState) -> None:
+        lines = self.lines
         container = state.container.id if state.container else None
         if container != self._container:
             self._container, lines.following = container, True

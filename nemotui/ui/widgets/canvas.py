@@ -45,9 +45,10 @@ class Canvas(Widget):
                 strips[y] = strip
 
     def on_resize(self, event: Resize) -> None:
-        """Other lines fit."""
-        self._strips = []
-        self.refresh()
+        """Other lines fit; Textual says so also of one that is shown again as it was."""
+        if self._strips and self._strips[0].cell_length != event.size.width:
+            self._strips = []
+            self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
