@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.core.text import plain_line, plain_values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import MeasuredStart, Setup, moving_overhead, newest_start

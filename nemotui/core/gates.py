@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemotui.core.checks import capability, check_entry
+from nemotui.core.catalog_entry import capability, check_entry
 from nemotui.core.release import release_of
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from nemotui.core.checks import capability, check_entry
+from nemotui.core.catalog_entry import capability, check_entry
 from nemotui.core.gates import Gates
 from nemotui.core.release import Release, release_of
 

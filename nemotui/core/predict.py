@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import log2, pow, sqrt
 from typing import Literal
 
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.measured import MeasuredBench
 from nemotui.core.memory import INPUT_TOKENS, OUTPUT_TOKENS, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
 from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nemotui.core.case import Case
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.groups import GpuGroup
 from nemotui.core.measured import MeasuredStart
 from nemotui.core.memory import MOST_UTILIZATION, SAFE_SHARE, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan

@@ -8,7 +8,7 @@ from math import floor
 from typing import Any
 
 from nemotui.core.case import Case
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.groups import GpuGroups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import MemoryPlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan
 from nemotui.core.models import Catalog, Chip, Variant
 from nemotui.core.phases import Phase

@@ -9,7 +9,7 @@ import pytest
 
 import nemotui.catalog
 from nemotui.catalog import load_catalog
-from nemotui.core.checks import capability
+from nemotui.core.catalog_entry import capability
 from nemotui.core.errors import UsageError
 from nemotui.core.plan import container_spec
 from nemotui.core.recommend import PlanRequest, recommend
