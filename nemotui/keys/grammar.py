@@ -47,6 +47,11 @@ class Entry:
     in_fields: bool = False
 
     @property
+    def usual(self) -> str:
+        """The keys of the table, with commas between."""
+        return self.keys.keys if isinstance(self.keys, Verb) else self.keys
+
+    @property
     def moves(self) -> bool:
         """It moves the view or the focus by a little."""
         return isinstance(self.keys, Verb) and self.keys.moves

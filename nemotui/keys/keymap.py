@@ -11,7 +11,7 @@ from itertools import combinations
 from nemotui.core.errors import UsageError
 from nemotui.core.text import plain_line
 from nemotui.keys.grammar import Entry, Verb
-from nemotui.keys.places import PLACES, entries
+from nemotui.keys.places import ENTRIES, PLACES
 
 _NAMES = {
     "space": "Space",
@@ -66,8 +66,7 @@ class Keymap:
 
     def keys(self, entry: Entry) -> str:
         """The keys of an action, with commas between."""
-        default = entry.keys.keys if isinstance(entry.keys, Verb) else entry.keys
-        return self.changes.get(entry.id, default)
+        return self.changes.get(entry.id, entry.usual)
 
     def shown(self, entry: Entry) -> str:
         """The keys of an action for people."""
@@ -77,7 +76,6 @@ class Keymap:
 _DEFAULT = Keymap()
 # The keymap of the console whose sentences name keys: they are made in states and words that know of no console.
 _NAMED_BY: ContextVar[Keymap] = ContextVar("keymap", default=_DEFAULT)
-_ENTRIES = {entry.id: entry for entry in entries()}
 
 
 def sentences_name(keymap: Keymap) -> None:
@@ -87,7 +85,7 @@ def sentences_name(keymap: Keymap) -> None:
 
 def key_of(action: str, *, typing: bool = False) -> str:
     """The key of an action for a sentence: its first; while something is typed, the first that types nothing."""
-    keys = _NAMED_BY.get().keys(_ENTRIES[action]).split(",")
+    keys = _NAMED_BY.get().keys(ENTRIES[action]).split(",")
     if typing:
         keys = [key for key in keys if key.startswith("ctrl+") or key in _FUNCTION_KEYS] or keys
     return key_shown(keys[0])
@@ -101,15 +99,15 @@ def remapped(keys: Mapping[str, str], where: str) -> Keymap:
     if not keys:
         return Keymap()
     verbs: dict[str, list[Entry]] = {}
-    for entry in entries():
+    for entry in ENTRIES.values():
         if isinstance(entry.keys, Verb):
             verbs.setdefault(entry.keys.name, []).append(entry)
     changes: dict[str, str] = {}
     # A verb first: what is said of one action stands against what is said of all.
     for name, text in sorted(keys.items(), key=lambda item: item[0] not in verbs):
-        meant = verbs.get(name) or [_ENTRIES[name]] if name in verbs or name in _ENTRIES else []
+        meant = verbs.get(name) or [ENTRIES[name]] if name in verbs or name in ENTRIES else []
         if not meant:
-            near = difflib.get_close_matches(name, [*_ENTRIES, *verbs], n=1)
+            near = difflib.get_close_matches(name, [*ENTRIES, *verbs], n=1)
             fix = f"Did you mean {near[0]!r}?" if near else "docs/keys.md has the names, and so has the help."
             raise UsageError("config", f"{where}: [keys] has no action {plain_line(name)!r}", fix)
         canonical = ",".join(_canonical(part, name, where) for part in (text.split(",") if text != "," else [text]))

@@ -395,3 +395,6 @@ def entries() -> Iterator[Entry]:
     """Every action of every place."""
     for place in PLACES.values():
         yield from place.entries
+
+
+ENTRIES: Mapping[str, Entry] = MappingProxyType({entry.id: entry for entry in entries()})

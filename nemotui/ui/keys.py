@@ -11,18 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.keys import REPLACED_KEYS, key_to_character
 from textual.screen import Screen
 
-from nemotui.keys.grammar import Entry, Verb
+from nemotui.keys.grammar import Entry
 from nemotui.keys.keymap import key_shown
-from nemotui.keys.places import PLACES, entries
-
-ENTRIES = {entry.id: entry for entry in entries()}  # the id is also the binding's
+from nemotui.keys.places import ENTRIES, PLACES
 
 
 def bindings(place: str) -> list[BindingType]:
     """What a pane or a screen binds: its place in the table. The console's keymap changes them by their id."""
     return [
         Binding(
-            entry.keys.keys if isinstance(entry.keys, Verb) else entry.keys,
+            entry.usual,
             entry.action,
             entry.label,
             tooltip=entry.does,

@@ -13,7 +13,8 @@ from textual.widgets import Input, TextArea
 
 from nemotui.keys.grammar import BACK, DOWN, HELP, UP
 from nemotui.keys.keymap import key_shown
-from nemotui.ui.keys import ENTRIES, binding_shown
+from nemotui.keys.places import ENTRIES
+from nemotui.ui.keys import binding_shown
 
 _APART = 2  # cells between two keys
 _PINNED = (HELP, BACK)
