@@ -41,6 +41,7 @@ from nemotui.ui.panes.deploy import DeployPane
 from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.deploy import DeployState
 from tests.ports import free_port
+from tests.ui.seen import seen
 from tests.unasked import Tidy
 
 _POLL_S = 0.05
@@ -65,7 +66,7 @@ class Console:
     @property
     def text(self) -> str:
         """What the screen in front shows, line by line."""
-        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+        return seen(self.app)
 
     @property
     def deploy(self) -> DeployState:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from nemotui.ui.widgets.canvas import Canvas, changes
+from tests.ui.seen import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -39,29 +40,25 @@ class Drawing(App[None]):
         yield Canvas()
 
 
-def text(app: App[None]) -> list[str]:
-    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
-
-
 async def test_what_is_shown_is_what_was_given_last() -> None:
     app = Drawing()
     async with app.run_test(size=(10, 4)) as pilot:
         canvas = app.query_one(Canvas)
         canvas.show([Content("one"), Content("two")])
         await pilot.pause()
-        assert text(app) == ["one", "two", "", ""]
+        assert seen(app).split("\n") == ["one", "two", "", ""]
         canvas.show([Content("one"), Content("tow")])
         await pilot.pause()
-        assert text(app) == ["one", "tow", "", ""]
+        assert seen(app).split("\n") == ["one", "tow", "", ""]
         canvas.show([Content("a line that is too long"), Content("b"), Content("c")])
         await pilot.pause()
-        assert text(app) == ["a line th…", "b", "c", ""]
+        assert seen(app).split("\n") == ["a line th…", "b", "c", ""]
         await pilot.resize_terminal(6, 4)
         await pilot.pause()
-        assert text(app) == ["a lin…", "b", "c", ""]
+        assert seen(app).split("\n") == ["a lin…", "b", "c", ""]
         canvas.show([])
         await pilot.pause()
-        assert text(app) == ["", "", "", ""]
+        assert seen(app).split("\n") == ["", "", "", ""]
 
 
 async def test_lines_that_stay_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

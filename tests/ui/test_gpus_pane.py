@@ -15,6 +15,7 @@ from nemotui.ui.panes.gpus import GpusPane, table_text
 from nemotui.ui.states.gpus import GpusState
 from tests.ui.conftest import ConsoleFactory
 from tests.ui.scripted import still_app
+from tests.ui.seen import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,7 @@ async def screens(machine: Machine, *sizes: tuple[int, int], keys: tuple[str, ..
         for size in sizes:
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            yield "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+            yield seen(app)
 
 
 async def screen(machine: Machine, size: tuple[int, int] = (120, 40), *keys: str) -> str:

@@ -21,6 +21,7 @@ from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.widgets.pane_bar import LABELS
 from tests.ui.scripted import still_main
+from tests.ui.seen import seen
 
 # What the first picture must not wait for, however many panes there will be.
 LATER = (
@@ -59,7 +60,7 @@ class Opened:
 
     @property
     def text(self) -> str:
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        return seen(self.app)
 
     async def until(self, pilot: Pilot[None], text: str) -> None:
         for _ in range(600):

@@ -27,13 +27,10 @@ from nemotui.ui.look import Look
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
 from tests.ui.scripted import RUN, still_app
+from tests.ui.seen import seen
 
 Snap = Callable[..., bool]
 Prepare = Callable[[Pilot[None]], Awaitable[None]]
-
-
-def on_screen(app: NemotuiApp) -> str:
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 def shows(*texts: str, prepare: Prepare) -> Prepare:
@@ -50,7 +47,7 @@ def shows(*texts: str, prepare: Prepare) -> Prepare:
             await pilot.pause(0.05)  # a pane that rests between two pictures may have one to draw
         await pilot.pause()
         for text in texts:
-            assert text in on_screen(app), f"{text!r} is not on:\n{on_screen(app)}"
+            assert text in seen(app), f"{text!r} is not on:\n{seen(app)}"
 
     return run
 
