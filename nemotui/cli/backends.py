@@ -30,12 +30,12 @@ _DEMO_START_S = 6.0  # a pretend start, every phase of it
 
 @asynccontextmanager
 async def backends(
-    inv: Invocation, *, start_s: float = _DEMO_START_S, runs_dir: Path | None = None, box: Box | None = None
+    inv: Invocation, *, start_s: float | None = None, runs_dir: Path | None = None, box: Box | None = None
 ) -> AsyncGenerator[Backends, None]:
     """The backends of this invocation, closed at the end.
 
-    `start_s`: how long a pretend start takes. `runs_dir`: where runs are stored, if not in the state directory.
-    `box`: the machine, where it is looked at already; whoever made it closes it.
+    `start_s`: how long a pretend start takes, None: so long that it can be watched. `runs_dir`: where runs are stored,
+    if not in the state directory. `box`: the machine, where it is looked at already; whoever made it closes it.
     """
     from nemotui.adapters.clock import SystemClock
     from nemotui.adapters.conversations import ConversationsFolder
@@ -68,6 +68,7 @@ async def backends(
     announcer = Hook(settings.on_ready) if settings.on_ready else None
     async with AsyncExitStack() as stack:
         box = box or Box(inv, clock, stack)
+        start_s = _demo_start_s() if start_s is None else start_s
         probe, (runtime, cache, surroundings) = box.probe, box.engine(start_s)
         observe: TaskObserver | ApartObserver = ApartObserver(key)
         if inv.demo is not None:
@@ -228,6 +229,15 @@ def best(plans: Sequence[Recommendation]) -> Plan:
     reason = plans[0].reasons[0] if plans else "there is no GPU to plan for"
     would_fit_if = plans[0].would_fit_if if plans else None
     raise FailedError("nothing_fits", reason, f"{would_fit_if}." if would_fit_if else "See `nemotui recommend`.")
+
+
+def _demo_start_s() -> float:
+    """As the pretend server's own variable has it."""
+    text = os.environ.get("NEMOTUI_SIM_START_SECONDS", "")
+    try:
+        return float(text) if text else _DEMO_START_S
+    except ValueError:
+        raise UsageError("usage", f"NEMOTUI_SIM_START_SECONDS {plain_line(text)!r} is no number", "Unset it.") from None
 
 
 def api_key(path: Path | None, base_url: str | None = None) -> str | None:

@@ -65,6 +65,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock",
         "NEMOTUI_PORT": str(port),
+        "NEMOTUI_SIM_START_SECONDS": "1",  # a start that nobody watches
     }
 
 

@@ -67,7 +67,8 @@ def test_a_pretend_server_lives_until_ctrl_c(
 
 
 def test_an_interrupted_pull_says_that_nothing_was_started(environment: dict[str, str], tmp_path: Path) -> None:
-    with start(environment, tmp_path, "deploy", "--demo", "--json") as process:
+    watched = {**environment, "NEMOTUI_SIM_START_SECONDS": "6"}
+    with start(watched, tmp_path, "deploy", "--demo", "--json") as process:
         until(process, "pulling")
         result, _ = interrupt(process)
     assert result["error"]["fix"] == "The image was still being pulled; nothing was started."

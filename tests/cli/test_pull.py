@@ -8,7 +8,8 @@ from tests.cli.conftest import Run
 
 
 def test_image_and_weights_as_json_lines_with_the_result_last(nemotui: Run) -> None:
-    ran = nemotui("pull", "--demo", "--variant", "NVFP4", "--json")
+    watched = {"NEMOTUI_SIM_START_SECONDS": "6"}
+    ran = nemotui("pull", "--demo", "--variant", "NVFP4", "--json", env=watched)
 
     assert ran.code == 0
     events = [line["event"] for line in ran.lines]

@@ -30,7 +30,7 @@ _ENTRY_POINT = ("-m", "nemotui.sim", "serve")
 
 
 def build(client: DockerClient, tag: str) -> None:
-    """Make the image; about 60 MB and five seconds."""
+    """Make the image; about 100 MB and four seconds."""
     python = Path(os.path.realpath(sys._base_executable))  # type: ignore[attr-defined]  # not the venv's link
     files = dict(_files())
     files[python] = python
@@ -91,7 +91,7 @@ def _files() -> Iterator[tuple[Path, Path]]:
 def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in _LEFT_OUT and not name.startswith("config-")]
-        yield from (Path(path, name) for name in names)
+        yield from (Path(path, name) for name in names if ".opt-" not in name)  # nobody runs Python with -O there
 
 
 def _closure(names: Iterable[str]) -> set[str]:

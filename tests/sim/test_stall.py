@@ -18,6 +18,16 @@ from tests.sim.conftest import running_server
 pytestmark = pytest.mark.anyio
 
 
+class Hasty(SystemClock):
+    """Four times as fast: a silence that is long to it passes soon."""
+
+    def monotonic(self) -> float:
+        return 4 * super().monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 4)
+
+
 class NoContainers:
     async def containers(self) -> Sequence[Container]:
         return ()
@@ -42,7 +52,7 @@ async def until(samples: AsyncGenerator[ServerSample, None], what: str) -> list[
 
 async def test_a_stall_is_called_by_its_name_while_health_says_200() -> None:
     async with running_server(stall_after_s=1.0, speed=1.0) as pretend:
-        server, clock = VllmServer(pretend.base_url), SystemClock()
+        server, clock = VllmServer(pretend.base_url), Hasty()
         watcher = watch_server(NoContainers(), VllmServer, pretend.base_url, clock)  # type: ignore[arg-type]
         asked = asyncio.create_task(chat(server, 10_000))
         try:
