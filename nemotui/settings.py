@@ -166,6 +166,8 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
 
 def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with the types of `Settings`; text such as an environment variable's is read as the type asks."""
+    if not values:
+        return {}
     types = typing.get_type_hints(Settings, include_extras=True)
     result = {}
     for key, value in values.items():

@@ -6,18 +6,24 @@ import tomllib
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from nemotui.core.chip import Chip
 from nemotui.core.errors import UsageError
-from nemotui.core.gates import DefaultSeqs, Fp8KvCache, Gates, Limits, PrefixStates
-from nemotui.core.lab_prompts import LabPrompt
-from nemotui.core.models import Catalog, Chip, Fact, Model, PublishedRow, Variant
 from nemotui.core.text import plain_line
 
+if TYPE_CHECKING:
+    from nemotui.core.models import Catalog
+
 _LIMIT = 1024 * 1024
-_T = TypeVar("_T", Model, Chip, PublishedRow, Fp8KvCache, PrefixStates, DefaultSeqs, Limits, LabPrompt)
+_T = TypeVar("_T")
+
+
+def load_chips() -> tuple[Chip, ...]:
+    """The chips that ship with nemotui: all that a pretend machine needs before its first picture."""
+    return tuple(_entries("chips.toml", "chip", _shipped("chips", {"chip"}), Chip))
 
 
 def load_catalog(extra: Path | None = None) -> Catalog:
@@ -27,13 +33,14 @@ def load_catalog(extra: Path | None = None) -> Catalog:
 
     Raises `UsageError` naming the file, the entry and the field that is wrong.
     """
-    ours = resources.files(__name__)
-    model = _parse("model.toml", ours.joinpath("model.toml").read_bytes(), {"model"})
-    chips = _parse("chips.toml", ours.joinpath("chips.toml").read_bytes(), {"chip"})
-    gates = _parse("vllm.toml", ours.joinpath("vllm.toml").read_bytes(), {field.name for field in fields(Gates)})
-    published = _parse("published.toml", ours.joinpath("published.toml").read_bytes(), {"published"})
-    prompts = _parse("prompts.toml", ours.joinpath("prompts.toml").read_bytes(), {"prompt"})
-    found = {chip.name: chip for chip in _entries("chips.toml", "chip", chips, Chip)}
+    from nemotui.core.gates import DefaultSeqs, Fp8KvCache, Gates, Limits, PrefixStates
+    from nemotui.core.lab_prompts import LabPrompt
+    from nemotui.core.models import Catalog, Model, PublishedRow
+
+    model, prompts = _shipped("model", {"model"}), _shipped("prompts", {"prompt"})
+    gates = _shipped("vllm", {field.name for field in fields(Gates)})
+    published = _shipped("published", {"published"})
+    found = {chip.name: chip for chip in load_chips()}
     others: list[Model] = []
     if extra is not None:
         own = _own(extra)
@@ -52,6 +59,10 @@ def load_catalog(extra: Path | None = None) -> Catalog:
         others=tuple(others),
         prompts=tuple(_entries("prompts.toml", "prompt", prompts, LabPrompt)),
     )
+
+
+def _shipped(name: str, tables: set[str]) -> dict[str, Any]:
+    return _parse(f"{name}.toml", resources.files(__name__).joinpath(f"{name}.toml").read_bytes(), tables)
 
 
 def _own(file: Path) -> dict[str, Any]:
@@ -100,6 +111,8 @@ def _known(entry: Any, kind: type[Any]) -> None:
         return
     if strange := sorted(entry.keys() - {field.name for field in fields(kind)}):
         raise ValueError(f"unknown field {strange[0]!r}")
-    for inner, of in (("variants", Variant), ("facts", Fact)):
+    for inner in ("variants", "facts"):
         for one in entry.get(inner, ()) if isinstance(entry.get(inner, ()), list) else ():
-            _known(one, of)
+            from nemotui.core.models import Fact, Variant
+
+            _known(one, Variant if inner == "variants" else Fact)

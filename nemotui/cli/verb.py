@@ -16,8 +16,8 @@ import click
 
 from nemotui.cli.defect import defect
 from nemotui.cli.output import Answer, Output
+from nemotui.core.choices import GOALS, KV_DTYPES, VARIANTS
 from nemotui.core.errors import NemotuiError, Problem, UsageError
-from nemotui.core.request import GOALS, KV_DTYPES, VARIANTS
 from nemotui.settings import Settings, load_settings
 from nemotui.version import version
 

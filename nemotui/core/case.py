@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nemotui.core.catalog_entry import capability
+from nemotui.core.chip import Chip
 from nemotui.core.groups import GpuGroups, tensor_parallel_groups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.measured import MeasuredStart, Setup, moving_overhead, newest_start
@@ -17,7 +18,7 @@ from nemotui.core.memory import (
     MemoryPlan,
     plan_memory,
 )
-from nemotui.core.models import Catalog, Chip, Variant
+from nemotui.core.models import Catalog, Variant
 from nemotui.core.plan import GPU_IMAGE
 from nemotui.core.release import Release, release, release_of
 from nemotui.core.request import PlanRequest

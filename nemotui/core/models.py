@@ -1,4 +1,4 @@
-"""What the catalogue says: the model and its variants, the GPU chips, the published benchmark rows.
+"""What the catalogue says: the model and its variants, the published benchmark rows, and all of it together.
 
 The figures live as data in `nemotui/catalog/*.toml`, each entry with its source; these are their shapes.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from nemotui.core.catalog_entry import capability, check_entry
+from nemotui.core.chip import Chip
 from nemotui.core.gates import Gates
 from nemotui.core.release import Release, release_of
 
@@ -118,34 +119,6 @@ class Model:
     def variant(self, name: str) -> Variant | None:
         """The variant of that name, or None."""
         return next((v for v in self.variants if v.name == name), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chip:
-    """A GPU product. `names`: how NVML's name for it begins. FLOPs are dense, per second; None: no such units.
-
-    `memory_total_bytes` is NVML's v2 total, `cuda_total_bytes` what is left of it for CUDA.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    compute_capability: str
-    memory_total_bytes: int
-    cuda_total_bytes: int
-    bandwidth_bytes_per_s: float
-    bf16_flops: float
-    fp8_flops: float | None = None
-    fp4_flops: float | None = None
-    unified_memory: bool = False
-    source: str
-
-    def __post_init__(self) -> None:
-        capability(self.compute_capability)
-        check_entry(self)
-        if self.cuda_total_bytes > self.memory_total_bytes:
-            raise ValueError("cuda_total_bytes must not be more than memory_total_bytes")
-        if not self.names or not all(name.strip() for name in self.names):
-            raise ValueError("names must hold at least one beginning of a GPU's name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,10 @@ from math import log2, pow, sqrt
 from typing import Literal
 
 from nemotui.core.catalog_entry import capability
+from nemotui.core.chip import Chip
 from nemotui.core.measured import MeasuredBench
 from nemotui.core.memory import INPUT_TOKENS, OUTPUT_TOKENS, TYPICAL_REQUESTS, TYPICAL_TOKENS, MemoryPlan
-from nemotui.core.models import Catalog, Chip, Model, PublishedRow, Variant
+from nemotui.core.models import Catalog, Model, PublishedRow, Variant
 
 Source = Literal["published", "computed", "measured"]
 Band = tuple[float, float]

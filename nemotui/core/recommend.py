@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 
 from nemotui.core.case import Case, make_case
+from nemotui.core.choices import Goal
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.judge import Recommendation, Verdict, judge
@@ -14,7 +15,7 @@ from nemotui.core.models import Catalog
 from nemotui.core.plan import Plan
 from nemotui.core.predict import middle
 from nemotui.core.reasons import most_copies
-from nemotui.core.request import Goal, PlanRequest, check_request, gpus_asked, tensor_parallel_sizes, variants_asked
+from nemotui.core.request import PlanRequest, check_request, gpus_asked, tensor_parallel_sizes, variants_asked
 
 __all__ = ["PlanRequest", "Recommendation", "Verdict", "plan_without_gpu", "recommend"]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from nemotui.core.case import Case
 from nemotui.core.catalog_entry import capability
+from nemotui.core.choices import LEAST_UTILIZATION
 from nemotui.core.groups import GpuGroups
 from nemotui.core.hardware import Gpu, Machine
 from nemotui.core.memory import MemoryPlan
-from nemotui.core.request import LEAST_UTILIZATION, tensor_parallel_sizes
+from nemotui.core.request import tensor_parallel_sizes
 from nemotui.core.show import gib
 from nemotui.core.whatif import imagine
 

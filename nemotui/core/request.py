@@ -5,22 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from nemotui.core.choices import KV_DTYPES, LEAST_UTILIZATION, VARIANTS, Goal
 from nemotui.core.errors import NothingThereError, UsageError
 from nemotui.core.keeping import AS_WE_DO, Keeping
 
-if TYPE_CHECKING:  # the command line needs the words below at every start
+if TYPE_CHECKING:
     from nemotui.core.hardware import Gpu, Machine
     from nemotui.core.memory import KvDtype
     from nemotui.core.models import Catalog, Model, VariantName
 
-LEAST_UTILIZATION = 0.1
-Goal = Literal["throughput", "latency", "capacity"]
-GOALS: tuple[Goal, ...] = ("throughput", "latency", "capacity")
-KV_DTYPES: tuple[KvDtype, ...] = ("fp8", "bfloat16")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")  # what Docker accepts
-VARIANTS: tuple[VariantName, ...] = ("NVFP4", "FP8", "BF16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from nemotui.core.chip import Chip
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, Machine
-from nemotui.core.models import Catalog, Chip
+from nemotui.core.models import Catalog
 
 MOST_GPUS = 8  # what is sold as one host today
 _ASKED = re.compile(r"\s*(?:(\d{1,4})\s*[x×*\s]\s*)?(\S.*?)\s*")

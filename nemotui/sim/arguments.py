@@ -53,7 +53,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> S
     given, _ = parser.parse_known_args(rest)
     catalog, profile = load_catalog(), load_profile(given.profile)
     row = _row(catalog, given.row) if given.row else None
-    chip = profile.chip(catalog) if row is None else next(c for c in catalog.chips if c.name == row.chip)
+    chip = profile.chip(catalog.chips) if row is None else next(c for c in catalog.chips if c.name == row.chip)
     model = first or given.model
     tp = given.tensor_parallel_size or 1
     if model is None:

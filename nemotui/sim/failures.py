@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nemotui.core.catalog_entry import capability
+from nemotui.core.chip import Chip
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan
-from nemotui.core.models import Catalog, Chip, Variant
+from nemotui.core.models import Catalog, Variant
 from nemotui.core.phases import Phase
 
 

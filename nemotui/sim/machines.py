@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from nemotui.catalog import load_catalog
+from nemotui.catalog import load_chips
+from nemotui.core.chip import Chip
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Gpu, GpuProcess, Host, Link, LinkKind, Machine
-from nemotui.core.models import Catalog, Chip
 
 DEFAULT_PROFILE = "2xh100"
 _CPU_ONLY_CHIP = "H100 80GB SXM"  # what the pretend server's speed is taken from on a machine without a GPU
@@ -55,9 +55,9 @@ class Profile:
     offline: bool = False
     kills_at_logout: bool = False
 
-    def chip(self, catalog: Catalog) -> Chip:
+    def chip(self, chips: Sequence[Chip]) -> Chip:
         """The chip that the pretend server runs on."""
-        return _chip(catalog, self.chips[0] if self.chips else _CPU_ONLY_CHIP)
+        return _chip(chips, self.chips[0] if self.chips else _CPU_ONLY_CHIP)
 
 
 @cache
@@ -117,8 +117,8 @@ def unexplained(gpu: Gpu) -> tuple[str, ...]:
 
 def load_machine(name: str) -> Machine:
     """The machine, idle, as `nemotui gpus` would print it; `none` has no GPU and no driver."""
-    profile, document, catalog = load_profile(name), _document(), load_catalog()
-    gpus = tuple(_gpu(profile, index, _chip(catalog, chip)) for index, chip in enumerate(profile.chips))
+    profile, document, chips = load_profile(name), _document(), load_chips()
+    gpus = tuple(_gpu(profile, index, _chip(chips, chip)) for index, chip in enumerate(profile.chips))
     lanes = document["nvlinks"]
     links = tuple(
         _link(a, b, profile.link, lanes.get(chip))
@@ -178,7 +178,8 @@ def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
         unified_memory=chip.unified_memory,
         processes=(GpuProcess(pid=4242, name="python3", user="alice", memory_bytes=held),) if held else (),
     )
-    gpu = msgspec.convert({**msgspec.to_builtins(gpu), **profile.gpus.get(index, {})}, Gpu)
+    if differs := profile.gpus.get(index):
+        gpu = msgspec.convert({**msgspec.to_builtins(gpu), **differs}, Gpu)
     if gpu.mig_enabled:
         in_slices = sum(part.memory_used_bytes or 0 for part in gpu.slices)
         free = None if gpu.memory_free_bytes is None else gpu.memory_free_bytes - in_slices
@@ -196,5 +197,5 @@ def _gpu(profile: Profile, index: int, chip: Chip) -> Gpu:
     return lost(gpu) if index in profile.lost else gpu
 
 
-def _chip(catalog: Catalog, name: str) -> Chip:
-    return next(chip for chip in catalog.chips if chip.name == name)
+def _chip(chips: Sequence[Chip], name: str) -> Chip:
+    return next(chip for chip in chips if chip.name == name)

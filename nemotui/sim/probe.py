@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from nemotui.core.errors import Problem
 from nemotui.core.hardware import DRIVER_SILENT, Gpu, GpuDetail, GpuProcess, Machine, NoGpusError
 from nemotui.core.phases import TYPICAL
-from nemotui.core.ports import Clock
 from nemotui.core.visible import marked
 from nemotui.sim.machines import load_machine, load_profile, lost
 
-if TYPE_CHECKING:  # an idle machine needs neither
+if TYPE_CHECKING:  # an idle machine needs none of it
     import httpx
 
+    from nemotui.core.ports import Clock
     from nemotui.sim.engine import Occupancy, PretendEngine
 
 _FULL_BATCH = 32  # running requests at which the pretend GPU is fully busy

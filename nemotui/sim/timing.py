@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nemotui.core.models import Catalog, Chip, PublishedRow, VariantName
+from nemotui.core.chip import Chip
+from nemotui.core.models import Catalog, PublishedRow, VariantName
 from nemotui.sim.batching import Timing
 
 # The published rows are means at 32 at once, so they fix a decode step of 32 but not how it splits into a part that

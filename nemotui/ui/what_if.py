@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from nemotui.core.chip import Chip
 from nemotui.core.hardware import Machine
 from nemotui.core.memory import GIB
-from nemotui.core.models import Chip
 from nemotui.ui.keys import bindings
 from nemotui.ui.states.what_if import COUNTS, WhatIf
 from nemotui.ui.widgets.choices import Choices

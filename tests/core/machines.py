@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from nemotui.catalog import load_catalog
+from nemotui.core.chip import Chip
 from nemotui.core.hardware import Gpu, GpuProcess, Link, LinkKind, Machine
-from nemotui.core.models import Chip
 
 CATALOG = load_catalog()
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemotui.catalog import load_catalog
+from nemotui.core.choices import KV_DTYPES
 from nemotui.core.memory import GIB, UNIFIED_UTILIZATION, KvDtype, MemoryPlan, plan_memory
-from nemotui.core.request import KV_DTYPES
 
 MIB = 1 << 20
 MODEL = load_catalog().model

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nemotui.core.choices import Goal
 from nemotui.core.predict import middle
 from nemotui.core.recommend import PlanRequest
-from nemotui.core.request import Goal
 from tests.core.machines import machine
 from tests.core.plans import A100, A100_40, B200, H100, H200, rows, short
 

@@ -9,8 +9,9 @@ from typing import ClassVar
 import pytest
 
 from nemotui.catalog import load_catalog
+from nemotui.core.chip import Chip
 from nemotui.core.memory import GIB, KvDtype, MemoryPlan, plan_memory
-from nemotui.core.models import Chip, PublishedRow, Variant
+from nemotui.core.models import PublishedRow, Variant
 from nemotui.core.predict import COMPUTED_BAND, FITTED, Prediction, compute, predict, published_row
 from tests.core.fitting import fit, log_errors
 from tests.core.machines import chip as chip_named

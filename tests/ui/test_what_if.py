@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nemotui.core.models import Chip
+from nemotui.core.chip import Chip
 from nemotui.ui.states.what_if import COUNTS, WhatIf, what_if
 from tests.core.machines import CATALOG, chip
 from tests.ui.conftest import ConsoleFactory

@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from nemotui.core.card import model_card
+from nemotui.core.choices import GOALS, Goal
 from nemotui.core.cure import Cure
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.plan import ContainerSpec, Plan, docker_run
 from nemotui.core.ports import Container
-from nemotui.core.request import GOALS, Goal
 from nemotui.core.show import gpu_list
 from nemotui.keys.keymap import key_of
 from nemotui.ui.card import Card

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from nemotui.core.choices import KV_DTYPES
 from nemotui.core.errors import UsageError
 from nemotui.core.hardware import Machine
 from nemotui.core.models import Catalog
 from nemotui.core.recommend import PlanRequest
-from nemotui.core.request import KV_DTYPES, check_request
+from nemotui.core.request import check_request
 
 # In their order; an empty text leaves the choice to us. What is offered comes by Up and Down; more can be typed.
 OFFERED: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from nemotui.core.chip import Chip
 from nemotui.core.hardware import Machine
-from nemotui.core.models import Chip
 from nemotui.core.whatif import imagine
 
 COUNTS = (1, 2, 4, 8)
