@@ -6,7 +6,6 @@ Secrets are not settings: an API key comes from a file or from NEMOTUI_API_KEY a
 from __future__ import annotations
 
 import difflib
-import tomllib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -144,6 +143,8 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
     shown = plain_line(str(path))
     if named is None and not path.exists():
         return {}
+    import tomllib  # at each start, for a file that few have
+
     try:
         with path.open("rb") as file:
             data = file.read(_CONFIG_LIMIT + 1)

@@ -71,7 +71,7 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
         from nemotui.ui.app import NemotuiApp
         from nemotui.ui.look import Look
         from nemotui.ui.opening import Opening
-        from nemotui.ui.options import aside
+        from nemotui.ui.widgets.pane_bar import aside
 
         memory = ConsoleMemory(inv.settings.state_dir)
         look = Look(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     """A word of the grammar of keys: the same keys in every place that has such an action.
 
     `keys` as in `[keys]`: names or characters, with commas between. `moves`: it moves the view or the focus by a
@@ -30,8 +29,7 @@ EDIT, STOP, AGAIN = Verb("edit", "e"), Verb("stop", "x"), Verb("again", "r")
 HELP = Verb("help", "?,f1")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One action: its name in `[keys]`, its keys, what Textual runs, its label, and what it does in a sentence.
 
     `aside`: the screen shows it elsewhere, or it is for the few; the footer leaves it out. `in_fields`: it works while
@@ -57,8 +55,7 @@ class Entry:
         return isinstance(self.keys, Verb) and self.keys.moves
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where keys work. `title` for people; `over` is the place whose keys work here too, where they are not its own."""
 
     title: str

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what stands aside is drawn before any of these is needed
-    from nemotui.core.plan import Plan
-    from nemotui.core.reach import Login
-    from nemotui.core.recommend import PlanRequest
+from nemotui.core.plan import Plan
+from nemotui.core.reach import Login
+from nemotui.core.recommend import PlanRequest
+from nemotui.ui.widgets.pane_bar import aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +43,3 @@ class Options:
     @property
     def aside(self) -> str:
         return aside(self.pretend, self.time_scale)
-
-
-def aside(pretend: str | None, time_scale: float) -> str:
-    """What stands beside the panes' names."""
-    if pretend is None:
-        return ""
-    speed = f", time × {time_scale:g}" if time_scale != 1 else ""
-    return f"pretend machine {pretend}{speed}"

@@ -44,3 +44,11 @@ class PaneBar(Widget):
             )
             for pane in LABELS
         )
+
+
+def aside(pretend: str | None, time_scale: float) -> str:
+    """What stands beside the panes' names."""
+    if pretend is None:
+        return ""
+    speed = f", time × {time_scale:g}" if time_scale != 1 else ""
+    return f"pretend machine {pretend}{speed}"
