@@ -19,6 +19,7 @@ import click
 
 from nemotui.adapters.clock import SystemClock
 from nemotui.adapters.console_memory import ConsoleMemory
+from nemotui.adapters.threads import call
 from nemotui.cli.machine import Box
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, on_ready, plan_flags, server_flags, skip_checks, verb
@@ -100,6 +101,16 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
     return Answer({}, exit_code=app.return_code or 0)
 
 
+def _import_the_rest() -> None:
+    """What the main screen is made of, and what its first request to a server would import while it is mounted."""
+    import anyio._backends._asyncio
+    import httpcore
+
+    import nemotui.adapters.vllm
+    import nemotui.cli.backends
+    import nemotui.ui.screen  # noqa: F401
+
+
 async def _main_screen(
     inv: Invocation,
     flags: Mapping[str, Any],
@@ -110,6 +121,8 @@ async def _main_screen(
     machine: GpusState,
 ) -> MainScreen:
     """All the rest, which is imported here; what it opens is closed with the stack."""
+    await call(_import_the_rest)  # the event loop goes on meanwhile: keys are answered
+
     from nemotui.cli.backends import backends
     from nemotui.cli.check import way_in
     from nemotui.cli.connect import key_expression

@@ -75,9 +75,10 @@ class NemotuiApp(App[None], inherit_bindings=False):
             super().refresh_css(animate)
 
     async def on_event(self, event: events.Event) -> None:
-        """What is typed into the first picture is meant for the main screen."""
-        if isinstance(event, events.Key | events.Paste) and isinstance(self.screen_stack[-1], Opening):
+        """What is typed into the first picture is meant for the main screen; the picture says that it was heard."""
+        if isinstance(event, events.Key | events.Paste) and isinstance(opening := self.screen_stack[-1], Opening):
             self._typed.append(event)
+            opening.heard(event, self.keymap)
             return
         if isinstance(event, events.Key) and self.is_running:
             from nemotui.ui.screen import MainScreen

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Machine, NoGpusError
+from nemotui.keys.keymap import Keymap
+from nemotui.ui.keys import ENTRIES
 from nemotui.ui.panes.gpus import GpusPane
 from nemotui.ui.states.gpus import GpusState
-from nemotui.ui.widgets.pane_bar import PaneBar
+from nemotui.ui.widgets.pane_bar import LABELS, PaneBar
 
 _PATIENCE_S = 0.5  # a driver that takes longer is waited for by the main screen
 
@@ -40,12 +43,22 @@ class Opening(Screen[None], inherit_bindings=False):
         self._main = main
         self._aside = aside
         self._shown = GpusState()
+        self._panes_alone = True  # all that was typed so far chose a pane, and none in which more would be text
 
     def compose(self) -> ComposeResult:
         yield Static("○ looking for a server", id="no-server", markup=False)
         yield PaneBar(self._aside)
         yield GpusPane(id="gpus")
         yield Static()
+
+    def heard(self, event: events.Key | events.Paste, keymap: Keymap) -> None:
+        """The main screen does what was typed; but a chosen pane's name stands out, and who quits does it at once."""
+        chosen = next((name for name in ("quit", *LABELS) if _is_key(event, keymap.keys(ENTRIES[name]))), None)
+        if self._panes_alone and chosen == "quit":
+            self.app.exit()
+        elif self._panes_alone and chosen is not None:
+            self.query_one(PaneBar).current = chosen
+        self._panes_alone &= chosen in LABELS and chosen != "chat"
 
     def on_mount(self) -> None:
         self.run_worker(self._show_first(), group="first")
@@ -76,3 +89,7 @@ class Opening(Screen[None], inherit_bindings=False):
             self.app.failed(error)
         else:
             await self.app.begin(main)
+
+
+def _is_key(event: events.Key | events.Paste, keys: str) -> bool:
+    return isinstance(event, events.Key) and not {event.key, event.character}.isdisjoint(keys.split(","))

@@ -1,0 +1,64 @@
+"""How soon a key is painted that is typed as soon as there is a picture, while the rest is being made."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from pathlib import Path
+
+import pytest
+
+from .test_console import Pty, on_pty
+
+pytestmark = pytest.mark.perf
+
+EVERY_S = 0.1
+FIRST_S = 2.0
+ROUNDS = 8
+FIRST_MS, LATER_MS = 300.0, 100.0
+# Keys, and what is written when each has done what it does; the Esc closes the help, and is not looked for.
+TYPED = ((b"2", b"VERDICT"), (b"1", b"NVIDIA H100"), (b"3", b"Press 2"), (b"?", b"Hold the picture"), (b"\x1b", b""))
+
+
+def _typed_from_the_first_picture(console: Pty, seconds: float) -> list[tuple[float, float]]:
+    """When each key was typed, s after the first picture, and how long until it was painted, ms.
+
+    What a key shows may be overtaken by what the next one shows: then it is painted with that.
+    """
+    began = console.until(b"NVIDIA H100")
+    waiting: list[tuple[bytes, float]] = []
+    found, seen, number = [], b"", 0
+    while (now := time.monotonic()) <= began + seconds or waiting:
+        assert now < began + seconds + 10, f"never painted: {waiting}"
+        due = began + EVERY_S * number
+        if due <= now and due <= began + seconds:  # the last is a pane, which overtakes all
+            key, text = TYPED[number % len(TYPED)]
+            typed = console.key(key)
+            waiting += [(text, typed)] if text else []
+            number += 1
+        elif select.select([console.fd], [], [], max(0.0, min(due - now, 0.01)))[0]:
+            seen += os.read(console.fd, 65536)
+            newest = max((n for n, (text, _) in enumerate(waiting[: len(TYPED)]) if text in seen), default=-1)
+            if newest >= 0:
+                found += [(typed - began, (time.monotonic() - typed) * 1e3) for _, typed in waiting[: newest + 1]]
+                del waiting[: newest + 1]
+                seen = b""
+    return found
+
+
+def test_keys_of_the_first_seconds(tmp_path: Path) -> None:
+    """The tour is over: it goes with the first key, and is drawn over the panes."""
+    found = []
+    for number in range(ROUNDS + 1):
+        with on_pty(["--demo", "2xh100"], tmp_path) as console:
+            taken = _typed_from_the_first_picture(console, 2 * FIRST_S)
+        found += taken if number else []  # the first has the tour
+    first = sorted(ms for at, ms in found if at < FIRST_S)
+    later = sorted(ms for at, ms in found if at >= FIRST_S)
+    print()
+    for name, times in (("first 2 s", first), ("after", later)):
+        p50, p99 = (times[int(share * len(times))] for share in (0.5, 0.99))
+        print(f"key to paint, {name:<9}: {len(times)} keys, p50 {p50:.0f}, p99 {p99:.0f}, worst {times[-1]:.0f} ms")
+    assert first[-1] <= FIRST_MS
+    assert later[-1] <= LATER_MS
