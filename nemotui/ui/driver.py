@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import signal
+import time
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise
+from threading import Thread
 from typing import IO, Any
 
 from textual import events
@@ -26,6 +30,7 @@ from textual.message_pump import MessagePump
 _MOST = 4096  # bytes at once: a long paste does not hold the screen up
 _PATIENCE_S = 1.0  # then the next key is handed on, whatever the one before does
 _ROUNDS = 2  # what a key sets off may set off something in turn, such as a dialog
+_GRACE_S = 3.0  # for what waits to be stored once the terminal is gone; then the process ends, whatever it does
 _ESC = "\x1b"
 # What follows an Esc that begins a sequence; the last four are a word back and on, and what terminals send for Alt+Del.
 _GO_ON = frozenset("[OP]_" + _ESC + "bf\x7f\t")
@@ -60,6 +65,24 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*args, **kwargs)
         assert self._file is not None
         self._file = _Screenless(self._file)  # type: ignore[assignment]  # of a file Textual's writer needs no more
+        Thread(target=_end_without_terminal, args=(self.fileno,), name="terminal", daemon=True).start()
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """A SIGCONT comes also to whoever was never suspended, such as from the kernel when the terminal hangs up.
+
+        Textual would start a second writer beside the first. What is begun anew is ended first; by the event loop, for
+        a signal may come while this very thread holds the writer's lock.
+        """
+        if self._writer_thread is not None and self._writer_thread.is_alive():
+            self._loop.call_soon_threadsafe(self._begin_anew)
+        else:
+            super()._sigcont_application()
+
+    def _begin_anew(self) -> None:
+        if self._auto_restart and self._app.is_running:
+            self.suspend_application_mode()
+            self.resume_application_mode()
+            self._app.refresh(layout=True)
 
     def run_input_thread(self) -> None:
         """Textual's thread, which ends at once: from now on the event loop says when there is something to read."""
@@ -150,6 +173,15 @@ class TerminalDriver(LinuxDriver):
     def send_message(self, message: Message) -> None:
         """At once: this is the event loop's own thread."""
         self._app.post_message(message)
+
+
+def _end_without_terminal(fileno: int) -> None:
+    """A thread of its own, which sleeps until the terminal is gone: nobody could end a console that hangs then."""
+    gone = select.poll()
+    gone.register(fileno, 0)  # whatever is asked for, that it has hung up is told
+    gone.poll()
+    time.sleep(_GRACE_S)
+    os._exit(128 + signal.SIGHUP)
 
 
 async def _through(pump: MessagePump) -> None:
