@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,12 +104,10 @@ async def console(inv: Invocation, extra: tuple[str, ...], **flags: Any) -> Answ
 
 def _import_the_rest() -> None:
     """What the main screen is made of, and what its first request to a server would import while it is mounted."""
-    import anyio._backends._asyncio
-    import httpcore
-
-    import nemotui.adapters.vllm
-    import nemotui.cli.backends
-    import nemotui.ui.screen  # noqa: F401
+    for name in ("ui.screen", "cli.backends", "adapters.vllm"):
+        import_module(f"nemotui.{name}")
+    for name in ("httpcore", "anyio._backends._asyncio"):  # which httpx imports at its first request
+        import_module(name)
 
 
 async def _main_screen(

@@ -90,6 +90,8 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         self.trust = TrustState(skip=options.verify_skip)
         self.paused = False
         self._tour = Tour() if options.tour else None
+        self._panes: dict[str, Pane[Any]] = {"gpus": GpusPane(id="gpus")}  # those that are made so far
+        self._making = asyncio.Lock()
         self._slow = False
         self._said: tuple[float, str] = (0.0, "")  # when the status line was last set, and to which headline
 
@@ -98,8 +100,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         yield Notice()
         yield PaneBar(self.options.aside)
         with ContentSwitcher(initial="gpus"):
-            for name, pane in PANES.items():
-                yield pane(id=name)
+            yield self._panes["gpus"]
         if self._tour is not None:
             yield self._tour
         yield KeyBar(docked=True)
@@ -115,9 +116,9 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
             self._tour = None
 
     def on_mount(self) -> None:
-        for name in PANES:
-            self._show(name)
+        self._show("gpus")
         self.query_one("#gpus").focus()
+        self._work("panes", self._make_panes())
         self.app.theme_changed_signal.subscribe(self, self._themed)
         self._work("machine", self._watch_machine())
         self._work("engine", self._ask_engine())
@@ -128,6 +129,21 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
             self._slow_down()
         elif self.options.slow is None:
             self._work("line", self._measure_line())
+
+    async def _make_panes(self) -> None:
+        """One after another, so that a key waits for one at most; the one that a key asks for comes first."""
+        for name in PANES:
+            await self._made(name)
+
+    async def _made(self, name: str) -> None:
+        """Until the pane is there."""
+        async with self._making:
+            if name not in self._panes:
+                pane = PANES[name](id=name)
+                await self.query_one(ContentSwitcher).add_content(pane)
+                pane.slow = self._slow
+                self._panes[name] = pane
+                self._show(name)
 
     async def _measure_line(self) -> None:
         """How long the line to the terminal is: the shortest of some answers, for the first ones may have waited."""
@@ -227,8 +243,9 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     # -- keys
 
-    def action_pane(self, name: str) -> None:
+    async def action_pane(self, name: str) -> None:
         """Bring a pane to the front."""
+        await self._made(name)
         self.query_one(ContentSwitcher).current = name
         self.query_one(PaneBar).current = name
         self._pane(name).take_focus()
@@ -254,13 +271,14 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     def action_leave(self) -> None:
         """Quit; ask first where something would be lost."""
+        chat = self._panes.get("chat")
         lost = what_would_be_lost(
             self.states["deploy"],
             self.states["bench"],
             self.states["chat"],
             self.lab,
             pretend=self.options.pretend is not None,
-            unsent=self.query_one(ChatPane).unsent,
+            unsent=isinstance(chat, ChatPane) and chat.unsent,
             client=self.connect.going if self.connect.going and self.connect.at_length else "",
         )
         if not lost:
@@ -277,7 +295,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         """Every action of the console, for the palette and the help: those of the pane in front come first."""
         order = sorted(PANES, key=lambda name: name != self.current)
         sources: list[tuple[str, Any]] = [(order[0], self._pane(order[0])), ("main", self), ("app", self.app)]
-        sources += [(name, self._pane(name)) for name in order[1:]]
+        sources += [(name, self._pane(name)) for name in order[1:] if name in self._panes]
         for name, source in sources:
             for entry in PLACES[name].entries:
                 yield Action(where=PLACES[name].title, entry=entry, run=self._runner(source, entry.action))
@@ -290,7 +308,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         return self.query_one(ContentSwitcher).current or "gpus"
 
     def _pane(self, name: str) -> Pane[Any]:
-        return self.query_one(f"#{name}", Pane)
+        return self._panes[name]
 
     def _next(self, name: str, event: Any) -> None:
         self.states[name] = self.states[name].after(event)
@@ -310,10 +328,10 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         self.query_one(Notice).advice = self.server.advice
 
     def _show(self, name: str) -> None:
-        """To the pane, unless the console ends: its widgets go before its workers do."""
-        if not self.app.is_running:
+        """To the pane, if it is made; unless the console ends: its widgets go before its workers do."""
+        pane = self._panes.get(name)
+        if pane is None or not self.app.is_running:
             return
-        pane = self._pane(name)
         pane.live = self.states[name]
         if not self.paused:
             pane.state = pane.live
@@ -321,7 +339,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
     def _runner(self, source: Any, action: str) -> Callable[[], Any]:
         async def run() -> None:
             if isinstance(source, Pane) and source.id is not None:
-                self.action_pane(source.id)
+                await self.action_pane(source.id)
             await source.run_action(action)
 
         return run

@@ -60,7 +60,7 @@ def shares(values: list[float]) -> dict[str, float]:
 async def watch(screen: MainScreen, out: Path) -> None:
     """Ask, follow, scroll back, and write down what that was like."""
     await until_there(lambda: screen.server.sample is not None and screen.server.sample.serving)
-    screen.action_pane("chat")
+    await screen.action_pane("chat")
     screen._next("chat", Opened(conversation(), KeptConversation(name="perf", path="/dev/null", version="")))
     pane, transcript = screen.query_one(ChatPane), screen.query_one(Transcript)
     await asyncio.sleep(3)

@@ -42,8 +42,8 @@ def _typed_from_the_first_picture(console: Pty, seconds: float) -> list[tuple[fl
             newest = max((n for n, (text, _) in enumerate(waiting[: len(TYPED)]) if text in seen), default=-1)
             if newest >= 0:
                 found += [(typed - began, (time.monotonic() - typed) * 1e3) for _, typed in waiting[: newest + 1]]
+                seen = seen.rpartition(waiting[newest][0])[2]
                 del waiting[: newest + 1]
-                seen = b""
     return found
 
 

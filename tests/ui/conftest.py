@@ -38,7 +38,7 @@ from nemotui.ui.look import Look
 from nemotui.ui.options import Options
 from nemotui.ui.panes.base import Pane
 from nemotui.ui.panes.deploy import DeployPane
-from nemotui.ui.screen import MainScreen
+from nemotui.ui.screen import PANES, MainScreen
 from nemotui.ui.states.deploy import DeployState
 from tests.ports import free_port
 from tests.ui.seen import seen
@@ -164,7 +164,9 @@ async def pretend_console(
     app.animation_level = "none"
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
-            yield Console(app, pilot, port)
+            console = Console(app, pilot, port)
+            await console.until(lambda: len(console.main.query(Pane)) == len(PANES))
+            yield console
     finally:
         await observe.close()
         await engine.close()
