@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_console import Pty, on_pty
+from tests.perf.on_pty import Pty, on_pty
 
 pytestmark = pytest.mark.perf
 
