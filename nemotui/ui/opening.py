@@ -14,7 +14,7 @@ from textual.widgets import Static
 from nemotui.core.errors import NemotuiError
 from nemotui.core.hardware import Machine, NoGpusError
 from nemotui.keys.keymap import Keymap
-from nemotui.ui.keys import ENTRIES
+from nemotui.keys.places import ENTRIES
 from nemotui.ui.panes.gpus import GpusPane
 from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.widgets.pane_bar import LABELS, PaneBar
