@@ -96,6 +96,11 @@ class Selection(Generic[T]):
         self._before: deque[T] = deque(maxlen=self._context)  # lines that the next one found will bring along
         self._after = 0  # lines that the last one found brings along still
 
+    def all_of(self, texts: Sequence[str]) -> bool:
+        """It is plain without a look at each that all of the next lines are shown."""
+        shown = self._shown
+        return not self._seeks and shown.since is None and (shown.routine or not routine("\n".join(texts)))
+
     def take(self, line: LogLine, item: T) -> Sequence[T]:
         """What is shown because of this line, the next in the log: the items of such lines, oldest first."""
         if self._shown.hides(line):

@@ -95,7 +95,10 @@ def head(text: str) -> Head:
 
 
 def routine(text: str) -> bool:
-    """A line that only says that time goes on: the engine's periodic figures, and that somebody watches it."""
+    """A line that only says that time goes on: the engine's periodic figures, and that somebody watches it.
+
+    Of several lines, one to a row: whether one of them is such a line.
+    """
     return "throughput: " in text or "SpecDecoding metrics" in text or bool(_ASKED.search(text))
 
 
@@ -118,6 +121,8 @@ class EngineFigures:
 
 def figures(lines: tuple[LogLine, ...], before: EngineFigures | None) -> EngineFigures | None:
     """The newest figures among these lines, else those from before."""
+    if not any("Avg prompt throughput: " in line.text for line in lines):  # nearly always, and in a flood
+        return before
     length: float | None = None
     for line in reversed(lines):
         if length is None and (found := _SPECULATION.search(line.text)):

@@ -19,7 +19,6 @@ from nemotui.ui.states.log_view import LogView
 from nemotui.ui.widgets.rows import Rows
 
 _GUTTER = 1  # cells: a mark, and where the reader is
-_ADDED = 24  # cells: what is drawn before a line, at most, beyond what is taken away of it
 
 
 class Lines(ScrollView, can_focus=False):
@@ -95,12 +94,10 @@ class Lines(ScrollView, can_focus=False):
             self._scroll(self.cursor_row - max(0, min(height, self.size.height - 1)))
 
     def _new_rows(self) -> Rows:
-        return Rows(self.view, max(1, self._room) if self.view.wrap else None, self._cells)
+        return Rows(self.view, max(1, self._room), self._cells)
 
     def _cells(self, line: LogLine) -> int:
-        """How wide it is drawn; 0 for one that fits anyhow, as do nearly all of a flood."""
-        if len(line.text) * (1 if line.text.isascii() else 2) + _ADDED <= self._room:
-            return 0
+        """How wide it is drawn."""
         before, words, _ = self._pieces(line)
         return sum(len(text) if text.isascii() else cell_len(text) for text in (before, words))
 

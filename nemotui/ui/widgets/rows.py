@@ -9,16 +9,20 @@ from nemotui.core.log_filter import Selection
 from nemotui.core.logs import LogLine
 from nemotui.ui.states.log_view import LogView
 
+_BLOCK = 256  # lines that are looked at together: few enough that one of another kind costs little
+_ADDED = 24  # cells: what is drawn before a line, at most, beyond what is taken away of it
+
 
 class Rows:
-    """Lines are numbered from the log's first. `width`: the cells of a row, where long lines are wrapped; else None.
+    """Lines are numbered from the log's first. `room`: the cells of a row: a long line is wrapped, or cut, there.
 
-    `cells`: how wide a line is drawn.
+    `cells`: how wide a line is drawn that may not fit in a row; of one that does it is not asked.
     """
 
-    def __init__(self, view: LogView, width: int | None, cells: Callable[[LogLine], int]) -> None:
+    def __init__(self, view: LogView, room: int, cells: Callable[[LogLine], int]) -> None:
         self._selection: Selection[int] = Selection(view.filter, view.context)
-        self._width = width
+        self._wrap = view.wrap
+        self._room = room
         self._cells = cells
         self._numbers: list[int] = []
         self._ends: list[int] = []  # of each shown line: the row after its last, counted from the first ever shown
@@ -41,17 +45,34 @@ class Rows:
         if gone:
             self._base = self._ends[gone - 1]
             del self._numbers[:gone], self._ends[:gone]
-        end = self._ends[-1] if self._ends else self._base
-        for number in range(max(self._next, first), total):
-            for shown in self._selection.take(lines[number - first], number):
-                if shown < first:
-                    continue
-                cells = self._cells(lines[shown - first])
-                self.widest = max(self.widest, cells)
-                end += 1 if self._width is None else max(1, -(-cells // self._width))
-                self._numbers.append(shown)
-                self._ends.append(end)
+        for begin in range(max(self._next, first), total, _BLOCK):
+            stop = min(begin + _BLOCK, total)
+            block = lines[begin - first : stop - first]
+            texts = [line.text for line in block]
+            if self._selection.all_of(texts) and self._fit(texts):
+                self._numbers += range(begin, stop)
+                self._ends += range(self._end + 1, self._end + 1 + len(block))
+                continue
+            for number, line in enumerate(block, begin):
+                for shown in self._selection.take(line, number):
+                    if shown >= first:
+                        self._add(shown, lines[shown - first])
         self._next = total
+
+    @property
+    def _end(self) -> int:
+        return self._ends[-1] if self._ends else self._base
+
+    def _fit(self, texts: Sequence[str]) -> bool:
+        """Each fits in a row anyhow, as do nearly all of a flood."""
+        cells = 1 if all(map(str.isascii, texts)) else 2
+        return max(map(len, texts)) * cells + _ADDED <= self._room
+
+    def _add(self, number: int, line: LogLine) -> None:
+        cells = 0 if self._fit((line.text,)) else self._cells(line)
+        self.widest = max(self.widest, cells)
+        self._numbers.append(number)
+        self._ends.append(self._end + (max(1, -(-cells // self._room)) if self._wrap else 1))
 
     def at(self, row: int) -> tuple[int, int] | None:
         """The line in this row, and which of its rows that is; None below the last."""
