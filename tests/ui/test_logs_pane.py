@@ -288,6 +288,15 @@ async def test_who_has_read_all_that_was_held_reads_on_where_it_was(console: Con
         assert "line 199." not in c.text
 
 
+async def test_who_turns_back_at_the_end_of_a_flood_is_not_carried_on_by_it(console: ConsoleFactory) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, lines(100))
+        c.main._next("logs", lines(KEPT, 100))
+        await c.press("up")
+        await c.until("paused, ")
+        assert "›" in c.text
+
+
 async def test_the_whole_log_is_saved_byte_for_byte(console: ConsoleFactory, tmp_path: Path) -> None:
     async with console() as c:
         await c.serve()

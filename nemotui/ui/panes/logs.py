@@ -91,12 +91,12 @@ class LogsPane(Pane[LogsState]):
         if not lines.shown:
             nothing.update(nothing_words(state))
 
-    def on_lines_moved(self) -> None:
+    def on_lines_moved(self, event: Lines.Moved) -> None:
         """Away from the end or back to it: held or followed. At the end of what is held, what has come since joins."""
         state, lines = self.state, self.lines
         if state is None:
             return
-        if lines.at_end and not lines.following and state.total != lines.total:
+        if event.to_end and not lines.following and state.total != lines.total:
             lines.show(state.lines, state.total)
         self._draw_words(state)
 

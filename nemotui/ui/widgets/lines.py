@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -41,8 +41,11 @@ class Lines(ScrollView, can_focus=False):
         "lines--mark",
     }
 
+    @dataclass
     class Moved(Message):
-        """The view was moved by its reader."""
+        """The view was moved by its reader; whether to the very end of what it holds."""
+
+        to_end: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +168,7 @@ class Lines(ScrollView, can_focus=False):
         elif rows.stop > top + height:
             self._scroll(max(0, rows.stop - height))
         self.refresh()
-        self.post_message(self.Moved())
+        self.post_message(self.Moved(self.cursor == self._rows.numbers[-1]))
 
     def step(self, lines: int) -> None:
         """So many lines further, or back, from where the reader is; from the view's edge, where that was lost."""
@@ -228,7 +231,7 @@ class Lines(ScrollView, can_focus=False):
         super().watch_scroll_y(old_value, new_value)
         if not self._keeping:
             self.following = self.at_end and not self.waiting
-            self.post_message(self.Moved())
+            self.post_message(self.Moved(self.at_end))
 
     def render_line(self, y: int) -> Strip:
         left, top = self.scroll_offset
