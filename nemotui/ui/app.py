@@ -27,8 +27,9 @@ from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
 _SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
-# A look for garbage at all there is takes as long as some keys do. Python would take one a second in a flood.
-_ALL_EVERY = 100  # looks at what is new
+# A look for garbage at all there is takes as long as some keys do, and Python would take one a second in a flood. The
+# lines of a log that are kept, which are none, come and go within so many new objects.
+_LOOKS = 30_000, 5, 5  # new objects to a look, looks to one that goes further back, and such to one at all there is
 
 
 class NemotuiApp(App[None], inherit_bindings=False):
@@ -178,5 +179,5 @@ class NemotuiApp(App[None], inherit_bindings=False):
 def _look_for_garbage() -> None:
     """From now on, for a console may be open for days; but never in what is there now, for it stays."""
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], _ALL_EVERY)
+    gc.set_threshold(*_LOOKS)
     gc.enable()
