@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.geometry import Size
+from rich.style import Style
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -57,6 +58,7 @@ class Lines(ScrollView, can_focus=False):
         self._room = 0  # cells of a row
         self._rows = self._new_rows()
         self._keeping = False
+        self._plain = Style()  # of what has no colour of its own
 
     @property
     def total(self) -> int:
@@ -233,20 +235,24 @@ class Lines(ScrollView, can_focus=False):
             self.following = self.at_end and not self.waiting
             self.post_message(self.Moved(self.at_end))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._plain = self.rich_style  # made anew of all that is around this widget each time that it is asked for
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         left, top = self.scroll_offset
         width = self._width
         place = self._rows.at(top + y)
         line = self.line(place[0]) if place else None
         if place is None or line is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._plain)
         number, part = place
         here = number == self.cursor and not self.following
-        style = self.rich_style + self.get_component_rich_style("lines--cursor", partial=True) if here else None
+        style = self._plain + self.get_component_rich_style("lines--cursor", partial=True) if here else None
         marked = number in self.view.marks
         gutter = Segment("▌" if marked else "›" if here else " ", self.get_component_rich_style("lines--mark"))
         begin = part * (width - _GUTTER) if self.view.wrap else left
-        text = self._text(line).crop_extend(begin, begin + width - _GUTTER, self.rich_style)
+        text = self._text(line).crop_extend(begin, begin + width - _GUTTER, self._plain)
         strip = Strip([gutter, *text], width)
         return strip.apply_style(style) if style else strip
 
