@@ -168,9 +168,8 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     def hurry(self) -> None:
         """A key was pressed."""
-        if self._slow:
-            for pane in self.query(Pane):
-                pane.hurry()
+        for pane in self.query(Pane) if self._slow else (self._pane(self.current),):
+            pane.hurry()
 
     # -- what happens, event by event
 

@@ -13,6 +13,7 @@ import pytest
 from nemotui.core.logs import LogLine
 from nemotui.core.ports import Container
 from nemotui.core.text import plain_line
+from nemotui.ui.panes.logs import LogsPane
 from nemotui.ui.states.logs import KEPT
 from tests.core.test_logs import PERIODIC
 from tests.ui.conftest import Console, ConsoleFactory
@@ -295,6 +296,24 @@ async def test_who_turns_back_at_the_end_of_a_flood_is_not_carried_on_by_it(cons
         await c.press("up")
         await c.until("paused, ")
         assert "›" in c.text
+
+
+async def test_a_key_comes_before_the_next_lines_and_they_after_it(
+    console: ConsoleFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console(size=(80, 24)) as c:
+        await at_the_logs(c, CONTAINER, lines(100))
+        pane = c.main.query_one(LogsPane)
+        monkeypatch.setattr(LogsPane, "DRAW_EVERY_S", 3600.0)  # from the next picture on it rests until it is told
+        c.main._next("logs", lines(1, 100))
+        await c.until("line 100.")
+        monkeypatch.setattr(LogsPane, "KEYS_FIRST_S", 3600.0)
+        await c.press("t")
+        c.main._next("logs", lines(1, 101))
+        pane._rested()
+        assert pane.lines.total == 101
+        pane._rested()  # however much is typed meanwhile
+        assert pane.lines.total == 102
 
 
 async def test_the_whole_log_is_saved_byte_for_byte(console: ConsoleFactory, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class Pane(Vertical, Generic[S], can_focus=True):
     LABEL: ClassVar[str]
     DRAW_EVERY_S: ClassVar[float] = 0.0  # at least so long between two pictures; 0: each state is drawn at once
     SLOW_S: ClassVar[float] = 10.0  # as DRAW_EVERY_S, on a slow line
+    KEYS_FIRST_S: ClassVar[float] = 0.0  # where no key changes the state: so long after one, it is not drawn
     state: reactive[S | None] = reactive(None, init=False, repaint=False)  # `draw` says what is repainted
     live: S | None = None
     slow = False
@@ -34,6 +35,7 @@ class Pane(Vertical, Generic[S], can_focus=True):
     _rest: Timer | None = None  # while it runs, new states wait for its end
     _waiting = False
     _picture: tuple[S | None, Size, str] | None = None  # of which state, size and theme there is one
+    _gave_way = False  # to a key; a picture does so once, for whoever types on shall see it
 
     def watch_state(self) -> None:
         """A new state: draw it, if anybody sees it."""
@@ -55,6 +57,12 @@ class Pane(Vertical, Generic[S], can_focus=True):
 
     def _rested(self) -> None:
         self._rest = None
+        since_key_s = asyncio.get_running_loop().time() - self._hurried_at
+        if since_key_s < self.KEYS_FIRST_S and not self.slow and not self._gave_way:
+            self._gave_way = True
+            self._rest = self.set_timer(self.KEYS_FIRST_S - since_key_s, self._rested)
+            return
+        self._gave_way = False
         if self._waiting:
             self._waiting = False
             self.watch_state()

@@ -38,6 +38,7 @@ class LogsPane(Pane[LogsState]):
     LABEL: ClassVar[str] = "Logs"
     DRAW_EVERY_S: ClassVar[float] = 0.2  # batches that come faster are drawn together
     SLOW_S: ClassVar[float] = 2.0
+    KEYS_FIRST_S: ClassVar[float] = 0.1
     BINDINGS: ClassVar[list[BindingType]] = bindings("logs")
 
     @dataclass
