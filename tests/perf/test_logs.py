@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import random
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import docker
 import pytest
@@ -20,7 +23,31 @@ from tests.real.test_log_flood import FLOOD
 
 pytestmark = pytest.mark.perf
 
-KEY_MS = 100.0
+KEY_MS = 100.0  # for 99 of 100
+FLOOD_RATE, CYCLES = 50_000, 12
+
+
+class Press(NamedTuple):
+    """A key, what is written when it is painted and by nothing else at that time, and the key that undoes it."""
+
+    key: bytes
+    paints: bytes
+    back: bytes = b""
+
+
+KEYS = [
+    Press(b"?", b"Follow the log, or hold it", b"q"),
+    Press(b"2", b"Plans for"),
+    Press(b"3", b"of a flood"),  # the other pane had none of its lines
+    Press(b"k", b"paused, "),
+    # Now the view is held: until the next key nothing of the log is written.
+    Press(b"k", "›".encode()),
+    Press(b"\x1b[5~", b"of a flood"),  # a page up
+    Press(b"w", b"of a flood"),
+    Press(b"w", b"of a flood"),
+    Press(b"/", b"ext to look for", b"\x1b"),  # the cursor stands on its first letter
+    Press(b"f", b"of a flood"),
+]
 BUSY_RATE, BUSY_S = 2_000, 20
 MOST_OF_A_CORE = 0.15
 
@@ -49,23 +76,29 @@ def flooding(tag: str, rate: int, seconds: int) -> Iterator[None]:
 
 
 def test_keys_are_painted_while_a_flood_is_read(tmp_path: Path, flood_image: str) -> None:
+    pauses = random.Random(50_000)  # keys come at any time between two pictures
+    times = []
     with on_pty([], tmp_path) as console:
         console.until(b"GPUs")
         console.key(b"3")
-        with flooding(flood_image, 50_000, 30):
+        with flooding(flood_image, FLOOD_RATE, 180):
             console.until(b"of a flood")
-            console.drain(2)
-            times = []
-            for _ in range(15):
-                pressed = console.key(b"?")
-                times.append((console.until(b"Follow the log, or hold it") - pressed) * 1e3)
-                console.drain(0.3)
-                console.key(b"q")
-                console.drain(0.3)
+            console.drain(8)  # by then as many lines are kept as ever will be, and the console has settled
+            for press in KEYS * CYCLES:
+                pressed = console.key(press.key)
+                times.append((console.until(press.paints) - pressed) * 1e3)
+                console.drain(pauses.uniform(0.15, 0.35))
+                if press.back:
+                    console.key(press.back)
+                    console.until(b"of a flood")
+                    console.drain(pauses.uniform(0.15, 0.35))
         console.key(b"q")
     times.sort()
-    print(f"\nkey to paint, 50,000 lines/s: p50 {times[7]:.0f} ms, worst of {len(times)} {times[-1]:.0f} ms")
-    assert times[7] < KEY_MS
+    in_time = sum(each <= KEY_MS for each in times) / len(times)
+    p50, p99 = (times[int(share * len(times))] for share in (0.5, 0.99))
+    print(f"\nkey to paint, {FLOOD_RATE:,} lines/s, {len(os.sched_getaffinity(0))} cores: p50 {p50:.0f},", end=" ")
+    print(f"p99 {p99:.0f}, worst of {len(times)} {times[-1]:.0f} ms; {in_time:.1%} within {KEY_MS:.0f} ms")
+    assert in_time >= 0.99
 
 
 def busy_share(console: Pty, tag: str) -> float:
