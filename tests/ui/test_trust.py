@@ -67,7 +67,7 @@ async def test_what_they_find_under_a_dialog_is_there_when_it_closes(console: Co
         await c.until("These keys")
         await c.until(lambda: not c.main.trust.going)
         await c.press("escape")
-        await c.until("18 ok · just now")
+        await c.until(f"{len(CHECKS)} ok · just now")
         await c.until("Enter Verify")  # and no longer Stop
 
 
