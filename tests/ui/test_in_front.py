@@ -95,3 +95,18 @@ async def test_the_focus_moves_without_the_whole_screen_being_painted(
         await c.press("2", "4", "1")
         assert c.main.focused is c.pane("gpus")
         assert whole == []
+
+
+async def test_on_a_slow_line_a_key_ends_the_rest_between_two_pictures(
+    console: ConsoleFactory, draws: list[object]
+) -> None:
+    async with console() as c:
+        await seen_and_left(c, draws)
+        await c.press("2")
+        c.main._slow_down()
+        for message in ("first", "second"):
+            c.pane("deploy").state = replace(c.deploy, problem=Problem("gone", message, "Look for it."))
+        await c.pilot.pause()
+        assert len(draws) == 1
+        await c.press("pagedown")
+        assert draws[1:] == [c.deploy]
