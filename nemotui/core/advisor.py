@@ -32,12 +32,18 @@ class Advice:
 
 
 def advise(
-    vitals: Vitals, *, hung: bool = False, args: Sequence[str] = (), throttled: Sequence[str] = ()
+    vitals: Vitals,
+    *,
+    hung: bool = False,
+    args: Sequence[str] = (),
+    throttled: Sequence[str] = (),
+    ours: bool = False,
 ) -> tuple[Advice, ...]:
     """What there is to say, the gravest first.
 
     `hung`: the engine makes no token, and /health is 200. `args`: how the server was started. `throttled`: the GPUs
-    that heat, power or their slot slows down.
+    that heat, power or their slot slows down. `ours`: some of it was asked by a benchmark of ours, whose prompts share
+    nothing, as they should.
     """
     found = (
         _hung(vitals, args) if hung else None,
@@ -51,7 +57,7 @@ def advise(
         _preemptions(vitals),
         _full(vitals),
         _queue(vitals, args),
-        _prefix(vitals, args),
+        None if ours else _prefix(vitals, args),
     )
     return tuple(advice for advice in found if advice is not None)
 
@@ -120,8 +126,8 @@ def _prefix(vitals: Vitals, args: Sequence[str]) -> Advice | None:
         return Advice(
             "prefix_caching_idle",
             f"Prefix caching found nothing in {asked:,.0f} prompt tokens",
-            "A benchmark's prompts share nothing, as they should. Elsewhere what they share belongs first; "
-            "where it is nothing, --no-prefix-caching frees blocks",
+            "What prompts share belongs first; where it is nothing, as in a benchmark, "
+            "--no-prefix-caching frees blocks",
         )
     if asked == 0 and prompts >= _PROMPT_TOKENS:
         return Advice(

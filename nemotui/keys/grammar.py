@@ -32,8 +32,8 @@ HELP = Verb("help", "?,f1")
 class Entry(NamedTuple):
     """One action: its name in `[keys]`, its keys, what Textual runs, its label, and what it does in a sentence.
 
-    `aside`: the screen shows it elsewhere, or it is for the few; the footer leaves it out. `in_fields`: it works while
-    something is typed, so its key cannot be a character.
+    `does` may name the key of another action by its id in braces. `aside`: the screen shows it elsewhere, or it is for
+    the few; the footer leaves it out. `in_fields`: it works while something is typed, so its key cannot be a character.
     """
 
     id: str

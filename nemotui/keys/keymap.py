@@ -72,6 +72,14 @@ class Keymap:
         """The keys of an action for people."""
         return keys_shown(self.keys(entry))
 
+    def does(self, entry: Entry) -> str:
+        """What an action does, in a sentence that names the keys of others as they are."""
+        return entry.does.format_map(
+            {name: key_shown(self.keys(other).split(",")[0]) for name, other in _ENTRIES.items()}
+            if "{" in entry.does
+            else {}
+        )
+
 
 _DEFAULT = Keymap()
 # The keymap of the console whose sentences name keys: they are made in states and words that know of no console.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import WorkerError
@@ -32,6 +33,13 @@ _SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
 _LOOKS = 30_000, 5, 5  # new objects to a look, looks to one that goes further back, and such to one at all there is
 
 
+def _palette() -> type[Provider]:
+    """Imported when it is opened first."""
+    from nemotui.ui.palette import Actions
+
+    return Actions
+
+
 class NemotuiApp(App[None], inherit_bindings=False):
     """The console. `first` makes its first screen: the main one, or an `Opening` that makes way for it.
 
@@ -41,6 +49,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
     TITLE = "nemotui"
     CSS_PATH = "opening.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
 
     def __init__(
         self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None, look: Look | None = None
@@ -131,7 +140,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
             entry = action.entry
             if not entry.moves:
                 title = f"{action.where}: {entry.label} ({self.keymap.shown(entry)})"
-                yield SystemCommand(title, entry.does, action.run)
+                yield SystemCommand(title, self.keymap.does(entry), action.run)
         for name in THEMES:
             yield SystemCommand(f"Theme: {name}", "For now and the next time", partial(self.choose_theme, name))
 

@@ -45,6 +45,10 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self._draw()
 
+    def on_resize(self) -> None:
+        """The row under the cursor is as long as there is room."""
+        self.call_after_refresh(self._draw)
+
     def show(self, state: ConnectState) -> None:
         """Something came. The end of a long run's output stays in view."""
         self._state = state
@@ -60,9 +64,11 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
         return CLIENTS[self._cursor]
 
     def _draw(self) -> None:
-        rows = [row_words(self._state, client, client == self._client) for client in CLIENTS]
-        self.query_one("#connect-clients", Canvas).show(rows)
-        self.query_one("#connect-client", Static).update(client_words(self._state, self._client))
+        clients = self.query_one("#connect-clients", Canvas)
+        clients.show([row_words(self._state, one, one == self._client, clients.size.width) for one in CLIENTS])
+        self.query_one("#connect-client", Static).update(
+            client_words(self._state, self._client, clients.size.width - 1)
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is offered that would do nothing."""

@@ -6,7 +6,7 @@ One place for all of it: a line is changed on its way out, so no widget knows of
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from rich.cells import cell_len
@@ -41,12 +41,14 @@ _BRAILLE = range(0x2800, 0x2900)
 class Fewer(LineFilter):
     """Weight and reversal in place of colours; with `colours` also the six that every terminal has.
 
-    `ground` is the theme's background: what is drawn on it is drawn on the terminal's own.
+    `ground` is the theme's background: what is drawn on it is drawn on the terminal's own. `fields` are the grounds of
+    what one types into: they become a line below it, so that the cursor in it still stands out.
     """
 
-    def __init__(self, ground: Color, *, colours: bool) -> None:
+    def __init__(self, ground: Color, *, colours: bool, fields: Container[Color] = ()) -> None:
         super().__init__()
         self._ground = ground
+        self._fields = fields
         self._colours = colours
         self._style = lru_cache(maxsize=4096)(self._fewer)
 
@@ -66,7 +68,8 @@ class Fewer(LineFilter):
     def _fewer(self, style: Style, blocks: bool) -> tuple[Style, bool]:
         """The style, and whether what is drawn with it is the lighter part of something."""
         back, front = _of(style.bgcolor), _of(style.color)
-        stands_out = back is not None and not blocks and contrast(back, self._ground) >= _STANDS_OUT
+        field = back is not None and back in self._fields
+        stands_out = back is not None and not field and not blocks and contrast(back, self._ground) >= _STANDS_OUT
         shown = back if stands_out else front
         name = None if shown is None else _hue(shown)
         faint = (
@@ -79,7 +82,7 @@ class Fewer(LineFilter):
             color=name if self._colours else None,
             bold=style.bold,
             italic=style.italic,
-            underline=style.underline,
+            underline=style.underline or field or None,
             strike=style.strike,
             reverse=bool(style.reverse) != stands_out,
             dim=faint,

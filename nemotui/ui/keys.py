@@ -23,7 +23,6 @@ def bindings(place: str) -> list[BindingType]:
             entry.usual,
             entry.action,
             entry.label,
-            tooltip=entry.does,
             id=entry.id,
             show=not (entry.aside or entry.moves),
             priority=entry.in_fields,
@@ -32,9 +31,14 @@ def bindings(place: str) -> list[BindingType]:
     ]
 
 
+def character_of(key: str) -> str | None:
+    """What a key types. Textual does not know slash, plus and minus by the names that it gives them."""
+    return key_to_character(REPLACED_KEYS.get(key, key))
+
+
 def binding_shown(binding: Binding) -> str:
     """The key of a binding for people: Textual writes `?` as question_mark."""
-    character = key_to_character(REPLACED_KEYS.get(binding.key, binding.key))
+    character = character_of(binding.key)
     return character if character and character.isprintable() and character != " " else key_shown(binding.key)
 
 

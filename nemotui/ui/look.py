@@ -59,5 +59,6 @@ def _filters(theme: str, sixteen: bool | None, ascii_only: bool) -> tuple[LineFi
     found: tuple[LineFilter, ...] = ()
     if sixteen is not False and theme in THEMES:
         ground = Color.parse(THEMES[theme].background or "black")
-        found += (Fewer(ground, colours=bool(sixteen)),)
+        fields = [Color.parse(THEMES[theme].variables[name]) for name in ("field", "field-focus")]
+        found += (Fewer(ground, colours=bool(sixteen), fields=fields),)
     return (*found, Ascii()) if ascii_only else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from textual.widgets import Static
 from nemotui.keys.grammar import Entry
 from nemotui.keys.keymap import Keymap
 from nemotui.ui.keys import Action, bindings
+from nemotui.ui.widgets.details import Details
 from nemotui.ui.widgets.key_bar import KeyBar
 
 _COLUMN = 16  # cells of a key, and of a name
@@ -38,7 +39,7 @@ class Ask(ModalScreen[bool], inherit_bindings=False):
         with Vertical(id="dialog"):
             yield Static(Content(self._question), id="question")
             if self._details:
-                with VerticalScroll(id="details"):
+                with Details(id="details"):
                     yield Static(Content(self._details))
             yield KeyBar({"ask-yes": self._verb, "ask-no": "Back"})
 
@@ -54,7 +55,7 @@ class KeyTable(Widget):
 
     def __init__(self, actions: Iterable[Action], keymap: Keymap) -> None:
         super().__init__()
-        self._rows = [(action.entry, keymap.shown(action.entry)) for action in actions]
+        self._rows = [(action.entry, keymap.shown(action.entry), keymap.does(action.entry)) for action in actions]
         self._drawn: tuple[int, Content] | None = None  # for this width: a layout asks a dozen times
 
     def render(self) -> Content:
@@ -65,8 +66,7 @@ class KeyTable(Widget):
 
     def _lines(self, width: int) -> Content:
         if self._drawn is None or self._drawn[0] != width:
-            column = max(_COLUMN, *(len(keys) + 2 for _, keys in self._rows))
-            self._drawn = width, Content("\n").join(_line(entry, keys, width, column) for entry, keys in self._rows)
+            self._drawn = width, Content("\n").join(_line(*row, width) for row in self._rows)
         return self._drawn[1]
 
 
@@ -96,12 +96,13 @@ class Help(ModalScreen[None], inherit_bindings=False):
         self.query_one("#help").scroll_relative(y=lines, animate=False)
 
 
-def _line(entry: Entry, keys: str, width: int, column: int) -> Content:
+def _line(entry: Entry, keys: str, does: str, width: int) -> Content:
     beside = width >= _BESIDE
-    indent = column + _COLUMN if beside else 2
-    words = textwrap.wrap(entry.does, max(10, width - indent))
-    return Content.assemble(
-        (f"{keys:<{column}}", "bold $primary"),
-        f"{entry.label:<{_COLUMN}}" if beside else f"{entry.label}\n  ",
-        (("\n" + " " * indent).join(words), "$muted"),
+    indent = 2 * _COLUMN if beside else 2
+    words = textwrap.wrap(does, max(10, width - indent))
+    if not beside:
+        return Content.assemble((keys, "bold $primary"), f"  {entry.label}\n  ", ("\n  ".join(words), "$muted"))
+    return Content("\n").join(
+        Content.assemble((f"{key:<{_COLUMN}}", "bold $primary"), f"{label:<{_COLUMN}}", (line, "$muted"))
+        for key, label, line in zip_longest(textwrap.wrap(keys, _COLUMN - 2), [entry.label], words, fillvalue="")
     )

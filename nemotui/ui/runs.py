@@ -97,7 +97,7 @@ class RunsScreen(Screen[Chosen | None], inherit_bindings=False):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        state, width = self.state, self.query_one("#runs-scroll").scrollable_content_region.width
+        state, width = self.state, self.query_one("#runs-scroll").scrollable_content_region.width - 1
         lines = comparison_lines(state.comparisons, width) if state.comparisons else run_lines(state, width)
         self.query_one("#runs-lines", Canvas).show(lines)
         self.query_one("#runs-head", Static).update(self._head())

@@ -47,6 +47,7 @@ from nemotui.ui.states.gpus import GpusState
 from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.leaving import what_would_be_lost
 from nemotui.ui.states.logs import KEPT, LogsState
+from nemotui.ui.states.server import Measuring
 from nemotui.ui.states.trust import TrustState
 from nemotui.ui.telling import troubles_told
 from nemotui.ui.trusting import Trusting
@@ -188,6 +189,8 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
     async def _watch_server(self) -> None:
         samples = watch_server(self.b.runtime, self.b.server, self.options.default_url, self.b.clock)
         async for sample in self._each(samples):
+            if self.states["bench"].measuring:
+                self._server(Measuring(sample.at))
             self._server(sample)
             for name in ("deploy", "bench", "chat"):
                 self._next(name, sample)

@@ -73,7 +73,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         if not self.is_mounted:
             return
         scroll = self.query_one("#sweep-scroll")
-        width, height = scroll.scrollable_content_region.width, scroll.size.height
+        width, height = scroll.scrollable_content_region.width - 1, scroll.size.height
         said = progress(bench, width) if state.going else []
         if state.going and bench.spec is not None:
             said = [Content.styled(_now(bench.spec), "bold"), *said]

@@ -53,6 +53,10 @@ class TrustScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self._draw()
 
+    def on_resize(self) -> None:
+        """The row under the cursor is as long as there is room."""
+        self.call_after_refresh(self._draw)
+
     def show(self, state: TrustState) -> None:
         """Another check is made, or they begin or end. What is being made comes into view, then what is not well."""
         changed = (state.going, state.verified is None) != (self._state.going, self._state.verified is None)
@@ -68,8 +72,9 @@ class TrustScreen(Screen[None], inherit_bindings=False):
 
     def _draw(self) -> None:
         self.query_one("#trust-head", Static).update(head_words(self._state, self._now()))
-        self.query_one("#trust-lines", Canvas).show(check_rows(self._state, self._cursor))
-        self.query_one("#trust-check", Static).update(check_words(self._state, self._cursor))
+        width = self.query_one("#trust-rows").scrollable_content_region.width
+        self.query_one("#trust-lines", Canvas).show(check_rows(self._state, self._cursor, width))
+        self.query_one("#trust-check", Static).update(check_words(self._state, self._cursor, width))
         self.query_one("#trust-rows").scroll_to_region(Region(0, self._cursor, 1, 1), animate=False, force=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

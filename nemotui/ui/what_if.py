@@ -19,6 +19,9 @@ from nemotui.ui.keys import bindings
 from nemotui.ui.states.what_if import COUNTS, WhatIf
 from nemotui.ui.widgets.choices import Choices
 from nemotui.ui.widgets.field import Field
+from nemotui.ui.widgets.key_bar import KeyBar
+
+_KEYS = (("enter", "Plan for it"), ("up down", "Chip"))
 
 
 class Words(Field):
@@ -55,13 +58,7 @@ class WhatIfScreen(ModalScreen[tuple[Machine | None, str]], inherit_bindings=Fal
             yield Words(placeholder="type to narrow the list, such as h100 or 8xh200", compact=True, max_length=80)
             yield Static(id="counts")
             yield Chips(compact=True, markup=False)
-            yield Static(
-                Content.assemble(
-                    *(("Enter", "bold $primary"), " Plan for it   ", ("Up Down", "bold $primary"), " Chip   "),
-                    *(("Left Right", "bold $primary"), " How many   ", ("Esc", "bold $primary"), " Back"),
-                ),
-                id="what-if-keys",
-            )
+            yield KeyBar(first=_KEYS)
 
     def on_mount(self) -> None:
         """The list as it is before a word is typed."""
@@ -112,7 +109,9 @@ class WhatIfScreen(ModalScreen[tuple[Machine | None, str]], inherit_bindings=Fal
             Content.styled(f"[{count}]", "bold $accent") if count == self._state.count else Content(f" {count} ")
             for count in COUNTS
         ]
-        self.query_one("#counts", Static).update(Content.assemble(("how many ", "$muted"), *counts))
+        self.query_one("#counts", Static).update(
+            Content.assemble(("how many ", "$muted"), *counts, ("   Left Right", "$muted"))
+        )
 
 
 def _row(chip: Chip | None) -> Content:

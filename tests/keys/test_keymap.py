@@ -24,6 +24,15 @@ def test_names_are_unique_and_every_action_says_what_it_does() -> None:
         assert entry.does, entry
 
 
+def test_what_an_action_does_names_other_keys_as_they_are() -> None:
+    changed = remapped({"next-field": "f11", "bench-faster": "}"}, "here")
+    for entry in entries():
+        assert "{" not in Keymap().does(entry), entry.id
+    said = {entry.id: changed.does(entry) for entry in entries()}
+    assert said["bench-edit"] == "Into the fields; F11 goes on, Esc back"
+    assert said["runs-replay"] == "The run as it went; < } its speed"
+
+
 def test_what_is_copied_stopped_or_looked_for_has_the_same_key_everywhere() -> None:
     keymap = Keymap()
     for word, key in {"copy": "y", "stop": "x", "edit": "e", "up": "up,k", "help": "?,f1"}.items():

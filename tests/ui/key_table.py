@@ -23,7 +23,7 @@ def rows() -> list[tuple[str, str, str, str]]:
     """Where a key works, the key, what it does, its name in the configuration; in the order of the help."""
     keymap = Keymap()
     return [
-        (place.title, keymap.shown(entry), entry.does, entry.id)
+        (place.title, keymap.shown(entry), keymap.does(entry), entry.id)
         for name, place in PLACES.items()
         if name not in _SAID_ON_THE_SPOT
         for entry in place.entries

@@ -123,7 +123,9 @@ async def test_an_idle_history_stands_beside_its_label() -> None:
     lines = (await screen(load_machine("2xh100"), (200, 50))).splitlines()
     (first, *_) = [line for line in lines if "load" in line]
     assert "▁" in first
-    assert "▔ 100 %" in lines[lines.index(first) - 9]
+    at = lines.index(first)
+    assert "▔ 100 %" in lines[at - 14]  # of twenty lines the power has a third
+    assert "▔ 700 W" in lines[at + 1]
 
 
 async def test_the_matrix_is_that_of_nvidia_smi_with_its_numa_nodes() -> None:

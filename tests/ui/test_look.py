@@ -39,8 +39,17 @@ def test_every_word_can_be_read(theme: Theme, ground: str) -> None:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 def test_a_row_under_the_cursor_can_be_read(theme: Theme) -> None:
-    for word in ("foreground", "primary", "secondary", "warning"):
-        assert contrast(colour(theme, word), colour(theme, "panel-lighten-2")) >= 3.9, word
+    enough = 7.0 if theme is HIGH_CONTRAST else 4.5
+    for word in WORDS:
+        assert contrast(colour(theme, word), colour(theme, "cursor")) >= enough, word
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("ground", ["field", "field-focus"])
+def test_what_is_typed_can_be_read_and_what_might_be_too(theme: Theme, ground: str) -> None:
+    enough = 7.0 if theme is HIGH_CONTRAST else 4.5
+    for word in ("foreground", "muted", "error"):
+        assert contrast(colour(theme, word), colour(theme, ground)) >= enough, word
 
 
 def test_contrast_is_that_of_wcag() -> None:
@@ -49,7 +58,9 @@ def test_contrast_is_that_of_wcag() -> None:
 
 
 def only(text: str, style: str, *, colours: bool) -> Segment:
-    (segment,) = Fewer(BLACK, colours=colours).apply([Segment(text, Style.parse(style))], BLACK)
+    (segment,) = Fewer(BLACK, colours=colours, fields=[Color.parse("#272f27")]).apply(
+        [Segment(text, Style.parse(style))], BLACK
+    )
     assert segment.style is not None
     return segment
 
@@ -60,6 +71,18 @@ def test_without_colours_a_tab_is_reversed_and_what_is_muted_is_dim() -> None:
         only("a", "#8d978a on #101410", colours=False),
     )
     assert (tab.style, muted.style) == (Style(bold=True, reverse=True, dim=False), Style(dim=True, reverse=False))
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_with_fewer_colours_a_field_is_a_line_and_the_cursor_in_it_stands_out(colours: bool) -> None:
+    typed, cursor = (
+        only("8", "#d6dbd2 on #272f27", colours=colours),
+        only("8", "#101410 on #d6dbd2", colours=colours),
+    )
+    assert typed.style is not None
+    assert cursor.style is not None
+    assert (typed.style.underline, typed.style.reverse) == (True, False)
+    assert (cursor.style.underline, cursor.style.reverse) == (None, True)
 
 
 def test_without_colours_the_lighter_part_of_a_chart_has_another_sign() -> None:

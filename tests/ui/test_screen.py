@@ -19,6 +19,7 @@ from nemotui.ui.inspector import Inspector
 from nemotui.ui.lab import LabScreen
 from nemotui.ui.lab_prompts import PromptsScreen
 from nemotui.ui.modals import Ask, Help
+from nemotui.ui.palette import Actions
 from nemotui.ui.preview import Preview
 from nemotui.ui.runs import RunsScreen
 from nemotui.ui.screen import PANES, MainScreen
@@ -106,6 +107,22 @@ async def test_the_palette_has_every_action(console: ConsoleFactory) -> None:
         bench = next(command for command in c.app.get_system_commands(c.main) if "Bench (4 or F5)" in command.title)
         await bench.callback()
         assert shown(c) == "bench"
+
+
+async def found(c: Console, query: str) -> list[str]:
+    """What the palette finds, the best first."""
+    hits = [hit async for hit in Actions(c.main).search(query)]
+    return [str(hit.text) for hit in sorted(hits, key=lambda hit: -hit.score)]
+
+
+async def test_the_palette_finds_an_action_by_its_key_and_by_what_it_does(console: ConsoleFactory) -> None:
+    async with console() as c:
+        assert "Logs: Wrap (w)" in (await found(c, "w"))[:2]
+        assert (await found(c, "f8"))[0] == "Chat: Wire (F8)"
+        assert "Deploy: Fetch (f)" in await found(c, "image ahead")
+        assert not await found(c, "weights of gold")
+        await c.press("colon", *"image", "space", *"ahead")
+        await c.until("Deploy: Fetch (f)")
 
 
 async def test_q_leaves_at_once_where_nothing_is_lost(console: ConsoleFactory) -> None:

@@ -16,8 +16,9 @@ from nemotui.core.startup import StartupTracker
 from nemotui.core.vitals import Vitals
 from nemotui.core.watch import ServerSample
 from nemotui.ui.states.launch import BrokenOff
-from nemotui.ui.states.server import ServerState
+from nemotui.ui.states.server import Measuring, ServerState
 
+LONG = "an-organisation/a-model-whose-name-is-longer-than-any-status-line-has-room-for"
 URL = "http://127.0.0.1:8000"
 
 
@@ -132,3 +133,25 @@ def test_a_container_that_does_not_answer() -> None:
     problem = Problem("no_server", "no server answers", "")
     state = ServerState().after(ServerSample(at=1, base_url=URL, container=container(), problem=problem))
     assert words(state).endswith("nemotui runs and does not answer yet · 3 shows its log")
+
+
+def test_of_a_long_name_stands_what_there_is_room_for() -> None:
+    sample = replace(serving(10.0, 2000.0, 3.0), models=(ServedModel(id=LONG),))
+    headline, details = ServerState(sample=sample).line(60)
+    assert headline.startswith("an-organisation/")
+    assert headline.endswith("… :8000")
+    assert len(headline + details) <= 60
+    assert "3 run" in details
+
+
+def test_that_prompts_of_our_benchmark_share_nothing_is_no_advice() -> None:
+    vitals = Vitals()
+    for at, asked in ((0.0, 0.0), (30.0, 90_000.0)):
+        vitals = vitals.after(at, ServerMetrics(prefix_cache_queries=asked, prefix_cache_hits=0.0, running=1))
+    sample = replace(serving(30.0), vitals=vitals)
+    kinds = [advice.kind for advice in ServerState().after(sample).advice]
+    assert kinds == ["prefix_caching_idle"]
+    measured = ServerState().after(Measuring(20.0)).after(sample)
+    assert measured.advice == ()
+    later = replace(sample, at=90.0)  # what it asked is no longer in the last minute
+    assert [advice.kind for advice in measured.after(later).advice] == ["prefix_caching_idle"]

@@ -32,7 +32,6 @@ _LABELS = {
 }
 _WIDE, _NARROW = 100, 76  # columns from which the form is one line, and two
 _LOW = 10  # lines of the pane below which a run has them all
-_CHART_LINES = 14  # of the charts at most beside a result, which has as many as it needs
 
 
 class BenchPane(Pane[BenchState]):
@@ -146,7 +145,7 @@ class BenchPane(Pane[BenchState]):
         if state.running or self._zoomed:
             return max(left, 0)
         spare = left - words
-        return min(spare, _CHART_LINES) if spare >= 4 else 0
+        return spare if spare >= 4 else 0
 
     def _draw_form(self) -> None:
         form, wrong = self._form, self._form.wrong if self._tried else {}

@@ -24,6 +24,7 @@ from nemotui.ui.states.chat import ChatState, Cleared, Editing
 from nemotui.ui.states.chat_commands import Do, Wrong, told, understood
 from nemotui.ui.states.inspected import inspected
 from nemotui.ui.states.transcript import Blocks
+from nemotui.ui.widgets.canvas import hanging
 from nemotui.ui.widgets.question import Question, QuestionBox
 from nemotui.ui.widgets.transcript import Transcript
 
@@ -98,7 +99,7 @@ class ChatPane(Pane[ChatState]):
         empty = self.query_one("#chat-empty", Static)
         empty.display = not state.turns
         if not state.turns:
-            empty.update(_empty(state))
+            empty.update(_empty(state, self.content_size.width))
         transcript = self.query_one(Transcript)
         transcript.display = bool(state.turns)
         transcript.show(self._blocks.of(state.conversation, thoughts=self._thoughts))
@@ -116,14 +117,30 @@ class ChatPane(Pane[ChatState]):
             return
         settings = " · ".join((*settings_words(state.conversation.settings), key_of("chat-mode")))
         leaves = key_of("leave-field")
-        keys = f"{leaves} stops the answer" if state.answering else f"{leaves} leaves"
-        if state.served is not None and not state.answering:
-            keys = f"Enter sends · {keys}"
+        if state.answering:
+            keys = f"{leaves} stops the answer"
+        elif self.field.has_focus:
+            keys = f"Enter sends · {leaves} leaves" if state.served is not None else f"{leaves} leaves"
+        else:
+            keys = f"{key_of('chat-write')} writes"
         if state.editing is not None:
             keys = f"in the place of question {state.editing + 1} · {keys}"
         if self._below:
             keys = f"▼ new text below: {key_of('chat-last', typing=True)}"
         self.query_one(QuestionBox).tell(state.mode, settings, keys)
+
+    def on_descendant_focus(self) -> None:
+        """What its keys do now."""
+        self._tell()
+
+    def on_descendant_blur(self) -> None:
+        """They are the pane's again."""
+        self._tell()
+
+    def on_resize(self) -> None:
+        """What stands there before the first question wraps elsewhere."""
+        if self.state is not None and not self.state.turns and self.display:
+            self.draw()
 
     def on_transcript_below(self, message: Transcript.Below) -> None:
         """Said in the border: the text itself stays where it is read."""
@@ -329,25 +346,24 @@ class ChatPane(Pane[ChatState]):
         self.query_one(Transcript).follow()
 
 
-def _empty(state: ChatState) -> Content:
+def _empty(state: ChatState, width: int) -> Content:
     if state.served is None:
         return Content.assemble(
             ("No server answers yet.\n", "bold"),
             (f"{key_of('leave-field')} and then {key_of('deploy')}: deploy one, or see how far it is.", "$muted"),
         )
-    return Content.assemble(
-        ("Ask ", "bold"),
-        (state.served, "bold $primary"),
-        ("\nIts thinking is shown apart, and under each answer what it cost in time.\n\n", "$muted"),
-        *_rows(
-            ("Enter", f"sends; {key_of('chat-line')} begins a line, {key_of('chat-editor')} your own editor"),
-            (key_of("chat-mode"), "switches the reasoning: full, low, off"),
-            ("/", "commands: budget, system prompt, sampling, seed, …"),
-            ("Up", "what you asked before"),
-            (f"{key_of('leave-field')} {key_of('chat-open')}", "a conversation of before; each is stored as it goes"),
-        ),
+    rows = (
+        ("Enter", f"sends; {key_of('chat-line')} begins a line, {key_of('chat-editor')} your own editor"),
+        (key_of("chat-mode"), "switches the reasoning: full, low, off"),
+        ("/", "commands: budget, system prompt, sampling, seed, …"),
+        ("Up", "what you asked before"),
+        (f"{key_of('leave-field')} {key_of('chat-open')}", "a conversation of before; each is stored as it goes"),
     )
-
-
-def _rows(*rows: tuple[str, str]) -> list[tuple[str, str]]:
-    return [part for key, does in rows for part in ((f"{key:<8}", "bold"), (f"{does}\n", "$muted"))]
+    column = max(len(key) for key, _ in rows) + 2
+    return Content("\n").join(
+        [
+            Content.assemble(("Ask ", "bold"), (state.served, "bold $primary")),
+            Content.styled("Its thinking is shown apart, and under each answer what it cost in time.\n", "$muted"),
+            *(hanging(Content.styled(f"{key:<{column}}", "bold"), does, width, "$muted") for key, does in rows),
+        ]
+    )

@@ -31,7 +31,7 @@ from nemotui.ui.states.plan_form import Asked, PlanForm
 from nemotui.ui.states.what_if import what_if
 from nemotui.ui.what_if import WhatIfScreen
 from nemotui.ui.widgets.launch import launch_words, running_words, stopping_words
-from nemotui.ui.widgets.plan import plan_words
+from nemotui.ui.widgets.plan import command_words, plan_words
 from nemotui.ui.widgets.plan_form import PlanFields
 from nemotui.ui.widgets.plans import PlanTable
 from nemotui.ui.widgets.starting import ahead_words
@@ -123,6 +123,7 @@ class DeployPane(Pane[DeployState]):
         with VerticalScroll(id="below", can_focus=False):
             yield Static(id="launch")
             yield Static(id="plan")
+            yield Static(id="command")
 
     def on_resize(self) -> None:
         """What stands where depends on the room."""
@@ -152,7 +153,7 @@ class DeployPane(Pane[DeployState]):
         self._say("no-plans", no_plans(state))
         launch = self.query_one("#launch", Static)
         launch.display = any((state.launch, state.running, state.stopping, state.ahead))
-        room = width // 2 - 4 if self.has_class("-beside") and launch.display else width - 2
+        room = width // 2 - 5 if self.has_class("-beside") else width - 2
         if state.stopping is not None:
             self._say("launch", stopping_words(state.stopping))
         elif state.ahead is not None and not state.starting:
@@ -166,7 +167,18 @@ class DeployPane(Pane[DeployState]):
             self._say("launch", running_words(state.running))
         choice = self._selected(state)
         self._explained = choice.key if choice else None
-        self._say("plan", plan_words(choice, room) if choice else Content(""))
+        self._explain(choice, room)
+
+    def _explain(self, choice: Choice | None, width: int) -> None:
+        """The plan; its command beside it where there is room, else below."""
+        command = command_words(choice, width) if choice else None
+        apart = self.has_class("-beside") and not self.query_one("#launch").display
+        words = [plan_words(choice, width)] if choice else []
+        if command is not None and not apart:
+            words += [Content(""), command]
+        self._say("plan", Content("\n").join(words))
+        self.query_one("#command").display = apart and command is not None
+        self._say("command", command if apart and command is not None else Content(""))
 
     def _say(self, name: str, words: Content) -> None:
         """Textual lays a pane out anew for each update, also for one with the same words."""

@@ -25,7 +25,7 @@ from nemotui.ui.panes.base import Pane
 from nemotui.ui.states.gpus import GpusState, Trace
 from nemotui.ui.states.gpus_view import GpusView
 from nemotui.ui.widgets.canvas import Canvas
-from nemotui.ui.widgets.gpu_card import MOST_LOAD_LINES, card, card_lines
+from nemotui.ui.widgets.gpu_card import MOST_LINES, card, card_lines
 from nemotui.ui.widgets.gpu_detail import detail
 from nemotui.ui.widgets.gpu_links import group_lines, link_lines
 from nemotui.ui.widgets.gpu_rows import gpu_rows, holder_lines, slowed_lines
@@ -96,7 +96,8 @@ class GpusPane(Pane[GpusState]):
         if machine is None or chosen is None:
             lines = _empty(state, width)
         elif self.view.closer:
-            lines = detail(chosen, state.traces.get(chosen.uuid, Trace()), machine, width)
+            high = self.content_size.height - len(head)
+            lines = detail(chosen, state.traces.get(chosen.uuid, Trace()), machine, width, high)
         else:
             lines = self._overview(machine, state, width, self.content_size.height - len(head))
         self.query_one("#machine", Canvas).show(lines)
@@ -113,11 +114,9 @@ class GpusPane(Pane[GpusState]):
             lines, self._cursor = gpu_rows(gpus, state.traces, order=self.view.order, selected=selected, width=width)
             return [*lines, _BLANK, *_sections(slowed_lines(gpus), holder_lines(gpus), below)]
         spare = (height - ranks * high - len(below)) // ranks
-        most = MOST_LOAD_LINES * beside  # a wide screen is a tall one, too
-        load_lines = min(max(1, 1 + spare), most)
-        return [*self._cards(gpus, state, room, beside, load_lines), *below]
+        return [*self._cards(gpus, state, room, beside, min(max(1, 1 + spare), MOST_LINES)), *below]
 
-    def _cards(self, gpus: list[Gpu], state: GpusState, room: int, beside: int, load_lines: int) -> list[Content]:
+    def _cards(self, gpus: list[Gpu], state: GpusState, room: int, beside: int, high: int) -> list[Content]:
         lines: list[Content] = []
         for first in range(0, len(gpus), beside):
             rank = []
@@ -126,7 +125,7 @@ class GpusPane(Pane[GpusState]):
                 if gpu is self._chosen:
                     self._cursor = len(lines)
                 trace = state.traces.get(gpu.uuid, Trace())
-                rank.append(card(gpu, trace, selected=selected, width=room, load_lines=load_lines))
+                rank.append(card(gpu, trace, selected=selected, width=room, lines=high))
             for y in range(max(map(len, rank))):
                 cells = [
                     (one[y] if y < len(one) else _BLANK).truncate(room, ellipsis=True, pad=beside > 1) for one in rank

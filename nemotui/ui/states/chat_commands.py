@@ -47,7 +47,7 @@ COMMANDS = (
     Command("system", "TEXT|none", "system prompt"),
     Command("temperature", "0..2", "recommended 1.0, in every mode"),
     Command("top_p", "0..1", "recommended 0.95, in every mode"),
-    Command("max_tokens", "N|none", "thinking and answer at most; none: as the context allows"),
+    Command("max_tokens", "N|none", "thinking and answer, at most"),
     Command("seed", "N|none", "for a repeatable answer"),
     Command("reset", "", "mode full and the recommended settings"),
     Command("settings", "", "show them"),

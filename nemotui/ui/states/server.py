@@ -10,9 +10,10 @@ from nemotui.core.advisor import Advice, advise, idle
 from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Machine
-from nemotui.core.show import duration
+from nemotui.core.show import cut, duration
 from nemotui.core.silence import SILENT_S
 from nemotui.core.trouble import slowed
+from nemotui.core.vitals import WINDOW_S
 from nemotui.core.watch import ServerSample
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.launch import BrokenOff
@@ -23,32 +24,55 @@ _SHORTER = (
     *((" tok/s · out", " out"), ("KV cache", "KV"), (" %", "%")),
 )
 
+_LEAST_NAME = 12  # cells of a model's name; where there are fewer, it is left out
+
 Tone = Literal["success", "warning", "error", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """A benchmark of ours goes on, at the time of the server's sample."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
     """The last sample of the server, and the start that is going on, if one is.
 
+    `measured_at`: when a benchmark of ours was seen last.
     `throttled`: the GPUs that heat or power slows down. `price_per_hour` in dollars; `idle_after_s` 0: never a word.
     """
 
     sample: ServerSample | None = None
     starting: Pulling | Creating | Created | Starting | None = None
     failed: Failed | None = None
+    measured_at: float | None = None
     throttled: tuple[str, ...] = ()
     price_per_hour: float | None = None
     idle_after_s: float = 0.0
 
     def after(
         self,
-        event: ServerSample | Machine | Pulling | Creating | Created | Starting | LogBatch | Ready | Failed | BrokenOff,
+        event: ServerSample
+        | Measuring
+        | Machine
+        | Pulling
+        | Creating
+        | Created
+        | Starting
+        | LogBatch
+        | Ready
+        | Failed
+        | BrokenOff,
     ) -> ServerState:
         """The state after a sample of the server or its machine, or an event of a deployment."""
         match event:
             case ServerSample():
                 started = self.starting if not event.serving else None
                 return replace(self, sample=event, starting=started)
+            case Measuring(at=at):
+                return replace(self, measured_at=at)
             case Machine():
                 slow = slowed(event.gpus)
                 return self if slow == self.throttled else replace(self, throttled=slow)
@@ -139,8 +163,8 @@ class ServerState:
     def line(self, width: int) -> tuple[str, str]:
         """Headline and details for so many cells.
 
-        Of a serving server the address is shortened first, then the facts, then its name is left out if that makes
-        room for all of them, else the last facts.
+        Of a serving server the address is shortened first, then the facts, then its name if that makes room for all
+        of them, else the last facts are left out.
         """
         headline, details = self.headline, self.details
         sample = self.sample
@@ -148,7 +172,9 @@ class ServerState:
             return headline, details
         address = sample.base_url.removeprefix("http://").removeprefix("127.0.0.1")
         headline, facts = f"{sample.models[0].id} {address}", list(self.short_facts)
-        for fitting in ((headline, details), (headline, _joined(facts)), (address, _joined(facts))):
+        room = width - len(address + _joined(facts)) - 1
+        short = f"{cut(sample.models[0].id, room)} {address}" if room >= _LEAST_NAME else address
+        for fitting in ((headline, details), (headline, _joined(facts)), (short, _joined(facts))):
             if len(fitting[0] + fitting[1]) <= width:
                 return fitting
         while facts and len(headline + _joined(facts)) > width:
@@ -198,7 +224,8 @@ class ServerState:
         if sample is None or not sample.serving:
             return ()
         args = sample.container.args if sample.container else ()
-        found = advise(sample.vitals, hung=sample.hung, args=args, throttled=self.throttled)
+        ours = self.measured_at is not None and sample.at - self.measured_at <= WINDOW_S
+        found = advise(sample.vitals, hung=sample.hung, args=args, throttled=self.throttled, ours=ours)
         quiet = idle(sample.vitals.idle_s, self.idle_after_s, self.cost)
         return (*found, quiet) if quiet else found
 

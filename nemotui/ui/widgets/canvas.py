@@ -5,6 +5,7 @@ Textual draws a whole widget anew for a change in one cell of it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from textual.content import Content
@@ -67,6 +68,18 @@ class Canvas(Widget):
         style = self.visual_style  # kept by Textual, while `rich_style` is put together anew each time
         strips = line.render_strips(width, 1, style, RenderOptions(self._get_style, _RULES))
         return (strips[0] if strips else Strip([])).extend_cell_length(width, style.rich_style)
+
+
+def hanging(head: Content, words: str, width: int, style: str = "") -> Content:
+    """Words behind a head, wrapped so that no line of theirs stands below it."""
+    indent = head.cell_length
+    lines = [line for part in words.split("\n") for line in textwrap.wrap(part, max(20, width - indent)) or [""]]
+    return Content.assemble(head, (("\n" + " " * indent).join(lines), style))
+
+
+def under_cursor(line: Content, width: int) -> Content:
+    """The line with the cursor's ground from end to end."""
+    return line.truncate(width, ellipsis=True, pad=True).stylize("bold on $cursor")
 
 
 def changes(old: Strip, new: Strip) -> Iterator[tuple[int, int]]:

@@ -36,7 +36,8 @@ def checks_words(found: Sequence[Check], width: int, *, over: bool, brief: bool)
         parts += [
             _names(found, status, words, width) for status, words in _BRIEF if any(c.status == status for c in found)
         ]
-    parts.append(Content("" if over else "… looking"))
+    if not over:
+        parts.append(Content("… looking"))
     return Content("\n").join(parts)
 
 

@@ -7,6 +7,7 @@ from textual.content import Content
 from nemotui.core.connect import RUN_AT_LENGTH, RUN_HERE, Client
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.connect import ConnectState, Handed
+from nemotui.ui.widgets.canvas import hanging, under_cursor
 
 _SIGNS = {"ok": ("✓ ", "$success"), "warn": ("! ", "$warning"), "fail": ("✖ ", "$error"), "skipped": ("- ", "$muted")}
 ABOUT: dict[Client, str] = {
@@ -17,13 +18,13 @@ ABOUT: dict[Client, str] = {
 }
 
 
-def row_words(state: ConnectState, client: Client, here: bool) -> Content:
+def row_words(state: ConnectState, client: Client, here: bool, width: int) -> Content:
     """A client in the list."""
     words, style = _state_of(state, client)
     line = Content.assemble(
-        ("›" if here else " ", "bold"), f" {client:<12} ", (f"{ABOUT[client]:<34}", "$muted"), (words, style)
+        ("›" if here else " ", "bold"), f" {client:<12} ", (f"{ABOUT[client]:<33}", "$muted"), (words, style)
     )
-    return line.stylize("bold on $panel-lighten-2") if here else line
+    return under_cursor(line, width) if here else line
 
 
 def _state_of(state: ConnectState, client: Client) -> tuple[str, str]:
@@ -39,7 +40,7 @@ def _state_of(state: ConnectState, client: Client) -> tuple[str, str]:
     return "✓ works" if handed.tried or handed.ended else "✓ tested", "$success"
 
 
-def client_words(state: ConnectState, client: Client) -> Content:
+def client_words(state: ConnectState, client: Client, width: int) -> Content:
     """All that is known of one."""
     handed = state.of(client)
     if handed is None:
@@ -48,7 +49,7 @@ def client_words(state: ConnectState, client: Client) -> Content:
         return Content.styled(
             f"{key_of('connect-test')} tests what it needs of the server, shows the recipe{run}{more}.", "$muted"
         )
-    parts = [_check(check.status, check.name, check.found) for check in handed.checks]
+    parts = [_check(check.status, check.name, check.found, width) for check in handed.checks]
     if (bad := handed.bad) is not None:
         parts.append(Content.assemble(("It cannot work here. ", "bold $error"), bad.means, (f" {bad.fix}", "bold")))
     if handed.problem is not None:
@@ -59,9 +60,9 @@ def client_words(state: ConnectState, client: Client) -> Content:
     return Content("\n").join(parts)
 
 
-def _check(status: str, name: str, found: str) -> Content:
+def _check(status: str, name: str, found: str, width: int) -> Content:
     sign, style = _SIGNS[status]
-    return Content.assemble((sign, style), f"{name:<14} ", (found, "$muted"))
+    return hanging(Content.assemble((sign, style), f"{name:<14} "), found, width, "$muted")
 
 
 def _ran(handed: Handed, client: Client, *, going: bool) -> list[Content]:

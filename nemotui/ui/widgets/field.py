@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.reactive import reactive
 from textual.widgets import Input
 
+from nemotui.ui.keys import character_of
+
 
 class Field(Input):
     """Textual's, with a cursor that stands still: nothing on this screen moves for show."""
@@ -16,5 +18,5 @@ class Field(Input):
         return action != "copy" or bool(self.selected_text)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """What is typed is no key of a pane. Textual does not know the slash by its name."""
-        return key == "slash" or super().check_consume_key(key, character)
+        """What is typed is no key of a pane."""
+        return super().check_consume_key(key, character or character_of(key))

@@ -21,7 +21,8 @@ from nemotui.ui.widgets.gpu_words import (
     used_words,
 )
 
-MOST_LOAD_LINES = 5
+MOST_LINES = 20  # of the histories
+_BOTH_FROM = 6  # lines from which the power has a third of them
 _INDENT = 3  # cells: the cursor and a gap
 _LABEL = 12
 _FIGURES = 19
@@ -34,8 +35,8 @@ def card_lines(gpu: Gpu, width: int) -> int:
     return 4 + len(_below(gpu, False, width))
 
 
-def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int) -> list[Content]:
-    """The lines of a card, the load's history so many of them high where there is room for it."""
+def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, lines: int) -> list[Content]:
+    """The lines of a card; of the histories of load and power `lines` beyond the power's one, where there is room."""
     quiet = "$muted" if gpu.age_s is not None else ""
     tail = Content.assemble((f"   {gpu.uuid[:12]}   ", "$muted"), state_words(gpu))
     name = Content.styled(f"{gpu.index}  {gpu.name}", "bold")
@@ -55,8 +56,9 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
 
     reserved = "" if not gpu.memory_reserved_bytes else f", {gpu.memory_reserved_bytes / 2**30:.1f} reserved"
     free = "n/a" if gpu.memory_free_bytes is None else f"{gpu.memory_free_bytes / 2**30:.1f}"
-    load = picture(trace.utilization.columns, room, load_lines if room else 1)
-    power = picture(trace.power.columns, room, 1)
+    power_lines = lines // 3 if lines >= _BOTH_FROM and room else 1
+    load = picture(trace.utilization.columns, room, lines + 1 - power_lines if room else 1)
+    power = picture(trace.power.columns, room, power_lines)
     memory = memory_bar(gpu.memory_used_bytes, gpu.memory_reserved_bytes, gpu.memory_total_bytes, room)
     rows = [title, row("memory", used_words(gpu), memory, f"{free} free{reserved}")]
     for y, cells in enumerate(load[:-1]):  # the words stand at the foot, where an idle GPU's columns are
@@ -64,7 +66,10 @@ def card(gpu: Gpu, trace: Trace, *, selected: bool, width: int, load_lines: int)
     rows.append(
         row("load", number(gpu.utilization_percent, "%"), Content.styled(load[-1], "$secondary"), clock_words(gpu))
     )
-    rows.append(row("power", power_words(gpu), Content.styled(power[0], "$accent"), number(gpu.temperature_c, "°C")))
+    limit = f"▔ {number(gpu.power_limit_w, 'W')}"
+    for y, cells in enumerate(power[:-1]):
+        rows.append(row("", "", Content.styled(cells, "$accent"), limit if y == 0 else ""))
+    rows.append(row("power", power_words(gpu), Content.styled(power[-1], "$accent"), number(gpu.temperature_c, "°C")))
     return rows + _below(gpu, selected, width)
 
 

@@ -9,19 +9,24 @@ from textual.content import Content
 from nemotui.core.hardware import Gpu, GpuDetail, Machine
 from nemotui.core.show import gib, number
 from nemotui.ui.states.gpus import Trace
-from nemotui.ui.widgets.gpu_card import card
+from nemotui.ui.widgets.gpu_card import MOST_LINES, card, card_lines
 from nemotui.ui.widgets.gpu_links import link_word
 from nemotui.ui.widgets.gpu_words import holders, mhz
 
 _TWO_COLUMNS = 110
 _NAME = 20
-_LOAD_LINES = 5
 
 
-def detail(gpu: Gpu, trace: Trace, machine: Machine, width: int) -> list[Content]:
-    """All that is known of it."""
+def detail(gpu: Gpu, trace: Trace, machine: Machine, width: int, height: int) -> list[Content]:
+    """All that is known of it; the histories have what room is left of `height`."""
+    figures = _figures(gpu, machine, width)
+    spare = height - card_lines(gpu, width) - len(figures)
+    return [*card(gpu, trace, selected=False, width=width, lines=min(max(1, 1 + spare), MOST_LINES)), *figures]
+
+
+def _figures(gpu: Gpu, machine: Machine, width: int) -> list[Content]:
     blank = Content("")
-    lines = [*card(gpu, trace, selected=False, width=width, load_lines=_LOAD_LINES), blank]
+    lines = [blank]
     facts = _facts(gpu, gpu.detail or _no_detail(gpu))
     half = (len(facts) + 1) // 2
     if width >= _TWO_COLUMNS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from textual import events
 from textual.binding import Binding
@@ -24,14 +24,22 @@ _PLACE = {action: place for place, action in enumerate(ENTRIES)}
 class KeyBar(Widget):
     """The footer of a screen, and the last line of a dialog. A click is the key. Under another screen it is empty.
 
-    `labels` are other words for some actions; `scrolls`: the keys that move are said too, once.
+    `labels` are other words for some actions; `first`: keys of a list or a field that no table has, and what they do;
+    `scrolls`: the keys that move are said too, once.
     """
 
     DEFAULT_CSS = "KeyBar { height: 1; padding: 0 1; text-wrap: nowrap; color: $footer-foreground; }"
 
-    def __init__(self, labels: Mapping[str, str] | None = None, *, scrolls: str = "", docked: bool = False) -> None:
+    def __init__(
+        self,
+        labels: Mapping[str, str] | None = None,
+        *,
+        first: Sequence[tuple[str, str]] = (),
+        scrolls: str = "",
+        docked: bool = False,
+    ) -> None:
         super().__init__()
-        self._labels, self._scrolls = labels or {}, scrolls
+        self._labels, self._own, self._scrolls = labels or {}, first, scrolls
         self._words = Content("")
         self._places: list[tuple[int, int, str]] = []  # from, to and the key, in cells
         if docked:
@@ -71,7 +79,11 @@ class KeyBar(Widget):
     def _fitting(self) -> Content:
         """What matters most has its room first: the first action, the way back and the help, then the others."""
         keys = [(self._is_pinned(binding), self._key(binding), binding.key) for binding in self._active()]
-        first = [(words, key) for pinned, words, key in keys if not pinned]
+        first = [
+            (_key(" ".join(map(key_shown, each.split())), label), each if " " not in each else "")
+            for each, label in self._own
+        ]
+        first += [(words, key) for pinned, words, key in keys if not pinned]
         last = [(words, key) for pinned, words, key in keys if pinned]
         if self._scrolls:
             arrows = f"{key_shown(_first(UP.keys))} {key_shown(_first(DOWN.keys))}"

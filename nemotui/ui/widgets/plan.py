@@ -28,7 +28,7 @@ _SOURCES = {
 
 
 def plan_words(choice: Choice, width: int) -> Content:
-    """The whole of it, wrapped to `width` cells."""
+    """What it is and why, wrapped to `width` cells."""
     plan = choice.plan
     if plan is None:
         command = shell(docker_run(choice.spec), width) if choice.spec else ""
@@ -55,9 +55,15 @@ def plan_words(choice: Choice, width: int) -> Content:
     parts += [] if plan.verdict == "no" else [Content(""), *why]
     if plan.measured and plan.planned:
         parts += [Content(""), *_beside(plan.planned, plan.measured, plan.max_model_len)]
-    if plan.plan:
-        parts += [Content(""), *flags_words(plan.plan, width), Content(""), *guide_words(plan.plan, width)]
     return Content("\n").join(parts)
+
+
+def command_words(choice: Choice, width: int) -> Content | None:
+    """Its command flag by flag, and beside the guide's; None where there is none."""
+    plan = choice.plan.plan if choice.plan else None
+    if plan is None:
+        return None
+    return Content("\n").join([*flags_words(plan, width), Content(""), *guide_words(plan, width)])
 
 
 def _paragraph(sign: str, text: str, width: int, style: str) -> Content:

@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.widgets import Static, TextArea
 
 from nemotui.core.text import plain
+from nemotui.ui.keys import character_of
 from nemotui.ui.states.chat_commands import Command, completed, matching
 
 _LINES = 8  # of a question that are seen at once
@@ -94,8 +95,8 @@ class Question(TextArea, inherit_bindings=False):
         self.insert(plain(event.text.replace("\r\n", "\n").replace("\r", "\n")))
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
-        """What is typed is no key of a pane. Textual does not know the slash by its name."""
-        return key == "slash" or super().check_consume_key(key, character)
+        """What is typed is no key of a pane."""
+        return super().check_consume_key(key, character or character_of(key))
 
 
 class QuestionBox(Vertical):
@@ -130,9 +131,21 @@ class QuestionBox(Vertical):
         if found:
             commands.update(_listed(found))
 
-    def on_resize(self) -> None:
-        """Its lines wrap elsewhere."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Its lines wrap elsewhere, and toasts stand above it."""
         self._fit()
+        self._keep_free(event.size.height)
+
+    def on_show(self) -> None:
+        self._keep_free(self.outer_size.height)
+
+    def on_hide(self) -> None:
+        self._keep_free(0)
+
+    def _keep_free(self, lines: int) -> None:
+        """No toast covers where somebody types, nor the footer."""
+        for toasts in self.screen.query("ToastRack"):
+            toasts.styles.margin = (0, 0, lines + 1, 0)
 
     def _fit(self) -> None:
         lines = min(max(self.field.wrapped_document.height, 1), _LINES)

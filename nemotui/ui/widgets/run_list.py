@@ -14,16 +14,18 @@ from nemotui.core.stores import StoredRun
 from nemotui.core.sweep import at_once
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.runs import RunsState
+from nemotui.ui.widgets.canvas import under_cursor
 
 _HEAD = ("RUN", "SHAPE", "AT ONCE", "TOK/S", "TTFT ms", "ITL ms", "FAILED", "CLOCK")
 _FIRST_TO_GO = ("CLOCK", "SHAPE", "AT ONCE", "ITL ms", "FAILED", "TTFT ms")
+_COMPARED_FIRST_TO_GO = (4, 1, 2)  # noise, baseline, run: the verdict stays, for it is more than a colour
 _LEAST_NAME = 24
 _BLANK = Content("")
 _TONES = {"better": "$success", "worse": "$error"}
 
 
 def run_lines(state: RunsState, width: int) -> list[Content]:
-    """The header, then a line a run; the cursor's is in bold."""
+    """The header, then a line a run."""
     if state.listed is None:
         return [Content.styled("Reading the runs …", "$muted")]
     if state.listed.problem is not None:
@@ -37,19 +39,14 @@ def run_lines(state: RunsState, width: int) -> list[Content]:
     for place, (run, cells) in enumerate(zip(state.runs, rows, strict=True)):
         here = place == state.row
         mark = marks.get(run.path, " ")
-        style = "bold" if here else "$muted" if run.status == "broken" else ""
-        lines.append(
-            Content.assemble(
-                ("▶" if here else " ", "$primary"), (f"{mark:>2} ", "bold $accent"), (_row(cells, widths), style)
-            )
+        style = "$muted" if run.status == "broken" else ""
+        line = Content.assemble(
+            ("▶" if here else " ", "$primary"), (f"{mark:>2} ", "bold $accent"), (_row(cells, widths), style)
         )
+        lines.append(under_cursor(line, width) if here else line)
     if state.listed.left:
-        lines.append(
-            Content.styled(
-                f"    {state.listed.left:,} older ones are not shown: {key_of('runs-filter')} looks for a text",
-                "$muted",
-            )
-        )
+        words = f"    {state.listed.left:,} older ones are not shown: {key_of('runs-filter')} looks for a text"
+        lines.append(Content.styled(words, "$muted"))
     return lines
 
 
@@ -82,11 +79,12 @@ def comparison_lines(comparisons: Sequence[Comparison], width: int) -> list[Cont
         rows = [compared_row(known[name]) for name in names if name in known]
         head = ("figure", "baseline", "run", "change", "noise", "verdict")
         wide = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+        kept = list(range(len(head)))
+        for column in _COMPARED_FIRST_TO_GO:
+            if sum(wide[i] + 2 for i in kept) - 2 > width:
+                kept.remove(column)
         for row in (head, *rows):
-            cells = [
-                cell.ljust(w) if i in (0, 5) else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(row, wide, strict=True))
-            ]
+            cells = [row[i].ljust(wide[i]) if i in (0, 5) else row[i].rjust(wide[i]) for i in kept]
             style = "$muted" if row is head else _TONES.get(row[5], "")
             lines.append(Content.styled("  ".join(cells).rstrip(), style))
         lines.append(_BLANK)

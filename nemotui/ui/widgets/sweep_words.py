@@ -12,7 +12,7 @@ from nemotui.core.sweep import SweepStep, cells, head, word
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.sweep import SweepState
 
-_LEAST_CHART, _MOST_CHART = 11, 24  # lines
+_LEAST_CHART = 11  # lines
 _FIRST_TO_GO = (5, 6, 2, 4)  # columns of the table: p99 TTFT, ITL, per GPU, TTFT
 _WIDE = 96  # columns from which the table says by how much the goals are kept
 _STYLES = {"●": "$primary", "◆": "bold $accent", "○": "$error", "·": "$muted", "P": "bold $secondary"}
@@ -33,10 +33,10 @@ def sweep_lines(state: SweepState, width: int, height: int) -> list[Content]:
         ]
     said = _outcome(state, width)
     table = [*_table(state.steps, width, whole=state.begun.loads.whole), *_reasons(state, width)]
-    room = min(max(height - len(said) - len(table) - 2, _LEAST_CHART), _MOST_CHART)
+    room = max(height - len(said) - len(table) - 3, _LEAST_CHART)
     earlier = [point for point in state.begun.earlier if point.run not in {p.run for p in state.points}]
     chart = pareto(state.points, earlier=earlier, published=state.published, width=width, height=room)
-    key = _key(width) if chart else []
+    key = [*_key(width), Content("")] if chart else []
     return [*said, *(_coloured(line) for line in chart), *key, *table]
 
 

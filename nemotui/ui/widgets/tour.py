@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -30,7 +30,9 @@ class Tour(Vertical):
 
     DEFAULT_CSS = """
     Tour { dock: bottom; height: auto; margin-bottom: 1; padding: 0 1; background: $panel; border: round $primary; }
-    Tour Static { height: auto; }
+    Tour Horizontal { height: auto; }
+    Tour .keys { width: auto; }
+    Tour .words { width: 1fr; }
     """
     BORDER_TITLE = "The first time"
     BORDER_SUBTITLE = "any key"
@@ -39,7 +41,9 @@ class Tour(Vertical):
         said = lines()
         column = max(len(keys) for keys, _ in said) + 2
         for keys, words in said:
-            yield Static(Content.assemble((f"{keys:<{column}}", "bold $primary"), words))
+            with Horizontal():
+                yield Static(Content.styled(f"{keys:<{column}}", "bold $primary"), classes="keys")
+                yield Static(Content(words), classes="words")
 
     def on_mount(self) -> None:
         """There has to be something left to see of the pane."""

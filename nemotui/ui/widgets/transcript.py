@@ -174,7 +174,8 @@ class Transcript(ScrollView, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         line = y + self.scroll_offset.y
-        if line >= self.virtual_size.height or not self._starts:
+        hidden = not self._width  # what it shows now was not laid out yet
+        if hidden or line >= self.virtual_size.height or not self._starts:
             return Strip.blank(self.size.width, self.rich_style)
         index = bisect_right(self._starts, line) - 1
         block = self._blocks[index]
@@ -240,7 +241,7 @@ class Transcript(ScrollView, can_focus=False):
                 "note": muted,
                 "label": muted,
                 "problem": Style(color=colours["error"]),
-                "markdown.code": secondary,
+                "markdown.code": secondary + bold,  # bold, for a colour alone says nothing
                 "markdown.block_quote": muted,
                 "markdown.list": Style(),
                 "markdown.item.bullet": primary,

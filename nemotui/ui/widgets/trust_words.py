@@ -10,6 +10,7 @@ from nemotui.core.verified import check_lines
 from nemotui.core.verify import CHECKS
 from nemotui.keys.keymap import key_of
 from nemotui.ui.states.trust import TrustState
+from nemotui.ui.widgets.canvas import hanging, under_cursor
 
 _SIGNS = {
     "ok": ("✓ ok  ", "$success"),
@@ -35,15 +36,15 @@ def _progress(state: TrustState, now: float) -> Content:
         return Content.styled(f"broken off: {state.problem}", "$error")
     if state.at is None:
         return Content.styled(
-            f"{key_of('trust-begin')} makes {len(CHECKS)} checks; the server should be idle meanwhile.", "$muted"
+            f"{key_of('trust-begin')} makes {len(CHECKS)} checks; best while the server is idle.", "$muted"
         )
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.at)) if now - state.at > 60 else "just now"
     some = f"{made} of {len(CHECKS)}: " if made < len(CHECKS) else ""
     return Content.assemble(f"{some}{state.counts}", (f" · {when}", "$muted"))
 
 
-def check_rows(state: TrustState, cursor: int) -> list[Content]:
-    """A line of each check, as long as it is."""
+def check_rows(state: TrustState, cursor: int, width: int) -> list[Content]:
+    """A line of each check."""
     rows = []
     for row, name in enumerate(CHECKS):
         check = (state.found or {}).get(name)
@@ -58,11 +59,11 @@ def check_rows(state: TrustState, cursor: int) -> list[Content]:
             sign, style, words = "·     ", "$muted", ""
         here = row == cursor
         line = Content.assemble(("›" if here else " ", "bold"), (f"{sign} ", style), f"{name:<20}", (words, "$muted"))
-        rows.append(line.stylize("bold on $panel-lighten-2") if here else line)
+        rows.append(under_cursor(line, width) if here else line)
     return rows
 
 
-def check_words(state: TrustState, cursor: int) -> Content:
+def check_words(state: TrustState, cursor: int, width: int) -> Content:
     """One check whole: what was sent, what came, what it means, how to mend it."""
     name = CHECKS[cursor]
     check = (state.found or {}).get(name)
@@ -76,5 +77,5 @@ def check_words(state: TrustState, cursor: int) -> Content:
             else f"It was not made yet; {key} leaves it out."
         )
         return Content.assemble((f"{name}\n", "bold"), (out, "$muted"))
-    lines = [Content.assemble((f"{what:<6} ", "$muted"), text) for what, text in check_lines(check)]
+    lines = [hanging(Content.styled(f"{what:<6} ", "$muted"), text, width) for what, text in check_lines(check)]
     return Content("\n").join([Content.styled(name, "bold"), *lines])

@@ -8,8 +8,6 @@ from nemotui.keys.keymap import key_of
 from nemotui.ui.states.deploy import DeployState
 from nemotui.ui.states.plan_form import PlanForm
 
-_HINT = "Up and Down bring values, others can be typed. Tab: next. Esc: back."
-
 
 def wishes(state: DeployState, wrong: str, *, editing: bool) -> Content:
     """The order, the hardware, and what was asked other than ours; while that is edited how, and what is wrong."""
@@ -20,7 +18,8 @@ def wishes(state: DeployState, wrong: str, *, editing: bool) -> Content:
     if editing:
         if beyond:
             return Content.styled(f"A context above {longest:,} tokens is not verified by us.", "$warning")
-        return Content.styled(_HINT, "$muted")
+        keys = f"{key_of('main-next')}: next. {key_of('leave-field')}: back."
+        return Content.styled(f"Up and Down bring values, others can be typed. {keys}", "$muted")
     hardware = ("What if: ", state.hardware, "bold $accent") if state.imagined else ("Plans for ", "these GPUs", "bold")
     asked = PlanForm.of(state.request).texts
     other = [f"{name.replace('_', ' ')} {text}" for name, text in asked.items() if text and name != "port"]
