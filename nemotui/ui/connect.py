@@ -67,7 +67,7 @@ class ConnectScreen(Screen[None], inherit_bindings=False):
         clients = self.query_one("#connect-clients", Canvas)
         clients.show([row_words(self._state, one, one == self._client, clients.size.width) for one in CLIENTS])
         self.query_one("#connect-client", Static).update(
-            client_words(self._state, self._client, clients.size.width - 1)
+            client_words(self._state, self._client, clients.size.width - 2)
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

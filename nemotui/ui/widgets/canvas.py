@@ -73,7 +73,11 @@ class Canvas(Widget):
 def hanging(head: Content, words: str, width: int, style: str = "") -> Content:
     """Words behind a head, wrapped so that no line of theirs stands below it."""
     indent = head.cell_length
-    lines = [line for part in words.split("\n") for line in textwrap.wrap(part, max(20, width - indent)) or [""]]
+    lines = [
+        line
+        for part in words.split("\n")
+        for line in textwrap.wrap(part, max(20, width - indent), break_on_hyphens=False) or [""]
+    ]
     return Content.assemble(head, (("\n" + " " * indent).join(lines), style))
 
 
