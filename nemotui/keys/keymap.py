@@ -75,7 +75,7 @@ class Keymap:
     def does(self, entry: Entry) -> str:
         """What an action does, in a sentence that names the keys of others as they are."""
         return entry.does.format_map(
-            {name: key_shown(self.keys(other).split(",")[0]) for name, other in _ENTRIES.items()}
+            {name: key_shown(self.keys(other).split(",")[0]) for name, other in ENTRIES.items()}
             if "{" in entry.does
             else {}
         )
