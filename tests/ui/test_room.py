@@ -17,7 +17,7 @@ from nemotui.ui.widgets.trust_words import check_rows
 from tests.core.virtual_runs import measured
 from tests.ui.conftest import ConsoleFactory
 from tests.ui.scripted import still_app
-from tests.ui.test_snapshots import on_screen
+from tests.ui.seen import seen
 
 pytestmark = pytest.mark.anyio
 
@@ -98,4 +98,4 @@ async def test_a_conversation_that_changes_while_it_is_hidden_is_drawn_when_it_i
         talk.styles.width = "1fr"
         await pilot.pause()
         await pilot.pause()
-        assert "alone" in on_screen(app)
+        assert "alone" in seen(app)
