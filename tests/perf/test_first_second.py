@@ -18,7 +18,7 @@ FIRST_S = 2.0
 ROUNDS = 8
 FIRST_MS, LATER_MS = 300.0, 100.0
 # Keys, and what is written when each has done what it does; the Esc closes the help, and is not looked for.
-TYPED = ((b"2", b"VERDICT"), (b"1", b"NVIDIA H100"), (b"3", b"Press 2"), (b"?", b"Hold the picture"), (b"\x1b", b""))
+TYPED = ((b"2", b"VERDICT"), (b"1", b"NVIDIA H100"), (b"3", b"Press 2"), (b"?", b"Look for a text"), (b"\x1b", b""))
 
 
 def _typed_from_the_first_picture(console: Pty, seconds: float) -> list[tuple[float, float]]:

@@ -17,9 +17,10 @@ from nemotui.core.hardware import Host, Machine, NoGpusError
 from nemotui.sim.machines import load_machine
 from nemotui.ui.app import NemotuiApp
 from nemotui.ui.opening import Opening
+from nemotui.ui.panes.base import Pane
 from nemotui.ui.screen import MainScreen
 from nemotui.ui.states.gpus import GpusState
-from nemotui.ui.widgets.pane_bar import LABELS
+from nemotui.ui.widgets.pane_bar import LABELS, PaneBar
 from tests.ui.scripted import still_main
 from tests.ui.seen import seen
 
@@ -101,6 +102,50 @@ async def test_what_is_typed_meanwhile_is_for_the_main_screen() -> None:
         await pilot.press("2")
         console.go_on.set()
         await console.until(pilot, "VERDICT")
+
+
+@pytest.mark.anyio
+async def test_the_pane_that_was_asked_for_stands_out_until_it_is_there() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        await pilot.press("3", "4")
+        assert console.app.screen.query_one(PaneBar).current == "bench"
+        console.go_on.set()
+        await console.until(pilot, "q Quit")
+        await console.until(pilot, " 4 Bench ")
+        for _ in range(100):
+            if console.app.screen.query_one(PaneBar).current == "bench":
+                return
+            await pilot.pause(0.05)
+        raise AssertionError(console.text)
+
+
+@pytest.mark.anyio
+async def test_who_only_looked_and_quits_does_not_wait_for_the_main_screen() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        await pilot.press("2", "q")
+        assert not console.app.is_running
+
+
+@pytest.mark.anyio
+async def test_after_the_chat_was_asked_for_a_q_is_text() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        await pilot.press("5", "q")
+        assert console.app.is_running
+
+
+@pytest.mark.anyio
+async def test_a_key_that_asks_for_a_pane_does_not_wait_for_the_others() -> None:
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        console.go_on.set()
+        await console.until(pilot, "q Quit")
+        await pilot.press("5", "escape", "3", "2")
+        await console.until(pilot, "VERDICT")
+        main = console.app.screen
+        assert isinstance(main, MainScreen)
+        assert sorted(pane.id or "" for pane in main.query(Pane)) == sorted(LABELS)
 
 
 @pytest.fixture
