@@ -1,12 +1,15 @@
 """How soon the GPUs are on the screen, and what --version costs, as multiples of Python's and Textual's own start.
 
 Processor time, all of it in alternation in one run, so that a busy machine is as busy for each; medians. Beside them
-nvitop, of this project's extra `perf`, which is a monitor without Textual, and the demo that comes with Textual.
+nvitop, of this project's extra `perf`, which is a monitor without Textual, the demo that comes with Textual, and
+Toolong where it is: `tl` on PATH, or the program that TOOLONG names, with a Textual of its own.
 """
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -59,6 +62,10 @@ def test_first_paint_and_version(tmp_path: Path) -> None:
         "python -c pass": lambda: of_command(_PYTHON),
         "nemotui --version": lambda: of_command(_VERSION),
     }
+    if toolong := shutil.which(os.environ.get("TOOLONG", "tl")):
+        log = tmp_path / "some.log"
+        log.write_text("the first line\n")
+        measured["Toolong, first paint"] = lambda: of_paint([toolong, str(log)], b"the first line", variables)
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in measured}
     for _ in range(_ROUNDS):
         for name, measure in measured.items():
