@@ -96,10 +96,10 @@ async def test_on_a_slow_line_a_picture_waits_unless_a_key_was_pressed(console: 
     async with console() as c:
         await c.hold()
         c.main._slow_down()
-        pane = c.pane("gpus")
-        pane.state = replace(pane.state, engine="first")
+        pane, state = c.pane("gpus"), c.main.states["gpus"]
+        pane.state = replace(state, engine="first")
         await c.until("Docker first")
-        pane.state = replace(pane.state, engine="second")
+        pane.state = replace(state, engine="second")
         await c.pilot.pause()
         assert "Docker first" in c.text
         await c.press("down")
