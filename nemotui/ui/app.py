@@ -107,7 +107,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         else:
             for event in typed:
                 self.post_message(event)
-        self.set_timer(_SETTLED_S, _look_for_garbage)
+        self.set_timer(_SETTLED_S, look_for_garbage)
 
     def on_terminal_gone(self) -> None:
         """The line to it has broken, or its window was closed."""
@@ -185,7 +185,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         super().notify(message, markup=markup, **kwargs)
 
 
-def _look_for_garbage() -> None:
+def look_for_garbage() -> None:
     """From now on, for a console may be open for days; but never in what is there now, for it stays."""
     gc.freeze()
     gc.set_threshold(*_LOOKS)
