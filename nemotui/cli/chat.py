@@ -7,13 +7,14 @@ import sys
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import click
 
 from nemotui.cli.backends import kept_settings, serving
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, Real, argument_text, server_flags, verb
+from nemotui.cli.words import Words
 from nemotui.core.chat import ChatDelta, ChatSettings, Mode, Reply, reply
 from nemotui.core.chat_text import figures
 from nemotui.core.conversation import Asked, Conversation
@@ -77,9 +78,10 @@ async def chat(
         deltas = reply(server, model, said.messages, how.mode, how.sampling, b.clock)
         try:
             async with aclosing(deltas):  # whoever reads may leave in the middle (`nemotui chat | head`)
-                async for delta in deltas:
-                    _print(inv, said.turns[-1].reply, delta)
-                    said = said.after(delta)
+                with _Told(inv) as shown:
+                    async for delta in deltas:
+                        shown.after(delta)
+                        said = said.after(delta)
             said = said.after(None)
         except NemotuiError as error:
             said = said.after(error.problem)
@@ -212,18 +214,33 @@ def _read(fd: int) -> bytearray:
     return data
 
 
-def _print(inv: Invocation, before: Reply | None, delta: ChatDelta) -> None:
-    if inv.as_json:
-        return
-    if delta.reasoning:
-        sys.stderr.write(delta.reasoning)
-        sys.stderr.flush()
-    if delta.content:
-        if before and before.reasoning and not before.content:
-            sys.stderr.write("\n\n")  # a line between the thinking and the answer where both are on one screen
-            sys.stderr.flush()
-        sys.stdout.write(delta.content)
-        sys.stdout.flush()
+class _Told:
+    """The answer as it comes; nothing of it where a document is wanted."""
+
+    def __init__(self, inv: Invocation) -> None:
+        self._silent = inv.as_json
+        self._thinking, self._answer = Words(sys.stderr), Words(sys.stdout)
+        self._thought = False  # and has not answered yet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def after(self, delta: ChatDelta) -> None:
+        if self._silent:
+            return
+        if delta.reasoning:
+            self._thinking.write(delta.reasoning)
+            self._thought = True
+        if delta.content:
+            if self._thought:
+                self._thought = False
+                self._thinking.write("\n\n")  # a line between the two where both are on one screen
+            self._answer.write(delta.content)
+
+    def __exit__(self, *_: object) -> None:
+        """However it ends, the last word is not lost."""
+        self._thinking.end()
+        self._answer.end()
 
 
 def _why_empty(said: Reply) -> str:

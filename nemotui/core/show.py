@@ -58,6 +58,14 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
+def cut_path(text: str, width: int) -> str:
+    """As `cut`, but of a long path in it the end stays, which is what tells it from others."""
+    path, over = max(text.split(), key=lambda word: word.count("/"), default=""), len(text) - width
+    if over > 0 and "/" in path and len(path) > over + 1:
+        text = text.replace(path, f"…{path[over + 1 :]}", 1)
+    return cut(text, width)
+
+
 def arriving(current: int, total: int | None, bytes_per_s: float | None, eta_s: float | None) -> str:
     """Bytes on their way: `12.0 of 114.2 GiB, 10 %, 1.2 GiB/s, 1:25 left`; what is unknown is left out."""
     unit, name = (2**20, "MiB") if (total or current) < 2**30 else (2**30, "GiB")

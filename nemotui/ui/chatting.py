@@ -31,6 +31,7 @@ class Chatting(Sweeping, inherit_bindings=False):
         self._to_keep: dict[int, Conversation] = {}  # by the state's serial; what waits to be written
         self._kept: dict[int, KeptConversation] = {}
         self._keeping = False
+        self._not_kept = ""  # why the last one could not be written, so that it is told once
 
     @property
     def _chat(self) -> ChatState:
@@ -98,23 +99,28 @@ class Chatting(Sweeping, inherit_bindings=False):
         try:
             while self._to_keep:
                 serial = next(iter(self._to_keep))
-                await self._keep(serial, self._to_keep.pop(serial))
+                try:
+                    await self._keep(serial, self._to_keep.pop(serial))
+                    self._not_kept = ""
+                except NemotuiError as error:
+                    before, self._not_kept = self._not_kept, str(error)
+                    if self._not_kept != before:
+                        self.notify(self._not_kept, severity="error")
         finally:
             self._keeping = False
 
     async def _keep(self, serial: int, conversation: Conversation, name: str | None = None) -> None:
         assert self.b.conversations is not None
         before = None if name else self._kept.get(serial)
-        with troubles_told(self):
-            try:
-                kept = await self.b.conversations.save(conversation, before, name=name)
-            except FailedError as error:
-                if error.problem.kind != "conversation_changed":
-                    raise
-                kept = await self.b.conversations.save(conversation)
-                self.notify(f"{error.problem.message}: this one is stored as {kept.name}.", severity="warning")
-            self._kept[serial] = kept
-            self._next("chat", Kept(serial, kept))
+        try:
+            kept = await self.b.conversations.save(conversation, before, name=name)
+        except FailedError as error:
+            if error.problem.kind != "conversation_changed":
+                raise
+            kept = await self.b.conversations.save(conversation)
+            self.notify(f"{error.problem.message}: this one is stored as {kept.name}.", severity="warning")
+        self._kept[serial] = kept
+        self._next("chat", Kept(serial, kept))
 
     def on_chat_pane_store(self, message: ChatPane.Store) -> None:
         if self.b.conversations is None or not self._chat.turns or self._chat.answering:
@@ -124,9 +130,10 @@ class Chatting(Sweeping, inherit_bindings=False):
         self._work("store-chat", self._store_conversation(message.name))
 
     async def _store_conversation(self, name: str) -> None:
-        await self._keep(self._chat.serial, self._chat.conversation, name or None)
-        if kept := self._chat.kept:
-            self.notify(f"Stored, and as .md beside it: {kept.path}", timeout=15)
+        with troubles_told(self):
+            await self._keep(self._chat.serial, self._chat.conversation, name or None)
+            if kept := self._chat.kept:
+                self.notify(f"Stored, and as .md beside it: {kept.path}", timeout=15)
 
     # -- opening
 

@@ -177,6 +177,25 @@ async def test_a_conversation_that_another_console_went_on_with_is_stored_beside
         assert (await store.open(kept.name))[0].turns[-1].question == "theirs?"
 
 
+async def test_where_nothing_can_be_stored_that_is_told_once_and_again_when_asked_for(console: ConsoleFactory) -> None:
+    told: list[str] = []
+    async with console() as c:
+        await c.press("5")
+        c.main.notify = lambda words, **_: told.append(words)  # type: ignore[method-assign, misc]
+        c.app.notify = c.main.notify  # type: ignore[method-assign]
+        folder = c.main.b.conversations._folder  # type: ignore[union-attr]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("no folder")
+        for _ in range(2):
+            talk(c, "what?", ChatChunk(at=1, content="this"))
+            c.main._answer_ends(None)
+            await c.main.store_all()
+        assert [words[:34] for words in told] == ["the conversation cannot be written"]
+        await c.press("escape", "S")
+        await c.until(lambda: len(told) == 2)
+        assert told[0] == told[1]
+
+
 async def test_a_reader_who_scrolled_back_is_left_there(console: ConsoleFactory) -> None:
     async with console(size=(80, 24)) as c:
         await c.press("5")

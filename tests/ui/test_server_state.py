@@ -58,6 +58,17 @@ def test_nothing_is_served_and_the_engine_does_not_let_us_look() -> None:
     assert words(state) == "○ nothing is served · You may not use Docker's socket /run/docker.sock"
 
 
+def test_of_a_long_socket_path_the_end_stays() -> None:
+    path = "/home/somebody/with/a/long/name/.local/run/user/1000/docker-desktop/docker.sock"
+    problem = Problem("no_engine", f"No Docker engine answers on {path}", "Start it.")
+    state = ServerState().after(ServerSample(at=1, base_url=URL, engine_problem=problem))
+    assert "".join(state.line(200)) == f"nothing is served · No Docker engine answers on {path}"
+    cut = "".join(state.line(76))
+    assert (len(cut), cut) == (76, "nothing is served · No Docker engine answers on …/docker-desktop/docker.sock")
+    for width in range(len("nothing is served") + 1, 200):
+        assert len("".join(state.line(width))) <= width
+
+
 def test_a_server_and_its_load() -> None:
     state = ServerState().after(serving(12, tokens=3500, running=3))
     assert words(state) == f"● nemotron-super at {URL} · 3 running · out 1,250 tok/s · KV cache 12 %"

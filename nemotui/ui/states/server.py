@@ -10,7 +10,7 @@ from nemotui.core.advisor import Advice, advise, idle
 from nemotui.core.deploy import Created, Creating, LogBatch, Pulling, Ready, Starting
 from nemotui.core.failed import Failed
 from nemotui.core.hardware import Machine
-from nemotui.core.show import cut, duration
+from nemotui.core.show import cut, cut_path, duration
 from nemotui.core.silence import SILENT_S
 from nemotui.core.trouble import slowed
 from nemotui.core.vitals import WINDOW_S
@@ -164,12 +164,12 @@ class ServerState:
         """Headline and details for so many cells.
 
         Of a serving server the address is shortened first, then the facts, then its name if that makes room for all
-        of them, else the last facts are left out.
+        of them, else the last facts are left out. Of a path in anything else the end stays.
         """
         headline, details = self.headline, self.details
         sample = self.sample
         if sample is None or not sample.serving or len(headline + details) <= width:
-            return headline, details
+            return headline, cut_path(details, width - len(headline))
         address = sample.base_url.removeprefix("http://").removeprefix("127.0.0.1")
         headline, facts = f"{sample.models[0].id} {address}", list(self.short_facts)
         room = width - len(address + _joined(facts)) - 1
