@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual import events
 
@@ -177,15 +179,14 @@ async def test_a_conversation_that_another_console_went_on_with_is_stored_beside
         assert (await store.open(kept.name))[0].turns[-1].question == "theirs?"
 
 
-async def test_where_nothing_can_be_stored_that_is_told_once_and_again_when_asked_for(console: ConsoleFactory) -> None:
+async def test_where_nothing_can_be_stored_that_is_told_once_and_again_when_asked_for(
+    console: ConsoleFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
+    (tmp_path / "conversations").write_text("no folder")
     async with console() as c:
         await c.press("5")
-        c.main.notify = lambda words, **_: told.append(words)  # type: ignore[method-assign, misc]
-        c.app.notify = c.main.notify  # type: ignore[method-assign]
-        folder = c.main.b.conversations._folder  # type: ignore[union-attr]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.write_text("no folder")
+        monkeypatch.setattr(c.app, "notify", lambda words, **_: told.append(words))
         for _ in range(2):
             talk(c, "what?", ChatChunk(at=1, content="this"))
             c.main._answer_ends(None)
