@@ -81,6 +81,7 @@ async def test_the_published_command_is_started_only_by_who_insists(console: Con
         c.main.states["deploy"] = replace(
             c.main.states["deploy"], request=replace(c.main.options.request, as_published=True)
         )
+        c.main._show("deploy")
         await c.press("2", "o", "o", "o")  # plan anew
         await c.until("Memory of each GPU")
         await c.press("enter")
@@ -109,6 +110,7 @@ async def test_an_open_server_has_a_key_that_is_made_and_shown_once(console: Con
     async with console() as c:
         request = replace(c.main.options.request, bind="0.0.0.0", key_file=str(key_file))
         c.main.states["deploy"] = replace(c.main.states["deploy"], request=request)
+        c.main._show("deploy")
         await c.press("2", "o", "o", "o")
         await c.until("Memory of each GPU")
         await c.press("enter")
