@@ -14,7 +14,7 @@ import click
 from nemotui.cli.backends import kept_settings, serving
 from nemotui.cli.output import Answer
 from nemotui.cli.verb import Invocation, Real, argument_text, server_flags, verb
-from nemotui.cli.words import Words
+from nemotui.cli.word_wrap import WordWrap
 from nemotui.core.chat import ChatDelta, ChatSettings, Mode, Reply, reply
 from nemotui.core.chat_text import figures
 from nemotui.core.conversation import Asked, Conversation
@@ -219,7 +219,7 @@ class _Told:
 
     def __init__(self, inv: Invocation) -> None:
         self._silent = inv.as_json
-        self._thinking, self._answer = Words(sys.stderr), Words(sys.stdout)
+        self._thinking, self._answer = WordWrap(sys.stderr), WordWrap(sys.stdout)
         self._thought = False  # and has not answered yet
 
     def __enter__(self) -> Self:

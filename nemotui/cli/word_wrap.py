@@ -13,7 +13,7 @@ _PIECES = re.compile(rf"\n|[^\S\n]+|[{_WIDE}]|[^\s{_WIDE}]+")
 _FENCES = ("```", "~~~")
 
 
-class Words:
+class WordWrap:
     """What is written to a stream: to a terminal by whole words, the last of which waits for its end; else as it comes.
 
     Code between fences is left to the terminal, so that it can be copied as it is. None: closed by whoever started us.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nemotui.cli.words import Words
+from nemotui.cli.word_wrap import WordWrap
 from tests.cli.conftest import PROGRAM
 
 COLUMNS = 24
@@ -40,7 +40,7 @@ def shown(*pieces: str) -> list[str]:
     """The lines of a terminal after these pieces."""
     ours, theirs = terminal()
     with open(theirs, "w", encoding="utf-8") as stream:
-        words = Words(stream)
+        words = WordWrap(stream)
         for piece in pieces:
             words.write(piece)
         words.end()
