@@ -27,10 +27,10 @@ def _nowhere(_: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`theme` is one of the four. `ascii`: the terminal draws nothing else; `sixteen`: it has
-    no more colours. `remember` is told which theme was chosen.
+    """`theme` is one of the four. `ascii`: the terminal draws nothing else; `sixteen`: it has no more colours.
 
-    `keep` puts what is copied into a file, and says which."""
+    `remember` is told which theme was chosen; `keep` puts what is copied into a file, and says which.
+    """
 
     theme: str = DARK.name
     ascii: bool = False
