@@ -210,13 +210,16 @@ class DockerEngine:
             return
         # When a container ends, the engine (20.10) may drop its last lines from a log that is followed.
         rest = Rest(last)
-        with contextlib.suppress(NothingThereError):
+        try:
             async with aclosing(
                 self._log(container_id, follow=False, tail=None if last.time else tail, since=last.time)
             ) as batches:
                 async for batch in batches:
                     if late := rest.new(batch):
                         yield late
+        except NothingThereError as error:
+            if error.problem.kind != "no_container":  # it was removed when it had ended
+                raise
 
     def _log(
         self, container_id: str, *, follow: bool, tail: int | None, since: float | None

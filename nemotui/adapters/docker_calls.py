@@ -108,10 +108,11 @@ class Stream(Iterator[T]):
 
 
 def _reads(source: Any) -> Iterator[bytes]:
-    """What has come, again and again, until the end."""
-    while data := source.read1(_READ_BYTES):
-        yield data
-        time.sleep(_GATHER_S)
+    """What has come, again and again, until the end, or until the connection breaks."""
+    with contextlib.suppress(OSError):
+        while data := source.read1(_READ_BYTES):
+            yield data
+            time.sleep(_GATHER_S)
 
 
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nemotui.core.errors import FailedError
+from nemotui.core.errors import FailedError, NothingThereError
 from nemotui.core.failures import KnownFailure, explain
 from nemotui.core.logs import LogLine, Stream
 from nemotui.core.ports import Layer, LayerStep, PullProgress
@@ -129,7 +129,7 @@ def _unframed(data: bytes) -> tuple[_Frames, bytes]:
 def unchunked(reads: Iterable[bytes]) -> Iterator[bytes]:
     """The body of a reply in HTTP chunks, of which the engine makes one a line: all that have come whole, joined.
 
-    It ends with the last one, or where what comes is no chunk.
+    Raises `NothingThereError` where it breaks off before its last chunk: the engine is gone, and this is not all.
     """
     rest = b""
     for read in reads:
@@ -140,7 +140,7 @@ def unchunked(reads: Iterable[bytes]) -> Iterator[bytes]:
             try:
                 size = int(data[begin:head].partition(b";")[0], 16)
             except ValueError:
-                size = 0
+                raise _broken_off() from None
             end = head + 2 + size
             if len(data) < end + 2:
                 break
@@ -150,6 +150,12 @@ def unchunked(reads: Iterable[bytes]) -> Iterator[bytes]:
         if not size:
             return
         rest = data[begin:]
+    raise _broken_off()
+
+
+def _broken_off() -> NothingThereError:
+    message = "Docker's engine broke off in the middle of its answer"
+    return NothingThereError("no_engine", message, "See whether it was restarted (`docker info`), then ask again.")
 
 
 def pull_progress(events: Iterable[Mapping[str, Any]]) -> Iterator[PullProgress]:

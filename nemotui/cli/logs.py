@@ -72,7 +72,7 @@ async def logs(
     inv.out.lines = follow
     shown = LogFilter(routine=not no_routine).typed(grep or "")
     if level is not None:
-        shown = shown.typed(f"{shown.text} level:{parse_level(level)}")
+        shown = shown.typed(f"level:{parse_level(level)} {shown.text}")  # first: a quote may be left open
     async with backends(inv, start_s=0.5) as b:
         if inv.demo is not None:
             await start_pretend(inv, b)

@@ -262,8 +262,13 @@ async def _follow_log(
     away_since: float | None = None
     try:
         while True:
+            rest = Rest(last)
             try:
-                last = await _read_log(runtime, container.id, last, news)
+                async with aclosing(runtime.logs(container.id, follow=True, since=last.time)) as batches:
+                    async for batch in batches:
+                        if fresh := rest.new(batch):
+                            last = last.after(fresh)
+                            await news.put(fresh)
                 now = await runtime.inspect(container.id)
             except NothingThereError as error:
                 away_since = clock.now() if away_since is None else away_since
@@ -292,17 +297,6 @@ def earlier_end(container: Container) -> float | None:
     if ended is None or began is None or ended < began:
         return ended
     return began if container.restarts else None
-
-
-async def _read_log(runtime: ContainerRuntime, container_id: str, last: Place, news: asyncio.Queue[_News]) -> Place:
-    """What comes beyond `last`, until it breaks off; the place of the last line then."""
-    rest = Rest(last)
-    async with aclosing(runtime.logs(container_id, follow=True, since=last.time)) as batches:
-        async for batch in batches:
-            if fresh := rest.new(batch):
-                last = last.after(fresh)
-                await news.put(fresh)
-    return last
 
 
 async def _look_on(lookout: Lookout, clock: Clock, news: asyncio.Queue[_News]) -> None:

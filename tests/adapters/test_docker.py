@@ -56,13 +56,22 @@ def test_a_container_with_a_terminal_writes_its_lines_without_frames() -> None:
     assert [len(line.text) for line in read([b"x" * (1 << 20), b"x" * 9])] == [2000]
 
 
-def test_http_chunks_are_joined_however_they_are_cut_and_what_is_none_ends_them() -> None:
+def test_http_chunks_are_joined_however_they_are_cut() -> None:
     body = b"5\r\nhello\r\n10;name=value\r\n" + b"\r\n0123456789\r\n\r\n" + b"\r\n"
     wanted = b"hello\r\n0123456789\r\n\r\n"
     for size in (1, 7, 100):
-        for end in (b"0\r\n\r\n", b"0\r\nTrailer: x\r\n\r\n", b"no size\r\nmore"):
+        for end in (b"0\r\n\r\n", b"0\r\nTrailer: x\r\n\r\n"):
             whole = body + end
             assert b"".join(unchunked(whole[i : i + size] for i in range(0, len(whole), size))) == wanted
+
+
+@pytest.mark.parametrize("end", [b"", b"5\r\nhel", b"5\r\nhello\r", b"no size\r\nmore"])
+def test_a_reply_that_breaks_off_before_its_last_chunk_is_not_taken_for_all_of_it(end: bytes) -> None:
+    whole = b"5\r\nhello\r\n" + end
+    for size in (1, 100):
+        with pytest.raises(NothingThereError, match="broke off") as raised:
+            list(unchunked(whole[i : i + size] for i in range(0, len(whole), size)))
+        assert raised.value.problem.kind == "no_engine"
 
 
 def test_the_time_of_a_line_is_its_own_though_its_second_is_that_of_the_line_before() -> None:

@@ -18,6 +18,9 @@ def test_lines_are_chosen_by_terms_level_and_context(nemotui: Run) -> None:
     assert "KV cache memory" in text[2]
     assert all(line[10] == "T" and line[23] == "Z" for line in text)
     assert nemotui("logs", "--demo", "--level", "error", "--json").document["count"] == 0
+    open_quote = nemotui("logs", "--demo", "--grep", '"KV cache', "--level", "info", "--json").document
+    assert open_quote["count"] > 0
+    assert nemotui("logs", "--demo", "--grep", '"KV cache', "--level", "error", "--json").document["count"] == 0
 
 
 def test_the_last_minutes_and_without_routine_lines(nemotui: Run) -> None:
