@@ -120,6 +120,7 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the `nemotui` program."""
+    _open_what_is_closed()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -130,6 +131,13 @@ def _with_verb(argv: list[str]) -> list[str]:
     demo = any(arg == "--demo" or arg.startswith("--demo=") for arg in argv)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return ["up" if demo and not terminal else "console", *argv]
+
+
+def _open_what_is_closed() -> None:
+    """Whoever started us may have closed a stream (`>&-`): it is empty then, and what is written to it goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # until the end
 
 
 def _let_go_of_stdout() -> None:

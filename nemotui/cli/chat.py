@@ -162,7 +162,8 @@ def _told(inv: Invocation, said: Conversation, files: KeptConversation | None, *
         if show_exchange:
             document["exchange"] = answer.exchange and as_json(answer.exchange)
         return Answer(document)
-    sys.stdout.write("\n" if answer.content else "")
+    if answer.content:
+        inv.out.say("")
     for call in answer.tool_calls:
         inv.out.say(f"{call.name}({call.arguments})")
     if not answer.content and not answer.tool_calls:
@@ -198,7 +199,7 @@ async def _listed(inv: Invocation, store: ConversationStore) -> Answer:
 async def _standard_input() -> str:
     from nemotui.adapters import threads
 
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         raise UsageError("prompt", "there is no question", 'Ask one: nemotui chat "Hello", or pipe it in.')
     data = await threads.call(_read, sys.stdin.fileno())
     if len(data) > _PROMPT_LIMIT:

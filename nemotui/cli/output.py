@@ -82,9 +82,7 @@ class Output:
         data = msgspec.json.encode(document)
         self._write(sys.stdout, (data if self.lines else msgspec.json.format(data, indent=2)).decode() + "\n")
 
-    def _write(self, stream: TextIO | None, text: str, *, keep: bool = False) -> None:
-        if stream is None:  # closed by whoever started us (`>&-`)
-            return
+    def _write(self, stream: TextIO, text: str, *, keep: bool = False) -> None:
         if self._pending and not keep:
             self._pending = False
             sys.stderr.write("\r\x1b[2K")

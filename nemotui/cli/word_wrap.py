@@ -16,12 +16,12 @@ _FENCES = ("```", "~~~")
 class WordWrap:
     """What is written to a stream: to a terminal by whole words, the last of which waits for its end; else as it comes.
 
-    Code between fences is left to the terminal, so that it can be copied as it is. None: closed by whoever started us.
+    Code between fences is left to the terminal, so that it can be copied as it is.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._wraps = stream is not None and stream.isatty()
+        self._wraps = stream.isatty()
         self._column = 0
         self._space = ""  # before the word that waits; dropped where that begins a line by our doing
         self._word = ""
@@ -62,14 +62,13 @@ class WordWrap:
     @property
     def _width(self) -> int:
         """Of now: a window may change its size in the middle of an answer."""
-        assert self._stream is not None
         try:
             return os.get_terminal_size(self._stream.fileno()).columns or 80
         except OSError:  # the terminal is gone
             return 80
 
     def _put(self, text: str) -> None:
-        if text and self._stream is not None:
+        if text:
             self._stream.write(text)
             self._stream.flush()
 
