@@ -63,7 +63,7 @@ def advise(
 
 
 def _hung(vitals: Vitals, args: Sequence[str]) -> Advice:
-    metrics = vitals.metrics
+    metrics = vitals.answered
     work = f"{metrics.running or 0:.0f} running, {metrics.waiting or 0:.0f} waiting"
     tries = ["see what it says (`nemotui logs --level warning`)", "stop it and start it again"]
     if value_of(args, "--tensor-parallel-size", "-tp") not in (None, "1"):

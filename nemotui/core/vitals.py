@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nemotui.core.model_server import ServerMetrics
 
 WINDOW_S = 60.0  # what is seldom is counted over so long: prefix hits, acceptance, preemptions
 RATE_S = 5.0  # tokens a second, over at least so long
 HUNG_AFTER_S = 10.0  # with a look every two seconds this is known within 15 s of the last token
+
+_NO_ANSWER = ServerMetrics()
 
 # The counters of a server that was started anew begin at nothing.
 _COUNTERS = ("generation_tokens", "prompt_tokens", "prefix_cache_queries", "draft_tokens", "preemptions")
@@ -25,7 +27,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """A server's last minute. What the server does not export is None throughout.
+    """A server's last minute. What the server does not export is None throughout. A look without an answer ends no
+    stall and no idleness; a minute of such does.
 
     `stalled_s`: for how long there has been work and no sign of it being done; 0 while there is any, or no work.
     `idle_s`: for how long there has been nothing to do, as far as it was watched; None while there is, or unknown.
@@ -37,10 +40,12 @@ class Vitals:
 
     def after(self, at: float, metrics: ServerMetrics) -> Vitals:
         """The vitals after another look."""
-        last = self.looks[-1] if self.looks else None
-        if last is None or at <= last.at or _restarted(last.metrics, metrics):
-            return Vitals(looks=(Look(at, metrics),), idle_s=0.0 if _work(metrics) == 0 else None)
-        looks = (*(look for look in self.looks if look.at >= at - WINDOW_S), Look(at, metrics))
+        looks = (*(look for look in self.looks if at - WINDOW_S <= look.at < at), Look(at, metrics))
+        last = next((look for look in reversed(looks[:-1]) if look.metrics != _NO_ANSWER), None)
+        if last is None or _restarted(last.metrics, metrics):
+            return Vitals(looks=looks[-1:], idle_s=0.0 if _work(metrics) == 0 else None)
+        if metrics == _NO_ANSWER:  # what went on meanwhile is in the counters of the next one
+            return replace(self, looks=looks)
         work, moved, passed = _work(metrics), _signs(metrics) != _signs(last.metrics), at - last.at
         waits = bool(work) and bool(_work(last.metrics)) and not moved and metrics.generation_tokens is not None
         return Vitals(
@@ -48,6 +53,11 @@ class Vitals:
             stalled_s=self.stalled_s + passed if waits else 0.0,
             idle_s=None if work is None or work > 0 else 0.0 if moved or self.idle_s is None else self.idle_s + passed,
         )
+
+    @property
+    def answered(self) -> ServerMetrics:
+        """What the server said last, if that was in the last minute."""
+        return next((look.metrics for look in reversed(self.looks) if look.metrics != _NO_ANSWER), _NO_ANSWER)
 
     @property
     def metrics(self) -> ServerMetrics:

@@ -78,6 +78,40 @@ def test_work_without_a_token_is_a_stall_within_fifteen_seconds_of_the_last_one(
     assert at <= 14.0
 
 
+def test_a_look_without_an_answer_ends_no_stall() -> None:
+    vitals, found = Vitals(), []
+    for at in range(0, 40, 2):
+        vitals = vitals.after(float(at), ServerMetrics() if at % 6 == 4 else BUSY)
+        if vitals.stalled_s >= HUNG_AFTER_S:
+            found.append(at)
+    assert found == list(range(12, 40, 2))  # at 10 s there was none; then it is hung, also while it does not answer
+    assert "3 running, 1 waiting" in advise(vitals.after(40.0, ServerMetrics()), hung=True)[0].message
+    assert vitals.after(40.0, ServerMetrics()).generation_throughput is None
+    assert vitals.after(40.0, ServerMetrics()).after(42.0, replace(BUSY, generation_tokens=1001.0)).stalled_s == 0
+
+
+def test_a_server_that_says_nothing_more_is_neither_hung_nor_idle() -> None:
+    for begin in (BUSY, replace(BUSY, running=0, waiting=0)):
+        vitals = watched(*[{}] * 10, begin=begin)
+        for at in range(22, 90, 2):
+            vitals = vitals.after(float(at), ServerMetrics())
+        assert (vitals.stalled_s, vitals.idle_s, vitals.busy) == (0, None, None)
+
+
+def test_an_idle_server_that_now_and_then_does_not_answer_is_idle_all_the_while() -> None:
+    idle_now = replace(BUSY, running=0, waiting=0)
+    vitals = Vitals()
+    for at in range(0, 62, 2):
+        vitals = vitals.after(float(at), ServerMetrics() if at % 10 == 4 else idle_now)
+    assert vitals.idle_s == 60
+
+
+def test_a_restart_behind_a_look_without_an_answer_is_one() -> None:
+    vitals = Vitals().after(0.0, BUSY).after(2.0, ServerMetrics()).after(4.0, replace(BUSY, generation_tokens=5.0))
+    assert vitals.generation_throughput is None
+    assert len(vitals.looks) == 1
+
+
 @pytest.mark.parametrize(
     "looks",
     [
