@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from nemotui.adapters import threads
 from nemotui.adapters.chat_stream import ChatStream, error_message
 from nemotui.adapters.vllm_metrics import parse_metrics
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
@@ -140,7 +141,7 @@ class VllmServer:
             text = _text(await self._get("/metrics", _METRICS_PATIENCE_S))
         except (FailedError, _NoWholeAnswerError):
             return ServerMetrics()  # another engine, /metrics is off, broken or busy: all unknown
-        return parse_metrics(text)
+        return await threads.call(parse_metrics, text)  # seconds, of one as large as is read: nobody waits for that
 
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[ChatChunk, None]:
         # A thinking model may be silent for long while it is queued; only the connection has a deadline.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -226,4 +228,22 @@ async def test_metrics_that_break_off_are_unknown_and_nothing_else_is_lost(data:
     with raw_server(lambda _: data) as url:
         server = VllmServer(url)
         assert await server.metrics() == ServerMetrics()
+        await server.close()
+
+
+async def test_nothing_waits_while_metrics_of_any_length_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    def slowly(text: str) -> ServerMetrics:
+        begun.set()
+        assert told.wait(5), "the event loop stood still"
+        return ServerMetrics(running=1)
+
+    monkeypatch.setattr("nemotui.adapters.vllm.parse_metrics", slowly)
+    with raw_server(lambda _: reply(200, b"vllm:num_requests_running 1\n")) as url:
+        server = VllmServer(url)
+        asked = asyncio.create_task(server.metrics())
+        assert await asyncio.to_thread(begun.wait, 30)
+        told.set()
+        assert (await asked).running == 1
         await server.close()
