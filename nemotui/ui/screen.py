@@ -296,11 +296,9 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
     def actions(self) -> Iterator[Action]:
         """Every action of the console, for the palette and the help: those of the pane in front come first."""
         order = sorted(PANES, key=lambda name: name != self.current)
-        sources: list[tuple[str, Any]] = [(order[0], self._pane(order[0])), ("main", self), ("app", self.app)]
-        sources += [(name, self._pane(name)) for name in order[1:] if name in self._panes]
-        for name, source in sources:
+        for name in (order[0], "main", "app", *order[1:]):
             for entry in PLACES[name].entries:
-                yield Action(where=PLACES[name].title, entry=entry, run=self._runner(source, entry.action))
+                yield Action(where=PLACES[name].title, entry=entry, run=self._runner(name, entry.action))
 
     # -- below here: plumbing
 
@@ -338,10 +336,12 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         if not self.paused:
             pane.state = pane.live
 
-    def _runner(self, source: Any, action: str) -> Callable[[], Any]:
+    def _runner(self, place: str, action: str) -> Callable[[], Any]:
         async def run() -> None:
-            if isinstance(source, Pane) and source.id is not None:
-                await self.action_pane(source.id)
-            await source.run_action(action)
+            if place in PANES:  # also one that is not made yet
+                await self.action_pane(place)
+                await self._pane(place).run_action(action)
+            else:
+                await (self.app if place == "app" else self).run_action(action)
 
         return run

@@ -109,6 +109,16 @@ async def test_the_palette_has_every_action(console: ConsoleFactory) -> None:
         assert shown(c) == "bench"
 
 
+async def test_an_action_of_a_pane_that_is_not_made_yet_is_found_and_makes_it(console: ConsoleFactory) -> None:
+    async with console() as c:
+        chat = c.main._panes.pop("chat", None)
+        if chat is not None:
+            await chat.remove()
+        mode = next(command for command in c.app.get_system_commands(c.main) if command.title == "Chat: Mode (F7)")
+        await mode.callback()
+        await c.until("reasoning low")
+
+
 async def found(c: Console, query: str) -> list[str]:
     """What the palette finds, the best first."""
     hits = [hit async for hit in Actions(c.main).search(query)]
