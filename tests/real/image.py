@@ -91,7 +91,8 @@ def _files() -> Iterator[tuple[Path, Path]]:
 def _walk(folder: Path) -> Iterator[Path]:
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in _LEFT_OUT and not name.startswith("config-")]
-        yield from (Path(path, name) for name in names if ".opt-" not in name)  # nobody runs Python with -O there
+        # Nobody runs Python with -O there, and what another Python is just compiling will have gone.
+        yield from (Path(path, name) for name in names if ".opt-" not in name and ".pyc." not in name)
 
 
 def _closure(names: Iterable[str]) -> set[str]:

@@ -104,6 +104,7 @@ async def test_on_a_slow_line_a_key_ends_the_rest_between_two_pictures(
         await seen_and_left(c, draws)
         await c.press("2")
         c.main._slow_down()
+        c.pane("deploy")._hurried_at = -1.0  # the key before was long ago
         for message in ("first", "second"):
             c.pane("deploy").state = replace(c.deploy, problem=Problem("gone", message, "Look for it."))
         await c.pilot.pause()
