@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from textual.worker import WorkerError
 from nemotui.core.errors import NemotuiError
 from nemotui.keys.keymap import Keymap, key_of, sentences_name
 from nemotui.ui.copying import to_terminal
-from nemotui.ui.driver import TerminalDriver
+from nemotui.ui.driver import TerminalDriver, key_done
 from nemotui.ui.keys import Action, bindings, own_actions
 from nemotui.ui.look import Look, filters
 from nemotui.ui.opening import Opening
@@ -57,7 +58,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         """`first` makes the first screen."""
         super().__init__(driver_class=TerminalDriver)
         self._make_first = first
-        self._typed: list[events.Key | events.Paste] = []  # before the main screen was there to take it
+        self._typed: deque[events.Key | events.Paste] | None = None  # while the main screen is not there to take it
         self.failure: NemotuiError | None = None
         self._ending: asyncio.Task[None] | None = None
         self.look = look or Look()
@@ -72,6 +73,8 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[Any]:
         first = self._make_first()
+        if isinstance(first, Opening):
+            self._typed = deque()
         self._load_screen_css(first)  # Textual does it for every other
         return first
 
@@ -86,10 +89,15 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed into the first picture is meant for the main screen; the picture says that it was heard."""
-        if isinstance(event, events.Key | events.Paste) and isinstance(opening := self.screen_stack[-1], Opening):
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded  # one that was comes back here
+        if typed and self._typed is not None:
             self._typed.append(event)
-            opening.heard(event, self.keymap)
-            return
+            if isinstance(opening := self.screen_stack[-1], Opening):
+                opening.heard(event, self.keymap)
+        else:
+            await self._do(event)
+
+    async def _do(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and self.is_running:
             from nemotui.ui.screen import MainScreen
 
@@ -98,15 +106,13 @@ class NemotuiApp(App[None], inherit_bindings=False):
         await super().on_event(event)
 
     async def begin(self, main: Screen[Any]) -> None:
-        """The main screen takes the opening's place, and what was typed meanwhile."""
+        """The main screen takes the opening's place, and what was typed meanwhile; what is typed now waits for that."""
         self.add_mode("main", lambda: main)
         await self.switch_mode("main")  # Textual cannot switch a default screen for another
-        typed, self._typed = self._typed, []
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.take(typed)
-        else:
-            for event in typed:
-                self.post_message(event)
+        while self._typed:
+            self.call_later(self._do, self._typed.popleft())
+            await key_done(self)
+        self._typed = None
         self.set_timer(_SETTLED_S, look_for_garbage)
 
     def on_terminal_gone(self) -> None:

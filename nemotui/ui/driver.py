@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from textual import events
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
@@ -110,7 +111,7 @@ class TerminalDriver(LinuxDriver):
         except TimeoutError:
             return None
 
-    def take(self, messages: Iterable[Message]) -> None:
+    def _take(self, messages: Iterable[Message]) -> None:
         """Hand these on, each once the keys before it have done what they do."""
         for message in messages:
             if not isinstance(message, events.CursorPosition):
@@ -130,7 +131,7 @@ class TerminalDriver(LinuxDriver):
             self.process_message(TerminalGone())
             return
         if text := self._decode(data):  # else it ends within a character
-            self.take(self._parsed(text))
+            self._take(self._parsed(text))
         # An escape of which nothing more has come by then is the key of that name.
         self._loop.call_later(ESCAPE_DELAY, self._tick)
 
@@ -149,30 +150,31 @@ class TerminalDriver(LinuxDriver):
     def _tick(self) -> None:
         found = list(self._parser.tick())
         self._escaped = self._escaped and not found
-        self.take(found)
+        self._take(found)
 
     async def _hand_on(self) -> None:
         while self._waiting:
             message = self._waiting.popleft()
             self.process_message(message)
             if isinstance(message, events.Key | events.Paste):
-                await self._done()
-
-    async def _done(self) -> None:
-        """Until the app, and those whom it gave the key to, are through with it."""
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await _through(self._app)
-                for _ in range(_ROUNDS):
-                    for node in (self._app.focused or self._app.screen).ancestors_with_self:
-                        await _through(node)
-                    await _through(self._app)  # which changes the focus when it is asked to
-        except (TimeoutError, LookupError):  # no screen: it ends
-            return
+                await key_done(self._app)
 
     def send_message(self, message: Message) -> None:
         """At once: this is the event loop's own thread."""
         self._app.post_message(message)
+
+
+async def key_done(app: App[Any]) -> None:
+    """Until the app, and those whom it gave the last key to, are through with it."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await _through(app)
+            for _ in range(_ROUNDS):
+                for node in (app.focused or app.screen).ancestors_with_self:
+                    await _through(node)
+                await _through(app)  # which changes the focus when it is asked to
+    except (TimeoutError, LookupError):  # no screen: it ends
+        return
 
 
 def _end_without_terminal(fileno: int) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from nemotui.core.errors import Problem, UsageError
@@ -146,6 +147,28 @@ async def test_a_key_that_asks_for_a_pane_does_not_wait_for_the_others() -> None
         main = console.app.screen
         assert isinstance(main, MainScreen)
         assert sorted(pane.id or "" for pane in main.query(Pane)) == sorted(LABELS)
+
+
+@pytest.mark.anyio
+async def test_what_is_typed_while_the_main_screen_is_mounted_comes_after_what_was_typed_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = asyncio.Event()
+    mount = MainScreen.on_mount
+
+    def slowly(main: MainScreen) -> None:
+        mount(main)
+        made.set()
+
+    monkeypatch.setattr(MainScreen, "on_mount", slowly)
+    async with opened(asyncio.create_task(told(load_machine("2xh100")))) as (console, pilot):
+        await console.until(pilot, "NVIDIA H100")
+        await pilot.press("5", *"quiet ")
+        console.go_on.set()
+        await made.wait()
+        for key in "quest":  # the console is the main screen already, and has not done what came first
+            console.app.post_message(events.Key(key, key))
+        await console.until(pilot, "quiet quest")
 
 
 @pytest.fixture
