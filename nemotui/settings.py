@@ -180,9 +180,17 @@ def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(
                 "config",
                 f"{where}: {key} = {plain_line(str(value), limit=80)!r}: {plain_line(str(error))}",
-                f"Mend {key}.",
+                _remedy(key),
             ) from None
     return result
+
+
+def _remedy(key: str) -> str:
+    if key == "keys":
+        return "It is a table of actions, each with its keys in quotes."
+    kinds = typing.get_args(typing.get_type_hints(Settings)[key])
+    values = [value for kind in kinds if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
+    return f"Use one of {', '.join(values)}." if values else f"Mend {key}."
 
 
 def _path(kind: type, value: object) -> object:

@@ -116,7 +116,7 @@ def remapped(keys: Mapping[str, str], where: str) -> Keymap:
         meant = verbs.get(name) or [ENTRIES[name]] if name in verbs or name in ENTRIES else []
         if not meant:
             near = difflib.get_close_matches(name, [*ENTRIES, *verbs], n=1)
-            fix = f"Did you mean {near[0]!r}?" if near else "docs/keys.md has the names, and so has the help."
+            fix = f"Did you mean {near[0]!r}?" if near else "The last column of docs/keys.md has the names."
             raise UsageError("config", f"{where}: [keys] has no action {plain_line(name)!r}", fix)
         canonical = ",".join(_canonical(part, name, where) for part in (text.split(",") if text != "," else [text]))
         for entry in meant:

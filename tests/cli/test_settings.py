@@ -34,6 +34,9 @@ def test_the_config_file_can_be_named_by_the_environment(config: Path) -> None:
     [
         ('[keys]\nlogs-serch = "z"', ["[keys] has no action", "Did you mean 'logs-search'?"]),
         ('[keys]\ncopy = "x"', ["[keys] gives x to deploy-stop"]),
+        ('[keys]\nzzz = "x"', ["[keys] has no action 'zzz'. The last column of docs/keys.md has the names."]),
+        ("[keys]\ngpus = 7", ["keys = ", "a table of actions, each with its keys in quotes"]),
+        ('theme = "nope"', ["theme = 'nope'", "Use one of dark, light, high-contrast, monochrome."]),
         ('imagge = "x"', ["unknown key 'imagge'", "Did you mean 'image'?"]),
         ('port = "http"', ["port = 'http'", "int"]),
         ("port = [1]", ["port", "int"]),
