@@ -89,9 +89,10 @@ class NemotuiApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed into the first picture is meant for the main screen; the picture says that it was heard."""
-        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded  # one that was comes back here
-        if typed and self._typed is not None:
-            self._typed.append(event)
+        typed = self._typed
+        # One that was forwarded comes back here from the screen that it was given to.
+        if typed is not None and isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            typed.append(event)
             if isinstance(opening := self.screen_stack[-1], Opening):
                 opening.heard(event, self.keymap)
         else:
