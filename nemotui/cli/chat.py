@@ -168,7 +168,9 @@ def _told(inv: Invocation, said: Conversation, files: KeptConversation | None, *
         inv.out.say(f"{call.name}({call.arguments})")
     if not answer.content and not answer.tool_calls:
         inv.out.note("The answer is empty: " + _why_empty(answer))
-    inv.out.note(f"[{figures(turn)}]")
+    below = WordWrap(sys.stderr)
+    below.write(f"[{figures(turn)}]\n")
+    below.end()
     return Answer(document)
 
 

@@ -87,16 +87,20 @@ class Output:
             self._pending = False
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
-        # A terminal that is not UTF-8 gets question marks, never a traceback.
-        encoding = stream.encoding or "utf-8"
-        try:
-            stream.write(text.encode(encoding, "replace").decode(encoding))
-            stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            fix = "Make room, or send it elsewhere."
-            raise FailedError("output", f"the output cannot be written: {error.strerror}", fix) from None
+        put(stream, text)
+
+
+def put(stream: TextIO, text: str) -> None:
+    """Write it now. A terminal that is not UTF-8 gets question marks, never a traceback."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fix = "Make room, or send it elsewhere."
+        raise FailedError("output", f"the output cannot be written: {error.strerror}", fix) from None
 
 
 def columns() -> int:

@@ -7,6 +7,8 @@ import re
 from typing import TextIO
 from unicodedata import combining, east_asian_width
 
+from nemotui.cli.output import put
+
 # A line may end after each ideograph and kana; no space stands between them.
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _PIECES = re.compile(rf"\n|[^\S\n]+|[{_WIDE}]|[^\s{_WIDE}]+")
@@ -30,16 +32,16 @@ class WordWrap:
     def write(self, text: str) -> None:
         """A piece of it, of any length."""
         if not self._wraps:
-            self._put(text)
+            put(self._stream, text)
             return
         pieces = _PIECES.findall(self._word + text)
         self._word = pieces.pop() if pieces and not pieces[-1].isspace() else ""
-        self._put("".join(map(self._laid, pieces)))
+        put(self._stream, "".join(map(self._laid, pieces)))
 
     def end(self) -> None:
         """No more comes: the word that waits is written."""
         if self._word:
-            self._put(self._laid(self._word))
+            put(self._stream, self._laid(self._word))
             self._word = ""
 
     def _laid(self, piece: str) -> str:
@@ -66,11 +68,6 @@ class WordWrap:
             return os.get_terminal_size(self._stream.fileno()).columns or 80
         except OSError:  # the terminal is gone
             return 80
-
-    def _put(self, text: str) -> None:
-        if text:
-            self._stream.write(text)
-            self._stream.flush()
 
 
 def _cells(text: str) -> int:

@@ -125,7 +125,8 @@ class PretendEngine:
             *("--speed", str(self._speed), "--start-seconds", str(self._start_seconds), "--exit-with-parent"),
             *("--visible-gpus", ",".join(gpus)),
         ]
-        environment = {**os.environ, **dict(spec.environment), **_env_file(spec.env_file)}
+        utf8 = {"PYTHONIOENCODING": "utf-8"}  # as a container's log is, whatever this terminal has
+        environment = {**os.environ, **utf8, **dict(spec.environment), **_env_file(spec.env_file)}
         arguments = parse(argv, environment)  # the child reads them again; here a wrong one is told at once
         fetch_s = self._fetch_seconds(arguments)
         argv += ("--fetch-seconds", str(fetch_s))
