@@ -44,6 +44,15 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "device"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="is no file"), whole_file(path):
+        raise AssertionError("nothing can be written")
+    assert path.is_fifo()
+    assert os.listdir(tmp_path) == ["device"]
+
+
 def test_two_writers_at_once_do_not_meet(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     with whole_file(path) as one, whole_file(path) as two:
