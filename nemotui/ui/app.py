@@ -55,7 +55,6 @@ class NemotuiApp(App[None], inherit_bindings=False):
     def __init__(
         self, first: Callable[[], Screen[Any]], keymap: Keymap | None = None, look: Look | None = None
     ) -> None:
-        """`first` makes the first screen."""
         super().__init__(driver_class=TerminalDriver)
         self._make_first = first
         self._typed: deque[events.Key | events.Paste] | None = None  # while the main screen is not there to take it

@@ -93,6 +93,7 @@ async def journey(c: Console) -> None:
     camera.take("gpus")
     await c.press("4")
     await c.until("E2EL")  # the run has ended by itself: its result is whole
+    await c.until("0 running")
     camera.take("result")
     await c.press("5")
     await c.press(*(_KEYS.get(sign, sign) for sign in "What is a Mamba layer good for?"), "enter")
