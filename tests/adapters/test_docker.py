@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import UnixStreamServer
+from socketserver import ThreadingUnixStreamServer, UnixStreamServer
 from threading import Thread
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ import pytest
 
 from nemotui.adapters.docker import DockerEngine, create_arguments
 from nemotui.adapters.docker_streams import log_lines, payloads, pull_progress, unchunked, unix_time
+from nemotui.adapters.log_files import write_whole
 from nemotui.core.errors import FailedError, NothingThereError, UsageError
 from nemotui.core.logs import LogLine
 from nemotui.core.plan import ALL_GPUS, ContainerSpec, Volume
@@ -28,6 +29,9 @@ T0 = 1795503413.0  # 2026-11-24T06:56:53Z
 def frame(stream: int, payload: bytes, second: int = 53) -> bytes:
     stamped = b"2026-11-24T06:56:%02d.000000000Z " % second + payload
     return struct.pack(">BxxxI", stream, len(stamped)) + stamped
+
+
+VERSION = b'{"ApiVersion": "1.41", "Version": "20.10.24"}'
 
 
 def read(chunks: Iterable[bytes]) -> list[LogLine]:
@@ -277,6 +281,40 @@ async def test_the_folders_of_the_caches_are_there_before_the_engine_would_make_
         listening.shutdown()
 
     assert seen == [(True, False)]  # the model's folder is the user's to have
+
+
+@pytest.mark.anyio
+async def test_a_log_that_the_engine_breaks_off_is_not_saved(tmp_path: Path) -> None:
+    class Engine(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            if self.path.endswith("/version"):
+                self.send_header("Content-Length", str(len(VERSION)))
+                self.end_headers()
+                self.wfile.write(VERSION)
+            else:
+                data = frame(1, b"the beginning\n")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self.close_connection = True  # and it is gone
+
+        def log_message(self, *_: object) -> None:
+            """Its clients have no address."""
+
+    saved = tmp_path / "server.log"
+    with ThreadingUnixStreamServer(f"{tmp_path}/docker.sock", Engine) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        engine = DockerEngine({"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"})
+        with pytest.raises(NothingThereError, match="broke off"):
+            await write_whole(saved, engine.raw_log("c"))
+        with pytest.raises(NothingThereError, match="broke off"):
+            async for _ in engine.logs("c", follow=True):
+                pass
+        listening.shutdown()
+    assert not saved.exists()
 
 
 @pytest.mark.anyio
