@@ -7,10 +7,11 @@ import contextlib
 import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
@@ -32,6 +33,10 @@ _SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
 # A look for garbage at all there is takes as long as some keys do, and Python would take one a second in a flood. The
 # lines of a log that are kept, which are none, come and go within so many new objects.
 _LOOKS = 30_000, 5, 5  # new objects to a look, looks to one that goes further back, and such to one at all there is
+
+# Textual remembers these colours for each object that asked, and with it the pictures of a thousand widgets that are
+# gone: ten megabytes of a day's use. They are the same for whoever asks.
+StylesCache.get_inner_outer = classmethod(lru_cache(1024)(StylesCache.get_inner_outer.__wrapped__))  # type: ignore
 
 
 def _palette() -> type[Provider]:

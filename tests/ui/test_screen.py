@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import Any
 
 import pytest
+from textual._styles_cache import StylesCache
 from textual.widgets import ContentSwitcher
 
 from nemotui.keys.keymap import remapped
@@ -133,6 +135,20 @@ async def test_the_palette_finds_an_action_by_its_key_and_by_what_it_does(consol
         assert not await found(c, "weights of gold")
         await c.press("colon", *"image", "space", *"ahead")
         await c.until("Deploy: Fetch (f)")
+
+
+async def test_a_help_that_was_closed_is_gone(console: ConsoleFactory) -> None:
+    def pictures() -> int:
+        gc.collect()
+        return sum(isinstance(each, StylesCache) for each in gc.get_objects())
+
+    async with console() as c:
+        await c.hold()
+        await c.press("question_mark", "escape")
+        before = pictures()
+        for _ in range(3):
+            await c.press("question_mark", "escape")
+        assert pictures() <= before
 
 
 async def test_q_leaves_at_once_where_nothing_is_lost(console: ConsoleFactory) -> None:
