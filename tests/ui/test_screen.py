@@ -295,3 +295,16 @@ async def test_the_way_to_the_help_is_always_on_the_screen(console: ConsoleFacto
         for pane in "12345":
             await c.press("escape", pane)
             await c.until(lambda: re.search(r"(\?|F1) Help", c.text.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(("key", "there"), [(":", "Look closer"), ("5", "Esc leaves")])
+async def test_a_window_of_almost_no_width_ends_no_list_and_no_field(
+    console: ConsoleFactory, key: str, there: str
+) -> None:
+    async with console() as c:
+        await c.press(key)
+        await c.until(there)
+        for width in (4, 3, 1, 80):
+            await c.pilot.resize_terminal(width, 10)
+            await c.pilot.pause(0.1)
+        await c.until(there)
