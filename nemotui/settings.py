@@ -24,6 +24,7 @@ _CONFIG_LIMIT = 1024 * 1024
 
 _Dollars = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 _Minutes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+_Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 
 
 def _means(description: str) -> msgspec.Meta:
@@ -37,7 +38,7 @@ class Settings:
 
     image: Annotated[str | None, _means("vLLM's image; unset: the plan's own")] = None
     bind: Annotated[str, _means("the address that the server listens on; beyond loopback it has a key")] = "127.0.0.1"
-    port: Annotated[int, _means("the port that the server listens on")] = 8000
+    port: Annotated[_Port, _means("the port that the server listens on")] = 8000
     hf_cache: Annotated[Path, _means("the weights; unset: as HF_HOME says")] = Path.home() / ".cache/huggingface"
     vllm_cache: Annotated[Path, _means("what vLLM has compiled")] = Path.home() / ".cache/vllm"
     state_dir: Annotated[Path, _means("runs, logs, and what starts have taught")] = Path(user_state_path("nemotui"))
@@ -177,11 +178,10 @@ def _validated(where: str, values: Mapping[str, Any]) -> dict[str, Any]:
                 raise ValueError("Expected plain text, without control characters")
             result[key] = msgspec.convert(value, types[key], strict=False, dec_hook=_path)
         except (msgspec.ValidationError, ValueError, RuntimeError) as error:
-            raise UsageError(
-                "config",
-                f"{where}: {key} = {plain_line(str(value), limit=80)!r}: {plain_line(str(error))}",
-                _remedy(key),
-            ) from None
+            # "null" is no word of TOML's: a key that is left out has none.
+            problem = plain_line(str(error)).replace(" | null", "")
+            shown = plain_line(str(value), limit=80)
+            raise UsageError("config", f"{where}: {key} = {shown!r}: {problem}", _remedy(key)) from None
     return result
 
 
@@ -189,6 +189,8 @@ def _remedy(key: str) -> str:
     if key == "keys":
         return "It is a table of actions, each with its keys in quotes."
     kinds = typing.get_args(typing.get_type_hints(Settings)[key])
+    if bool in kinds:
+        return "Use true or false."
     values = [value for kind in kinds if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
     return f"Use one of {', '.join(values)}." if values else f"Mend {key}."
 
