@@ -34,9 +34,10 @@ _SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
 # lines of a log that are kept, which are none, come and go within so many new objects.
 _LOOKS = 30_000, 5, 5  # new objects to a look, looks to one that goes further back, and such to one at all there is
 
-# Textual remembers these colours for each object that asked, and with it the pictures of a thousand widgets that are
-# gone: ten megabytes of a day's use. They are the same for whoever asks.
-StylesCache.get_inner_outer = classmethod(lru_cache(1024)(StylesCache.get_inner_outer.__wrapped__))  # type: ignore
+# Textual remembers these two colours for each object that asked, and with the object the pictures of a widget that is
+# gone, a thousand of them. They are the same for whoever asks.
+_colours = lru_cache(1024)(StylesCache.get_inner_outer.__wrapped__)
+StylesCache.get_inner_outer = classmethod(_colours)  # type: ignore[assignment, arg-type]
 
 
 def _palette() -> type[Provider]:
