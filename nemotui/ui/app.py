@@ -26,6 +26,7 @@ from nemotui.ui.driver import TerminalDriver, key_done
 from nemotui.ui.keys import Action, bindings, own_actions
 from nemotui.ui.look import Look, filters
 from nemotui.ui.opening import Opening
+from nemotui.ui.pasting import LONGEST
 from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
@@ -124,6 +125,10 @@ class NemotuiApp(App[None], inherit_bindings=False):
     def on_terminal_gone(self) -> None:
         """The line to it has broken, or its window was closed."""
         self.end()
+
+    def on_pasted_too_much(self) -> None:
+        """Said, since what one pasted is nowhere."""
+        self.notify(f"What was pasted has more than {LONGEST:,} characters: none of it was taken.", severity="warning")
 
     def end(self, return_code: int = 0) -> None:
         """We are told to end, or the terminal is gone: what waits to be stored is stored first."""

@@ -28,8 +28,11 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from nemotui.ui.pasting import Pastes
+
 _MOST = 4096  # bytes at once: a long paste does not hold the screen up
 _PATIENCE_S = 1.0  # then the next key is handed on, whatever the one before does
+_SILENCE_S = 5.0  # within a paste; then its end was lost, and what comes are keys again
 _ROUNDS = 2  # what a key sets off may set off something in turn, such as a dialog
 _GRACE_S = 3.0  # for what waits to be stored once the terminal is gone; then the process ends, whatever it does
 _ESC = "\x1b"
@@ -89,6 +92,8 @@ class TerminalDriver(LinuxDriver):
         """Textual's thread, which ends at once: from now on the event loop says when there is something to read."""
         self._parser = XTermParser(self._debug)
         self._decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        self._pastes = Pastes()
+        self._silence: asyncio.TimerHandle | None = None  # since the last of a paste whose end has yet to come
         self._escaped = False  # the last that came is an Esc, of which more may come
         self._waiting: deque[Message] = deque()
         self._handing: asyncio.Task[None] | None = None
@@ -132,11 +137,25 @@ class TerminalDriver(LinuxDriver):
             return
         if text := self._decode(data):  # else it ends within a character
             self._take(self._parsed(text))
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = self._loop.call_later(_SILENCE_S, self._end_paste) if self._pastes.begun else None
         # An escape of which nothing more has come by then is the key of that name.
         self._loop.call_later(ESCAPE_DELAY, self._tick)
 
+    def _end_paste(self) -> None:
+        self._take([self._pastes.end()])
+
     def _parsed(self, text: str) -> Iterator[Message]:
-        """The keys in it. An Esc and a character are two keys, however close together they came: none here has Alt."""
+        """The keys in it, and what was pasted; the parser saw only the marks of that."""
+        for part in self._pastes.apart(text):
+            if isinstance(part, str):
+                yield from (key for key in self._typed(part) if not isinstance(key, events.Paste))
+            else:
+                yield part
+
+    def _typed(self, text: str) -> Iterator[Message]:
+        """An Esc and a character are two keys, however close together they came: none here has Alt."""
         for piece in _apart(text):
             if self._escaped and _is_key_after_esc(piece[0]):
                 yield from self._esc()

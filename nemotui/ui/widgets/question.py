@@ -15,7 +15,6 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static, TextArea
 
-from nemotui.core.text import plain
 from nemotui.ui.keys import character_of
 from nemotui.ui.states.chat_commands import Command, completed, matching
 
@@ -88,11 +87,6 @@ class Question(TextArea, inherit_bindings=False):
         self._at = at
         self.put(self._recalled[at] if at < len(self._recalled) else "")
         return True
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        event.prevent_default()
-        self.insert(plain(event.text.replace("\r\n", "\n").replace("\r", "\n")))
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """What is typed is no key of a pane."""
