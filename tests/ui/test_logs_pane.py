@@ -275,6 +275,12 @@ async def test_periodic_lines_are_figures_until_they_are_wanted(console: Console
         assert "engine: in" not in c.text
 
 
+async def test_the_figures_of_a_server_that_has_ended_are_its_last(console: ConsoleFactory) -> None:
+    async with console() as c:
+        await at_the_logs(c, CONTAINER, (*lines(3), LogLine(PERIODIC)), replace(CONTAINER, state="exited"))
+        await c.until("engine last: in 1,204, out 312 tok/s")
+
+
 async def test_who_has_read_all_that_was_held_reads_on_where_it_was(console: ConsoleFactory) -> None:
     async with console(size=(80, 24)) as c:
         await at_the_logs(c, CONTAINER, lines(100))

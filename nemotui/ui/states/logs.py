@@ -47,8 +47,12 @@ class LogsState:
     def minutes_ago(self, minutes: float) -> float:
         """Unix time so long ago; before the last line, where no more will come."""
         newest = next((line.time for line in reversed(self.lines) if line.time is not None), None)
-        running = self.container is not None and self.container.state == "running"
-        return (self.now() if running or newest is None else newest) - minutes * 60
+        return (self.now() if self.goes_on or newest is None else newest) - minutes * 60
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more can come: the container runs."""
+        return self.container is not None and self.container.state == "running"
 
     @property
     def dropped(self) -> int:

@@ -45,13 +45,13 @@ def figures_words(state: LogsState, view: LogView, shown: int, said: str) -> Con
     if hidden > 0 and (view.filter.seeks or view.filter.since is not None):
         parts.append((f"{shown:,} of {len(state.lines):,} lines", "$muted"))
     if state.figures is not None and not view.filter.routine:
-        parts.append((_figures(state.figures), "$muted"))
+        parts.append((f"{'engine' if state.goes_on else 'engine last'}: {_figures(state.figures)}", "$muted"))
     return Content("  ").join(Content.styled(text, style) for text, style in parts if text)
 
 
 def _figures(figures: EngineFigures) -> str:
     parts = [
-        f"engine: in {figures.prompt_throughput:,.0f}, out {figures.generation_throughput:,.0f} tok/s",
+        f"in {figures.prompt_throughput:,.0f}, out {figures.generation_throughput:,.0f} tok/s",
         f"{figures.running} running",
         f"{figures.waiting} waiting",
         f"KV {figures.kv_cache_usage:.0%}",
