@@ -105,7 +105,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
             await self._do(event)
 
     async def _do(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and self.is_running:
+        if isinstance(event, events.Key | events.Paste) and self.is_running:
             from nemotui.ui.screen import MainScreen
 
             if isinstance(main := self.screen_stack[0], MainScreen):

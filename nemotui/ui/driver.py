@@ -22,17 +22,19 @@ from typing import IO, Any
 
 from textual import events
 from textual._xterm_parser import XTermParser
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.constants import ESCAPE_DELAY
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widget import Widget
 
 from nemotui.ui.pasting import Pastes
 
 _MOST = 4096  # bytes at once: a long paste does not hold the screen up
 _PATIENCE_S = 1.0  # then the next key is handed on, whatever the one before does
 _SILENCE_S = 5.0  # within a paste; then its end was lost, and what comes are keys again
+_TYPED_AT_ONCE = 32  # characters of which nobody types so many while one is handled: an old terminal's paste
 _ROUNDS = 2  # what a key sets off may set off something in turn, such as a dialog
 _GRACE_S = 3.0  # for what waits to be stored once the terminal is gone; then the process ends, whatever it does
 _ESC = "\x1b"
@@ -173,10 +175,19 @@ class TerminalDriver(LinuxDriver):
 
     async def _hand_on(self) -> None:
         while self._waiting:
-            message = self._waiting.popleft()
+            message = self._next()
             self.process_message(message)
             if isinstance(message, events.Key | events.Paste):
                 await key_done(self._app)
+
+    def _next(self) -> Message:
+        """The next that waits; or so much to be typed into a field that key by key it takes seconds, as one text."""
+        characters = list(_text_for(_focused(self._app), self._waiting))
+        if len(characters) < _TYPED_AT_ONCE:
+            return self._waiting.popleft()
+        for _ in characters:
+            self._waiting.popleft()
+        return events.Paste("".join(characters))
 
     def send_message(self, message: Message) -> None:
         """At once: this is the event loop's own thread."""
@@ -192,8 +203,25 @@ async def key_done(app: App[Any]) -> None:
                 for node in (app.focused or app.screen).ancestors_with_self:
                     await _through(node)
                 await _through(app)  # which changes the focus when it is asked to
-    except (TimeoutError, LookupError):  # no screen: it ends
+    except (TimeoutError, LookupError, ScreenStackError):  # no screen: it ends
         return
+
+
+def _focused(app: App[Any]) -> Widget | None:
+    try:
+        return app.focused
+    except ScreenStackError:  # it ends
+        return None
+
+
+def _text_for(field: Widget | None, waiting: Iterable[Message]) -> Iterator[str]:
+    """The characters that it would take as text, up to the first key that it would not."""
+    for key in waiting:
+        if field is None or not isinstance(key, events.Key) or not key.character:
+            return
+        if not key.is_printable or not field.check_consume_key(key.key, key.character):
+            return
+        yield key.character
 
 
 def _end_without_terminal(fileno: int) -> None:

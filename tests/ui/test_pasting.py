@@ -91,11 +91,16 @@ import json, os, sys
 from textual import events
 from textual.app import App
 from nemotui.ui import driver
+from nemotui.ui.widgets.field import Field
 driver._SILENCE_S = {silence_s}
 
 class Probe(App):
     ENABLE_COMMAND_PALETTE = False
     told = []
+
+    def compose(self):
+        if {field}:
+            yield Field()
 
     def on_ready(self):
         os.write(1, b".")
@@ -119,10 +124,10 @@ _PATIENCE_S = 60.0
 _NEVER_S = 2 * _PATIENCE_S
 
 
-def _heard(*reads: str, silence_s: float = _NEVER_S) -> list[str]:
+def _heard(*reads: str, silence_s: float = _NEVER_S, field: bool = False) -> list[str]:
     """What an app was told whose terminal sent this, each once it was told of the paste before."""
     ours, its = pty.openpty()
-    argv = [sys.executable, "-c", _APP.format(silence_s=silence_s)]
+    argv = [sys.executable, "-c", _APP.format(silence_s=silence_s, field=field)]
     with subprocess.Popen(argv, stdin=its, stdout=subprocess.PIPE, stderr=its, start_new_session=True) as app:
         os.close(its)
         assert app.stdout is not None
@@ -168,6 +173,21 @@ def test_a_driver_takes_a_long_paste_full_of_sequences_as_one_text() -> None:
 
 def test_a_paste_that_never_ends_is_told_of_after_a_silence_and_keys_are_keys_again() -> None:
     assert _heard(f"{_BEGIN}a", "q", silence_s=0.1) == ["<a>", "q"]
+
+
+def test_much_that_is_typed_into_a_field_at_once_is_one_text_up_to_the_next_key_that_is_none() -> None:
+    *texts, enter, last = _heard("abc " * 100 + "\rq", field=True)
+    assert "".join(text.removeprefix("<").removesuffix(">") for text in texts) == "abc " * 100
+    assert any(text.startswith("<") for text in texts)
+    assert (enter, last) == ("enter", "q")
+
+
+def test_what_somebody_types_fast_are_keys() -> None:
+    assert _heard("abcdefghijkl\rq", field=True) == [*"abcdefghijkl", "enter", "q"]
+
+
+def test_where_there_is_no_field_much_at_once_are_keys() -> None:
+    assert _heard("abc" * 20 + "q") == [*"abc" * 20, "q"]
 
 
 @pytest.mark.anyio
