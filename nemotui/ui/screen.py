@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
@@ -22,6 +23,7 @@ from nemotui.core.follow_log import follow_log
 from nemotui.core.logs import Place
 from nemotui.core.ports import Backends, Container
 from nemotui.core.watch import ServerSample, watch_machine, watch_server
+from nemotui.keys.grammar import Entry
 from nemotui.keys.places import PLACES
 from nemotui.ui.advice import AdviceScreen
 from nemotui.ui.chatting import Chatting
@@ -298,7 +300,7 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         order = sorted(PANES, key=lambda name: name != self.current)
         for name in (order[0], "main", "app", *order[1:]):
             for entry in PLACES[name].entries:
-                yield Action(where=PLACES[name].title, entry=entry, run=self._runner(name, entry.action))
+                yield Action(where=PLACES[name].title, entry=entry, run=self._runner(name, entry))
 
     # -- below here: plumbing
 
@@ -336,12 +338,13 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
         if not self.paused:
             pane.state = pane.live
 
-    def _runner(self, place: str, action: str) -> Callable[[], Any]:
+    def _runner(self, place: str, entry: Entry) -> Callable[[], Any]:
         async def run() -> None:
+            target: DOMNode = self.app if place == "app" else self
             if place in PANES:  # also one that is not made yet
                 await self.action_pane(place)
-                await self._pane(place).run_action(action)
-            else:
-                await (self.app if place == "app" else self).run_action(action)
+                target = self._pane(place)
+            if not await self.app.run_action(entry.action, target):
+                self.notify(f"{entry.label} has nothing to act on now. The last line shows what can be done.")
 
         return run

@@ -121,6 +121,13 @@ async def test_an_action_of_a_pane_that_is_not_made_yet_is_found_and_makes_it(co
         await c.until("reasoning low")
 
 
+async def test_an_action_that_has_nothing_to_act_on_says_so(console: ConsoleFactory) -> None:
+    async with console() as c:
+        stop = next(command for command in c.app.get_system_commands(c.main) if command.title == "Deploy: Stop (x)")
+        await stop.callback()
+        await c.until("Stop has nothing to act on now")
+
+
 async def found(c: Console, query: str) -> list[str]:
     """What the palette finds, the best first."""
     hits = [hit async for hit in Actions(c.main).search(query)]
