@@ -33,8 +33,11 @@ async def screens(machine: Machine, *sizes: tuple[int, int], keys: tuple[str, ..
         await pilot.press(*keys)
         for size in sizes:
             await pilot.resize_terminal(*size)
-            await pilot.pause()
-            yield seen(app)
+            before = ""
+            while before != (shown := seen(app)):  # it is drawn in steps
+                before = shown
+                await pilot.pause(0.05)
+            yield shown
 
 
 async def screen(machine: Machine, size: tuple[int, int] = (120, 40), *keys: str) -> str:

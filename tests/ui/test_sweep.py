@@ -35,7 +35,7 @@ async def test_a_sweep_draws_its_points_and_goes_on_behind_the_bench_pane(
     async with console(size=size) as c:
         await asked(c, "1,2,4", "")
         await c.press("s")
-        await c.until(lambda: len(c.main.sweep.points) == 1)
+        await c.until(lambda: c.main.sweep.points)
         await c.press("escape")
         await c.until(lambda: not isinstance(c.app.screen, SweepScreen))
         await c.until(lambda: not c.main.sweep.going)
