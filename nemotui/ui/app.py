@@ -30,6 +30,7 @@ from nemotui.ui.pasting import LONGEST
 from nemotui.ui.themes import THEMES
 
 _STORING_S = 2.0  # more a full or silent disk may not cost whoever leaves
+_MAKING_S = 10.0  # a key waits for the pane that the one before has chosen to be made, on a busy machine seconds
 _SETTLED_S = 5.0  # by then everything has been asked, imported and drawn once
 # A look for garbage at all there is takes as long as some keys do, and Python would take one a second in a flood. The
 # lines of a log that are kept, which are none, come and go within so many new objects.
@@ -118,7 +119,7 @@ class NemotuiApp(App[None], inherit_bindings=False):
         await self.switch_mode("main")  # Textual cannot switch a default screen for another
         while self._typed:
             self.call_later(self._do, self._typed.popleft())
-            await key_done(self)
+            await key_done(self, _MAKING_S)
         self._typed = None
         self.set_timer(_SETTLED_S, look_for_garbage)
 

@@ -194,10 +194,10 @@ class TerminalDriver(LinuxDriver):
         self._app.post_message(message)
 
 
-async def key_done(app: App[Any]) -> None:
-    """Until the app, and those whom it gave the last key to, are through with it."""
+async def key_done(app: App[Any], patience_s: float = _PATIENCE_S) -> None:
+    """Until the app, and those whom it gave the last key to, are through with it; after so many seconds anyway."""
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             await _through(app)
             for _ in range(_ROUNDS):
                 for node in (app.focused or app.screen).ancestors_with_self:
