@@ -113,6 +113,10 @@ async def test_a_question_of_several_lines_comes_back_and_is_asked_anew(console:
         await c.until(lambda: c.main.states["chat"].kept is not None)
         stored = c.main.states["chat"].kept
         await c.press("escape", "e")
+        await c.until("in the place of question 1 · Enter sends · Esc drops it")
+        await c.press("escape")
+        await c.until("Enter sends · Esc leaves")
+        await c.press("escape", "e")
         await c.until("in the place of question 1")
         await c.press(*"!", "enter")
         await c.until(lambda: c.main.states["chat"].kept not in (None, stored))

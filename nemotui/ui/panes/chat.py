@@ -120,7 +120,8 @@ class ChatPane(Pane[ChatState]):
         if state.answering:
             keys = f"{leaves} stops the answer"
         elif self.field.has_focus:
-            keys = f"Enter sends · {leaves} leaves" if state.served is not None else f"{leaves} leaves"
+            ends = f"{leaves} leaves" if state.editing is None else f"{leaves} drops it"
+            keys = f"Enter sends · {ends}" if state.served is not None else ends
         else:
             keys = f"{key_of('chat-write')} writes"
         if state.editing is not None:
