@@ -112,10 +112,12 @@ async def test_a_question_of_several_lines_comes_back_and_is_asked_anew(console:
         assert field(c).text == ""
         await c.until(lambda: c.main.states["chat"].kept is not None)
         stored = c.main.states["chat"].kept
-        await c.press("escape", "e")
+        await c.press(*"draft", "escape", "e")
         await c.until("in the place of question 1 · Enter sends · Esc drops it")
+        assert field(c).text == "one\ntwo"
         await c.press("escape")
         await c.until("Enter sends · Esc leaves")
+        assert field(c).text == "draft"
         await c.press("escape", "e")
         await c.until("in the place of question 1")
         await c.press(*"!", "enter")

@@ -84,6 +84,7 @@ class ChatPane(Pane[ChatState]):
         self._below = False  # new text, further down than the reader is
         self._offers: tuple[bool | None, ...] = ()  # what the footer was last drawn for
         self._copied = -1  # the code block of the last answer that was copied last
+        self._draft = ""  # what stood in the field when an edit began
 
     def compose(self) -> ComposeResult:
         yield Static(id="chat-empty")
@@ -157,10 +158,15 @@ class ChatPane(Pane[ChatState]):
         if self.live is not None and self.live.answering:
             self.post_message(self.Stopped())
         elif self.live is not None and self.live.editing is not None:
-            self.field.put("")
+            self._put_draft()
             self.post_message(self.Changed(Editing(None)))
         else:
             self.focus()
+
+    def _put_draft(self) -> None:
+        """The field has what stood there before an edit."""
+        draft, self._draft = self._draft, ""
+        self.field.put(draft)
 
     @property
     def unsent(self) -> bool:
@@ -181,7 +187,7 @@ class ChatPane(Pane[ChatState]):
             self.notify(f"An answer is being written. {key_of('leave-field')} stops it.", severity="warning")
         else:
             if state.served is not None:
-                self.field.put("")
+                self._put_draft()
                 self._copied = -1
                 self.query_one(Transcript).follow()
             self.post_message(self.Asked(text, state.editing))
@@ -290,6 +296,8 @@ class ChatPane(Pane[ChatState]):
         elif not 1 <= number <= len(turns):
             self.notify("There is no such question." if turns else "Nothing was asked yet.", severity="warning")
         else:
+            if self.live is not None and self.live.editing is None:
+                self._draft = self.field.text
             self.field.put(turns[number - 1].question)
             self.take_focus()
             self.post_message(self.Changed(Editing(number - 1)))
