@@ -45,17 +45,17 @@ async def watched(samples: AsyncGenerator[ServerSample, None], seconds: float) -
 
 @contextlib.asynccontextmanager
 async def at_work(url: str, requests: int) -> AsyncIterator[None]:
-    """So many long answers at once, each asked for anew when it ends."""
+    """So many long answers at once, each asked for anew when it ends; no two end together."""
     server = VllmServer(url)
     body = {"model": "nemotron-super", "messages": [{"role": "user", "content": "go on"}], "stream": True}
 
-    async def ask() -> None:
+    async def ask(tokens: int) -> None:
         while True:
-            async with aclosing(server.chat({**body, "max_tokens": 3_000, "ignore_eos": True})) as chunks:
+            async with aclosing(server.chat({**body, "max_tokens": tokens, "ignore_eos": True})) as chunks:
                 async for _ in chunks:
                     pass
 
-    asking = [asyncio.create_task(ask()) for _ in range(requests)]
+    asking = [asyncio.create_task(ask(3_000 - 100 * number)) for number in range(requests)]
     try:
         yield
     finally:
