@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -96,6 +97,14 @@ class Console:
         workers = tuple(self.main.workers)
         self.main.workers.cancel_all()
         await self.until(lambda: all(worker.is_finished for worker in workers))
+
+    @property
+    def other_port(self) -> int:
+        """The port that is offered in the place of `port`: the next one that nobody has."""
+        offered = re.search(r"[+] -p 127[.]0[.]0[.]1:(\d+):8000", self.text)
+        assert offered is not None, self.text
+        assert int(offered[1]) > self.port
+        return int(offered[1])
 
     async def until(self, there: str | Callable[[], object]) -> None:
         """Wait until this text is on the screen, or until a condition holds."""

@@ -76,7 +76,7 @@ async def test_a_failed_start_shows_its_cause_and_its_cure(console: ConsoleFacto
         assert isinstance(ended.ended, Failed)
         assert ended.ended.kind == "port_taken"
         assert "--port" in c.text
-        assert f"+ -p 127.0.0.1:{c.port + 1}:8000" in c.text
+        assert c.other_port
 
 
 async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> None:
@@ -95,10 +95,10 @@ async def test_r_shows_what_changes_and_tries_again(console: ConsoleFactory) -> 
         assert isinstance(c.app.screen, Preview)
         await c.until("Preflight")
         assert f"- -p 127.0.0.1:{c.port}:8000" in c.text
-        assert f"+ -p 127.0.0.1:{c.port + 1}:8000" in c.text
+        other = c.other_port
         await c.press("enter")
         await c.until("● Ready after")
-        assert f"at http://127.0.0.1:{c.port + 1}" in c.text
+        assert f"at http://127.0.0.1:{other}" in c.text
 
 
 async def test_what_holds_on_to_the_gpus_is_named_and_ended_if_it_is_the_containers_own(
