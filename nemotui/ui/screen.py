@@ -164,14 +164,14 @@ class MainScreen(Labbing, Chatting, Trusting, Connecting, DeployingScreen, inher
 
     def _slow_down(self) -> None:
         self._slow = True
-        for pane in self.query(Pane):
+        for pane in self._panes.values():
             pane.slow = True
         bar = self.query_one(PaneBar)
         bar.aside = f"{bar.aside}{bar.aside and ' · '}slow line"
 
     def hurry(self) -> None:
         """A key was pressed."""
-        for pane in self.query(Pane) if self._slow else (self._pane(self.current),):
+        for pane in self._panes.values() if self._slow else (self._pane(self.current),):
             pane.hurry()
 
     # -- what happens, event by event

@@ -139,11 +139,6 @@ class ChatPane(Pane[ChatState]):
         """They are the pane's again."""
         self._tell()
 
-    def on_resize(self) -> None:
-        """What stands there before the first question wraps elsewhere."""
-        if self.state is not None and not self.state.turns and self.display:
-            self.draw()
-
     def on_transcript_below(self, message: Transcript.Below) -> None:
         """Said in the border: the text itself stays where it is read."""
         self._below = message.there
